@@ -114,12 +114,12 @@ class StatusDetail(StrEnum):
 
     NO_PERMISSIONS = "Brak przypisanych uprawnień"
     REVOKED = "Uwierzytelnienie i powiązane refresh tokeny zostały unieważnione przez użytkownika"
-    TOKEN_CHALLENGE = "Nieprawidłowe wyzwanie autoryzacyjne"  # noqa: S105 - a message, not a secret
-    TOKEN_INVALID = "Nieprawidłowy token"  # noqa: S105
-    TOKEN_TIME = "Nieprawidłowy czas tokena"  # noqa: S105
-    TOKEN_REVOKED = "Token unieważniony"  # noqa: S105
-    TOKEN_INACTIVE = "Token nieaktywny"  # noqa: S105
-    TOKEN_ENCODING = "Invalid token encoding."  # noqa: S105 - seen on TEST, in English
+    TOKEN_CHALLENGE = "Nieprawidłowe wyzwanie autoryzacyjne"
+    TOKEN_INVALID = "Nieprawidłowy token"
+    TOKEN_TIME = "Nieprawidłowy czas tokena"
+    TOKEN_REVOKED = "Token unieważniony"
+    TOKEN_INACTIVE = "Token nieaktywny"
+    TOKEN_ENCODING = "Invalid token encoding."  # seen on TEST, in English
     CERTIFICATE_EXPIRED = "Nieważny certyfikat"
     CERTIFICATE_CHAIN_ERROR = "Błąd weryfikacji łańcucha certyfikatów"
     CERTIFICATE_UNTRUSTED = "Niezaufany łańcuch certyfikatów"
@@ -171,6 +171,7 @@ class KsefError(Exception):
 
     def legacy(self, at: Occurrence) -> dict[str, Any] | None:
         """The body without `X-Error-Format: problem-details`, or None where only problem+json exists."""
+        del at
         return None
 
 

@@ -1,0 +1,1 @@
+"""The authentication operation: challenge, token login, state machine, JWTs, IP policy."""

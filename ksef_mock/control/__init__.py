@@ -1,0 +1,1 @@
+"""What the real system does not have, under /_mock: clock, tokens, journal."""

@@ -1,0 +1,1 @@
+"""Key pairs published to clients and their rotation, the token ciphers, and the mock's CA."""

@@ -1,0 +1,1 @@
+"""Pytest support for projects that talk to KSeF."""

@@ -1,0 +1,76 @@
+"""Uzyskiwanie dostępu: challenge, token login, status, redeem, refresh."""
+
+from __future__ import annotations
+
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock import wire
+from ksef_mock.api.http import answer, bearer, exchange_of, path_reference, read_body, read_json, system_of
+from ksef_mock.auth.jwts import Kind
+from ksef_mock.auth.operation import Operation
+
+
+async def challenge(request: Request) -> Response:
+    """POST /auth/challenge. Clients send no body, `{}`, or an empty body with a JSON content type."""
+    system, exchange = system_of(request), exchange_of(request)
+    await read_body(request, system.settings.max_body)
+    issued = await system.challenges.issue(exchange.client_ip)
+    exchange.noted("challenge", f"issued {issued.value}")
+    return answer(wire.challenge_response(issued.value, issued.issued_at, issued.client_ip))
+
+
+async def ksef_token(request: Request) -> Response:
+    """POST /auth/ksef-token."""
+    body = await read_json(request, wire.InitTokenAuthenticationRequest)
+    operation = await system_of(request).token_login.submit(body.checked(), exchange_of(request))
+    return _started(request, operation)
+
+
+async def status(request: Request) -> Response:
+    """GET /auth/{referenceNumber}. The TypeScript client asks with the access token, so that is taken too."""
+    principal = bearer(request, Kind.AUTHENTICATION, Kind.ACCESS)
+    reference = path_reference(request)
+    exchange = exchange_of(request)
+    exchange.operation = reference
+    operation = await system_of(request).operations.poll(reference, principal)
+    exchange.noted("operation", operation.state.value)
+    return answer(wire.AuthenticationOperationStatusResponse.of(operation))
+
+
+async def redeem(request: Request) -> Response:
+    """POST /auth/token/redeem."""
+    principal = bearer(request, Kind.AUTHENTICATION)
+    access, refresh = await system_of(request).operations.redeem(principal.operation)
+    return answer(wire.AuthenticationTokensResponse(wire.TokenInfo.of(access), wire.TokenInfo.of(refresh)))
+
+
+async def refresh(request: Request) -> Response:
+    """POST /auth/token/refresh."""
+    principal = bearer(request, Kind.REFRESH)
+    access = await system_of(request).operations.refresh(principal.operation)
+    return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
+
+
+def _started(request: Request, operation: Operation) -> Response:
+    exchange_of(request).operation = operation.reference
+    token = system_of(request).jwts.authentication_token(operation)
+    return answer(wire.AuthenticationInitResponse(operation.reference, wire.TokenInfo.of(token)), 202)
+
+
+class _OperationConvertor(StringConvertor):
+    # Any segment but those of the other paths, whose wrong methods must find 405 instead of this route.
+    regex = "(?!(?:challenge|ksef-token|xades-signature|sessions)$)[^/]+"
+
+
+register_url_convertor("operation", _OperationConvertor())
+
+ROUTES = [
+    Route("/auth/challenge", challenge, methods=["POST"]),
+    Route("/auth/ksef-token", ksef_token, methods=["POST"]),
+    Route("/auth/token/redeem", redeem, methods=["POST"]),
+    Route("/auth/token/refresh", refresh, methods=["POST"]),
+    Route("/auth/{reference:operation}", status, methods=["GET"]),
+]

@@ -1,0 +1,134 @@
+"""What every endpoint needs of HTTP: the bounded body, the bearer, a JSON answer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ksef_mock import wire
+from ksef_mock.auth.jwts import Kind, Principal
+from ksef_mock.errors import (
+    BadRequest,
+    Code,
+    Forbidden,
+    PayloadTooLarge,
+    Reason,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from ksef_mock.exchange import SCOPE_KEY, Exchange
+from ksef_mock.system import System
+
+B = TypeVar("B", bound=msgspec.Struct)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def system_of(request: Request) -> System:
+    """The simulated KSeF that serves this request."""
+    system: System = request.app.state.system
+    return system
+
+
+def exchange_of(request: Request) -> Exchange:
+    """The request's trail of decisions."""
+    exchange: Exchange = request.scope[SCOPE_KEY]
+    return exchange
+
+
+def answer(body: msgspec.Struct | list[msgspec.Struct], status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(_encode(body), status, media_type="application/json")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        PayloadTooLarge: it has more than `limit` bytes; the rest is not read.
+    """
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise PayloadTooLarge(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise PayloadTooLarge(limit)
+    return bytes(body)
+
+
+async def read_json(request: Request, model: type[B]) -> B:
+    """The JSON body as `model`.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge: as named.
+        BadRequest: 21405, empty, malformed, or not of the documented shape.
+    """
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType(content_type, "application/json")
+    body = await read_body(request, system_of(request).settings.max_body)
+    if not body:
+        raise BadRequest(Code.VALIDATION, "Treść żądania jest wymagana.")
+    return wire.decode(body, model)
+
+
+def bearer(request: Request, *accepted: Kind) -> Principal:
+    """Who sends the request, by a JWT of one of the accepted kinds; the login's IP policy is enforced.
+
+    Raises:
+        Unauthorized: no bearer token, or one that is not valid here.
+        Forbidden: ip-not-allowed.
+    """
+    exchange = exchange_of(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized(reason="no Authorization: Bearer header")
+    principal = system_of(request).jwts.read(token.strip(), *accepted)
+    exchange.operation = principal.operation
+    exchange.passed("bearer", f"{principal.kind} of {principal.operation}")
+    allowed_ips = principal.allowed_ips
+    if allowed_ips is not None and not allowed_ips.admits(exchange.client_ip):
+        raise Forbidden(
+            Reason.IP_NOT_ALLOWED,
+            reason=f"IP policy: {exchange.client_ip} is not among the addresses of the login",
+            security={"clientIp": exchange.client_ip},
+        )
+    return principal
+
+
+def path_reference(request: Request) -> str:
+    """The reference number in the path.
+
+    Raises:
+        BadRequest: 21405, it has not 36 characters (OpenAPI: ReferenceNumber).
+    """
+    reference: str = request.path_params["reference"]
+    if len(reference) != 36:
+        raise BadRequest(Code.VALIDATION, "Numer referencyjny musi mieć 36 znaków.")
+    return reference
+
+
+def query_integer(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
+    """An integer of the query string.
+
+    Raises:
+        BadRequest: 21405, not an integer or out of bounds.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = int(text) if len(text) <= 11 else None
+    except ValueError:
+        value = None
+    if value is None or not minimum <= value <= maximum:
+        raise BadRequest(
+            Code.VALIDATION, f"Parametr '{name}' musi być liczbą całkowitą od {minimum} do {maximum}."
+        )
+    return value

@@ -1,0 +1,19 @@
+"""Certyfikaty klucza publicznego."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock import wire
+from ksef_mock.api.http import answer, system_of
+
+
+async def public_key_certificates(request: Request) -> Response:
+    """GET /security/public-key-certificates."""
+    published = await system_of(request).keys.published()
+    return answer([wire.PublicKeyCertificate.of(key) for key in published])
+
+
+ROUTES = [Route("/security/public-key-certificates", public_key_certificates, methods=["GET"])]

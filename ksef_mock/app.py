@@ -1,0 +1,55 @@
+"""Builds the Starlette application: routes and the gateway around them. Nothing else."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Mount
+
+from ksef_mock.api import auth, limits, security, sessions
+from ksef_mock.clock import Clock
+from ksef_mock.control import api as control
+from ksef_mock.errors import MethodNotAllowed, NotFound
+from ksef_mock.gateway import Gateway
+from ksef_mock.settings import Settings
+from ksef_mock.state import Store
+from ksef_mock.system import System
+
+#: The API gateway, the old addresses still in use by clients, and the web portal's gateway.
+PREFIXES = ("/v2", "/api/v2", "/webs/api/v2")
+
+
+def create_app(
+    settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None
+) -> Starlette:
+    """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it."""
+    system = System(settings, store, clock)
+    routes: list[BaseRoute] = [
+        *auth.ROUTES,
+        *sessions.ROUTES,
+        *security.ROUTES,
+        *limits.ROUTES,
+    ]
+    app = Starlette(
+        routes=[
+            *(Mount(prefix, routes=routes) for prefix in PREFIXES),
+            Mount("/_mock", routes=control.ROUTES),
+        ],
+        middleware=[Middleware(Gateway, system=system)],
+        exception_handlers={HTTPException: _translate},
+    )
+    app.router.redirect_slashes = False
+    app.state.system = system
+    return app
+
+
+def _translate(_request: Request, error: Exception) -> NoReturn:
+    # The router's own refusals; the gateway turns them into KSeF's formats.
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        raise MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    raise NotFound(reason="no such path in the API")

@@ -1,0 +1,165 @@
+"""The three JWTs of a login: authentication token, access token, refresh token.
+
+HS256 with a secret of this mock alone. They are not interchangeable: each endpoint names the kinds it
+takes. Claim names as seen on TEST; `per`, `pec`, `rol`, `pep`, `sud`, `asi`, `iop` are JSON inside a string.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import jwt
+import msgspec
+
+from ksef_mock.auth.ip_policy import AllowedIps
+from ksef_mock.auth.operation import Operation
+from ksef_mock.clock import SECOND, Clock, Instant, unix_seconds
+from ksef_mock.errors import Unauthorized
+from ksef_mock.identifiers import Identifier
+from ksef_mock.settings import Lifetimes, Profile
+
+_ALGORITHM = "HS256"
+
+
+class Kind(StrEnum):
+    """The `typ` claim."""
+
+    AUTHENTICATION = "AuthenticationToken"
+    ACCESS = "ContextToken"
+    REFRESH = "RefreshToken"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A JWT and the moment from which it is refused: its `exp`, a whole second."""
+
+    token: str
+    valid_until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What a valid JWT says of its bearer."""
+
+    kind: Kind
+    #: Reference number of the authentication operation.
+    operation: str
+    claims: dict[str, Any]
+
+    @property
+    def context(self) -> Identifier:
+        """The context of an access or refresh token."""
+        return Identifier(self.claims["cit"], self.claims["civ"])
+
+    @property
+    def subject(self) -> Identifier:
+        """Who acts, by an access or refresh token."""
+        return msgspec.json.decode(self.claims["asi"], type=Identifier)
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The permissions in an access token."""
+        return msgspec.json.decode(self.claims["per"], type=tuple[str, ...])
+
+    @property
+    def allowed_ips(self) -> AllowedIps | None:
+        """The IP policy of the login, in an access token."""
+        policy: str | None = self.claims.get("iop")
+        return None if policy is None else msgspec.json.decode(policy, type=AllowedIps)
+
+
+class JwtService:
+    """Issues and reads the JWTs of one mock. The secret is random, so no other mock's token is ever valid."""
+
+    def __init__(self, clock: Clock, profile: Profile, lifetimes: Lifetimes) -> None:
+        self._clock = clock
+        self._issuer = profile.issuer
+        self._lifetimes = lifetimes
+        self._secret = secrets.token_bytes(32)
+
+    def renew_secret(self) -> None:
+        """Make every JWT issued so far invalid."""
+        self._secret = secrets.token_bytes(32)
+
+    def authentication_token(self, operation: Operation) -> Issued:
+        return self._issue(
+            {"typ": Kind.AUTHENTICATION, "arn": operation.reference}, self._lifetimes.authentication_token
+        )
+
+    def access_token(self, operation: Operation) -> Issued:
+        subject = _json(operation.subject)
+        claims: dict[str, Any] = {
+            "typ": Kind.ACCESS,
+            "cit": operation.context.type,
+            "civ": operation.context.value,
+            "aum": operation.method,
+            "arn": operation.reference,
+            "sud": f'{{"subjectIdentifier":{subject}}}',
+            "asi": subject,
+            "per": _json(operation.permissions),
+            "pec": "[]",
+            "rol": "[]",
+            "pep": "[]",
+            "iop": _json(operation.allowed_ips) if operation.allowed_ips else None,
+            "tid": secrets.token_hex(16),
+        }
+        if operation.token is not None:
+            claims["trn"] = operation.token
+        return self._issue(claims, self._lifetimes.access_token)
+
+    def refresh_token(self, operation: Operation) -> Issued:
+        """The refresh token of a redeemed operation; it expires when the operation says so."""
+        assert operation.redeemed_at is not None
+        claims = {
+            "typ": Kind.REFRESH,
+            "cit": operation.context.type,
+            "civ": operation.context.value,
+            "aum": operation.method,
+            "arn": operation.reference,
+            "asi": _json(operation.subject),
+            "tid": secrets.token_hex(16),
+        }
+        return self._issue(claims, self._lifetimes.refresh_token, at=operation.redeemed_at)
+
+    def read(self, token: str, *accepted: Kind) -> Principal:
+        """The bearer of `token`.
+
+        Raises:
+            Unauthorized: malformed, forged, expired, of another mock or environment, or of another kind.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                audience=self._issuer,
+                issuer=self._issuer,
+                # Time is judged below: PyJWT would ask the system's clock, not the mock's.
+                options={"require": ["exp", "iat", "typ", "arn"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidSignatureError:
+            raise Unauthorized(
+                reason="JWT: the signature is not of this mock (or not since its reset)"
+            ) from None
+        except jwt.PyJWTError as error:
+            raise Unauthorized(reason=f"JWT: {error}") from None
+        now = unix_seconds(self._clock.now())
+        if now >= claims["exp"]:
+            raise Unauthorized(reason=f"JWT: {claims['typ']} expired {now - claims['exp']} s ago")
+        kind = Kind(claims["typ"])
+        if kind not in accepted:
+            raise Unauthorized(reason=f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}")
+        return Principal(kind, claims["arn"], claims)
+
+    def _issue(self, claims: dict[str, Any], lifetime: int, *, at: Instant | None = None) -> Issued:
+        issued_at = unix_seconds(self._clock.now() if at is None else at)
+        expires_at = issued_at + lifetime
+        claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
+        return Issued(jwt.encode(claims, self._secret, _ALGORITHM), expires_at * SECOND)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,261 @@
+"""Authentication operations in the store: start, status, tokens, sessions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ksef_mock.auth import operation as machine
+from ksef_mock.auth.ip_policy import AllowedIps
+from ksef_mock.auth.jwts import Issued, JwtService, Kind, Principal
+from ksef_mock.auth.ksef_tokens import KsefTokens, TokenStatus
+from ksef_mock.auth.methods import AuthenticationMethod
+from ksef_mock.auth.operation import OPERATIONS, Operation, State, Verdict
+from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.errors import BadRequest, Code, Forbidden, Gone, Reason
+from ksef_mock.identifiers import Identifier
+from ksef_mock.references import Kind as ReferenceKind
+from ksef_mock.references import issued_at, new_reference
+from ksef_mock.settings import Settings
+from ksef_mock.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """One page of sessions, newest first; `continuation` leads to the next."""
+
+    sessions: list[Operation]
+    continuation: str | None
+
+
+class Operations:
+    """Drives the state machine of `ksef_mock.auth.operation` against a store."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, jwts: JwtService, tokens: KsefTokens
+    ) -> None:
+        self._settings = settings
+        self._lifetimes = settings.lifetimes
+        self._clock = clock
+        self._store = store
+        self._jwts = jwts
+        self._tokens = tokens
+
+    def prepare(
+        self,
+        *,
+        method: AuthenticationMethod,
+        context: Identifier,
+        subject: Identifier,
+        verdict: Verdict,
+        permissions: tuple[str, ...] = (),
+        token: str | None = None,
+        allowed_ips: AllowedIps | None = None,
+    ) -> Operation:
+        """A new operation that is not yet in the store."""
+        now = self._clock.now()
+        delay = self._settings.delay
+        return Operation(
+            reference=new_reference(ReferenceKind.AUTHENTICATION, now),
+            started_at=now,
+            method=method,
+            context=context,
+            subject=subject,
+            permissions=permissions,
+            token=token,
+            allowed_ips=allowed_ips,
+            verdict=verdict,
+            ready_at=machine.ready_from(now, delay),
+            polls_left=delay.polls,
+        )
+
+    async def start(self, operation: Operation) -> Operation:
+        """Put a prepared operation into the store; from now on it can be asked for."""
+        await self._store.insert(OPERATIONS, operation.reference, operation, self._forgotten_at(operation))
+        if operation.verdict == machine.SUCCESS:
+            until = operation.started_at + self._lifetimes.authentication_token * SECOND
+            await self._store.index(
+                _sessions_of(operation.context, operation.subject),
+                operation.reference,
+                operation.started_at,
+                until,
+            )
+        return operation
+
+    async def poll(self, reference: str, principal: Principal) -> Operation:
+        """The operation as a status poll sees it.
+
+        Raises:
+            BadRequest: 21304, no such operation.
+            Forbidden: it is somebody else's.
+            Gone: it was started more than 7 days ago.
+        """
+        started_at = issued_at(reference, ReferenceKind.AUTHENTICATION)
+        if started_at is not None and self._is_gone(started_at):
+            raise Gone(reason=f"operation {reference} was started more than 7 days ago")
+        operation = await self._find(reference)
+        _require_own(operation, principal)
+        return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
+
+    async def redeem(self, reference: str) -> tuple[Issued, Issued]:
+        """The access token and the refresh token, once: of concurrent calls exactly one gets them.
+
+        Raises:
+            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked), 21304.
+        """
+        operation = await self._find(reference)
+        await self._require_token_active(operation)
+        redeemed = await self._advance(
+            operation,
+            lambda found: machine.redeem(self._settled(found), self._clock.now(), self._lifetimes),
+        )
+        await self._store.index(
+            _sessions_of(redeemed.context, redeemed.subject),
+            redeemed.reference,
+            redeemed.started_at,
+            redeemed.refresh_expires_at,
+        )
+        return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
+
+    async def refresh(self, reference: str) -> Issued:
+        """A new access token; the refresh token goes on as it is.
+
+        Raises:
+            BadRequest: 21301 (session or KSeF token revoked), 21304.
+        """
+        operation = await self._find(reference)
+        await self._require_token_active(operation)
+        refreshed = await self._advance(
+            operation, lambda found: machine.refresh(self._settled(found), self._clock.now())
+        )
+        return self._jwts.access_token(refreshed)
+
+    async def sessions(self, principal: Principal, size: int, continuation: str | None) -> SessionPage:
+        """A page of the subject's active sessions in its context, newest first.
+
+        Active is a session from its login's success to its end: revocation, expiry of the refresh token, or
+        of the authentication token if that was never redeemed.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        name = _sessions_of(principal.context, principal.subject)
+        cursor = _decode_cursor(continuation)
+        found: list[Operation] = []
+        last: tuple[Instant, str] | None = None
+        while True:
+            entries = await self._store.newest(name, size + 1, before=cursor)
+            for position, member in entries:
+                operation = await self._store.get(OPERATIONS, member)
+                if operation is not None and self._settled(operation).state in (
+                    State.SUCCEEDED,
+                    State.REDEEMED,
+                ):
+                    if len(found) == size:
+                        return SessionPage(found, _encode_cursor(last))
+                    found.append(self._settled(operation))
+                    last = (position, member)
+                cursor = (position, member)
+            if len(entries) <= size:
+                return SessionPage(found, None)
+
+    async def revoke(self, reference: str, principal: Principal) -> None:
+        """End a session of the same subject in the same context.
+
+        Raises:
+            BadRequest: 21405, there is no such active session.
+            Forbidden: it is somebody else's.
+        """
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            raise _no_session(reference)
+        _require_own(operation, principal)
+        try:
+            revoked = await self._advance(operation, lambda found: machine.revoke(self._settled(found)))
+        except machine.IllegalTransition:
+            raise _no_session(reference) from None
+        await self._store.unindex(_sessions_of(revoked.context, revoked.subject), reference)
+
+    async def _find(self, reference: str) -> Operation:
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            raise BadRequest(
+                Code.NOT_AUTHENTICATED,
+                f"Operacja uwierzytelniania o numerze referencyjnym {reference} nie została znaleziona.",
+            )
+        return operation
+
+    async def _advance(self, operation: Operation, step: Callable[[Operation], Operation]) -> Operation:
+        """Apply `step` atomically: whoever loses the race looks again at what the winner has left."""
+        while True:
+            following = step(operation)
+            if following is operation:
+                return operation
+            if await self._store.swap(
+                OPERATIONS, operation.reference, operation, following, self._forgotten_at(operation)
+            ):
+                return following
+            operation = await self._find(operation.reference)
+
+    async def _require_token_active(self, operation: Operation) -> None:
+        if operation.token is None or self._settled(operation).verdict != machine.SUCCESS:
+            return
+        token = await self._tokens.get(operation.token)
+        if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
+            raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
+
+    def _settled(self, operation: Operation) -> Operation:
+        return machine.settle(operation, self._clock.now())
+
+    def _is_gone(self, started_at: Instant) -> bool:
+        return self._clock.now() >= started_at + self._lifetimes.operation_status * SECOND
+
+    def _forgotten_at(self, operation: Operation) -> Instant:
+        # A session outlives the status: redeemed at the last moment, its refresh token starts only then.
+        longest_session = self._lifetimes.authentication_token + self._lifetimes.refresh_token
+        return operation.started_at + max(self._lifetimes.operation_status, longest_session) * SECOND
+
+
+def _require_own(operation: Operation, principal: Principal) -> None:
+    if principal.kind is Kind.AUTHENTICATION:
+        own = principal.operation == operation.reference
+    else:
+        own = principal.context == operation.context and principal.subject == operation.subject
+    if not own:
+        raise Forbidden(
+            Reason.INSUFFICIENT_RESOURCE_ACCESS,
+            reason=f"operation {operation.reference} is not of the bearer of this {principal.kind}",
+        )
+
+
+def _no_session(reference: str) -> BadRequest:
+    return BadRequest(
+        Code.VALIDATION, f"Aktywna sesja o numerze referencyjnym {reference} nie została znaleziona."
+    )
+
+
+def _sessions_of(context: Identifier, subject: Identifier) -> str:
+    return f"sessions:{context}:{subject}"
+
+
+def _encode_cursor(cursor: tuple[Instant, str] | None) -> str:
+    return base64.b64encode(msgspec.json.encode(cursor)).decode()
+
+
+def _decode_cursor(continuation: str | None) -> tuple[Instant, str] | None:
+    if continuation is None:
+        return None
+    try:
+        cursor: Any = msgspec.json.decode(
+            base64.b64decode(continuation, validate=True), type=tuple[Instant, str]
+        )
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise BadRequest(
+            Code.CONTINUATION_TOKEN, reason="the continuation token is not one of ours"
+        ) from None
+    return cursor[0], cursor[1]

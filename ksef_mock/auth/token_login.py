@@ -1,0 +1,176 @@
+"""The login with a KSeF token: what is checked, in which order, and how each failure ends.
+
+Refused at submission (400): an unsupported key id, a challenge that cannot be used. Everything inside of the
+ciphertext is found out by the asynchronous operation: the call answers 202 and the status turns to 450.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ksef_mock.auth.challenge import Challenge, Challenges
+from ksef_mock.auth.ip_policy import AllowedIps
+from ksef_mock.auth.ksef_tokens import KsefToken, KsefTokens, TokenStatus
+from ksef_mock.auth.methods import AuthenticationMethod
+from ksef_mock.auth.operation import SUCCESS, Operation, Verdict
+from ksef_mock.auth.operations import Operations
+from ksef_mock.clock import unix_milliseconds
+from ksef_mock.crypto.keys import KeyRing, PublishedKey, Usage
+from ksef_mock.crypto.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
+from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
+from ksef_mock.exchange import Exchange, masked
+from ksef_mock.identifiers import Identifier
+
+_STATUS_DETAILS = {
+    TokenStatus.PENDING: StatusDetail.TOKEN_INACTIVE,
+    TokenStatus.FAILED: StatusDetail.TOKEN_INACTIVE,
+    TokenStatus.REVOKING: StatusDetail.TOKEN_REVOKED,
+    TokenStatus.REVOKED: StatusDetail.TOKEN_REVOKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogin:
+    """A well-formed POST /auth/ksef-token."""
+
+    challenge: str
+    context: Identifier
+    encrypted_token: bytes
+    public_key_id: str | None
+    allowed_ips: AllowedIps | None
+
+
+class TokenAuthenticator:
+    """Turns a token login into an authentication operation."""
+
+    def __init__(
+        self, keys: KeyRing, challenges: Challenges, tokens: KsefTokens, operations: Operations
+    ) -> None:
+        self._keys = keys
+        self._challenges = challenges
+        self._tokens = tokens
+        self._operations = operations
+
+    async def submit(self, login: TokenLogin, exchange: Exchange) -> Operation:
+        """Start the operation; the challenge is spent only if this succeeds.
+
+        Raises:
+            BadRequest: 21470 for the key id, 21111 for the challenge.
+        """
+        published = await self._keys.published()
+        keys = self._select(published, login.public_key_id, exchange)
+        challenge = await self._challenges.find(login.challenge)
+        exchange.passed("challenge", f"{challenge.value}, issued to {challenge.client_ip}")
+        verdict, token = await self._judge(login, challenge, keys, published, exchange)
+        operation = self._operations.prepare(
+            method=AuthenticationMethod.TOKEN,
+            context=login.context,
+            subject=token.author if token is not None else login.context,
+            permissions=token.permissions if token is not None else (),
+            token=token.reference if token is not None else None,
+            allowed_ips=login.allowed_ips,
+            verdict=verdict,
+        )
+        await self._challenges.use(challenge, operation.reference)
+        return await self._operations.start(operation)
+
+    def _select(
+        self, published: tuple[PublishedKey, ...], public_key_id: str | None, exchange: Exchange
+    ) -> list[PublishedKey]:
+        keys = [key for key in published if key.usage is Usage.TOKEN]
+        if public_key_id is None:
+            exchange.noted("public key", "no publicKeyId sent: every published key is tried")
+            return keys
+        keys = [key for key in keys if key.public_key_id == public_key_id]
+        if not keys:
+            other = any(key.public_key_id == public_key_id for key in published)
+            raise BadRequest(
+                Code.UNKNOWN_PUBLIC_KEY,
+                f"Klucz o identyfikatorze {public_key_id} nie jest wspierany.",
+                reason=f"public key: {public_key_id} is "
+                + ("published for another usage" if other else "unknown or withdrawn"),
+            )
+        exchange.passed("public key", f"{public_key_id} ({keys[0].algorithm})")
+        return keys
+
+    async def _judge(
+        self,
+        login: TokenLogin,
+        challenge: Challenge,
+        keys: list[PublishedKey],
+        published: tuple[PublishedKey, ...],
+        exchange: Exchange,
+    ) -> tuple[Verdict, KsefToken | None]:
+        def refuse(check: str, detail: StatusDetail, reason: str) -> Verdict:
+            exchange.failed(check, reason)
+            return Verdict(Status.TOKEN_ERROR, detail)
+
+        try:
+            opened = decrypt(login.encrypted_token, keys)
+        except Undecryptable as error:
+            cause = diagnose(login.encrypted_token, published)
+            reason = str(error) if cause is None else f"{error}; {cause}"
+            return refuse("decryption", StatusDetail.TOKEN_ENCODING, reason), None
+        exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
+
+        split = _split(opened)
+        if split is None:
+            return refuse(
+                "payload",
+                StatusDetail.TOKEN_ENCODING,
+                "the plaintext is not UTF-8 text of the form token|timestamp",
+            ), None
+        text, timestamp = split
+        exchange.facts["decrypted"] = {
+            "scheme": opened.scheme.value,
+            "publicKeyId": opened.key.public_key_id,
+            "token": masked(text),
+            "timestamp": timestamp[:20],
+        }
+
+        expected = unix_milliseconds(challenge.issued_at)
+        if timestamp != str(expected):
+            return refuse("timestamp", StatusDetail.TOKEN_TIME, _why_wrong(timestamp, expected)), None
+        exchange.passed("timestamp", f"{timestamp} ms, that of the challenge")
+
+        token = await self._tokens.find(text)
+        if token is None:
+            return refuse(
+                "token", StatusDetail.TOKEN_INVALID, f"no KSeF token {masked(text)} was issued here"
+            ), None
+        if token.context != login.context:
+            return refuse(
+                "token",
+                StatusDetail.TOKEN_INVALID,
+                f"the token is of {token.context}, the login of {login.context}",
+            ), token
+        detail = _STATUS_DETAILS.get(token.status)
+        if detail is not None:
+            return refuse("token", detail, f"the token {token.reference} is {token.status}"), token
+        exchange.passed(
+            "token", f"{token.reference} of {token.context}, permissions {', '.join(token.permissions)}"
+        )
+        return SUCCESS, token
+
+
+def _split(opened: Decrypted) -> tuple[str, str] | None:
+    # A KSeF token contains bars itself, so the timestamp begins after the last one.
+    try:
+        text, bar, timestamp = opened.plaintext.decode().rpartition("|")
+    except UnicodeDecodeError:
+        return None
+    return (text, timestamp) if bar else None
+
+
+def _why_wrong(timestamp: str, expected: int) -> str:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 20):
+        return f"the timestamp is not a whole number of milliseconds, expected {expected}"
+    received = int(timestamp)
+    hint = ""
+    if received == expected // 1_000:
+        hint = ": these are seconds, KSeF takes milliseconds"
+    elif abs(received - expected) in (3_600_000, 7_200_000):
+        hint = ": off by a time zone, the challenge's timestamp is UTC"
+    return (
+        f"the timestamp is {received}, that of the challenge {expected} ms ({received - expected:+d}){hint}"
+    )

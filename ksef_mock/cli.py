@@ -1,0 +1,134 @@
+"""The `ksef-mock` command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from ksef_mock import __version__
+
+if TYPE_CHECKING:
+    from ksef_mock.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ksef-mock")
+def main() -> None:
+    """A simulated KSeF: Poland's national e-invoicing system, authentication API v2."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--profile",
+    default="test",
+    show_default=True,
+    type=click.Choice(["test", "demo", "prod"]),
+    help="Which of KSeF's environments to behave like.",
+)
+@click.option(
+    "--token-key",
+    default="rsa",
+    show_default=True,
+    type=click.Choice(["rsa", "ec", "both"]),
+    help="Keys published for the encryption of KSeF tokens.",
+)
+@click.option(
+    "--nip", default="5265877635", show_default=True, help="NIP to issue a ready-to-use KSeF token for."
+)
+@click.option(
+    "--control-token",
+    envvar="KSEF_MOCK_CONTROL_TOKEN",
+    help="Secret that /_mock asks for in X-Mock-Control-Token. Unset: loopback clients only.",
+)
+@click.option(
+    "--delay-polls",
+    default=0,
+    type=click.IntRange(0),
+    help="Status polls answered with 100 before the outcome.",
+)
+@click.option(
+    "--delay-seconds", default=0.0, type=click.FloatRange(0), help="Seconds at status 100 before the outcome."
+)
+@click.option("--verbose", is_flag=True, help="Log what goes wrong inside of the server.")
+def serve(
+    host: str,
+    port: int,
+    profile: str,
+    token_key: str,
+    nip: str,
+    control_token: str | None,
+    delay_polls: int,
+    delay_seconds: float,
+    verbose: bool,
+) -> None:
+    """Run the mock until SIGTERM or Ctrl-C.
+
+    When it accepts requests it prints its address, then a NIP and a KSeF token to log in with.
+    """
+    # Imported here: `ksef-mock --help` needs none of it.
+    from ksef_mock.identifiers import Identifier, is_context_identifier
+    from ksef_mock.settings import Delay, Settings
+
+    if not is_context_identifier(Identifier("Nip", nip)):
+        raise click.BadParameter(f"{nip!r} is no valid NIP: ten digits", param_hint="--nip")
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    settings = Settings(
+        profile=profile,  # type: ignore[arg-type]  # click.Choice has checked both
+        token_key=token_key,  # type: ignore[arg-type]
+        delay=Delay(polls=delay_polls, seconds=delay_seconds),
+        control_token=control_token,
+    )
+    asyncio.run(_serve(settings, host, port, nip))
+
+
+async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
+    from ksef_mock.app import create_app
+    from ksef_mock.identifiers import Identifier
+    from ksef_mock.server import Server, listen, url_of
+    from ksef_mock.system import System
+
+    app = create_app(settings)
+    system: System = app.state.system
+    _, token = await system.issue_token(Identifier("Nip", nip))
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+
+    def announce() -> None:
+        click.echo(f"ksef-mock ready on {url_of(listener)}")
+        click.echo(f"NIP:   {nip}")
+        click.echo(f"Token: {token}")
+
+    server = Server(app, on_ready=announce)
+    _stop_on_signals(server.stop)
+    await server.serve(sockets=[listener])
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop)
+            continue
+        # Windows event loops have no signal handlers of their own.
+        signal.signal(number, lambda *_: stop())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""One HTTP request on its way through the mock: its identity, and the trail of decisions for the journal."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from enum import StrEnum
+from typing import Any
+
+from ksef_mock.clock import Instant
+from ksef_mock.errors import Occurrence
+
+SCOPE_KEY = "ksef_mock.exchange"
+
+
+class Outcome(StrEnum):
+    """How one check went."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOTED = "noted"
+
+
+class Exchange:
+    """What is known of a request; handlers add to it, the journal keeps it."""
+
+    __slots__ = ("client_ip", "decisions", "facts", "method", "operation", "path", "started_at", "trace_id")
+
+    def __init__(self, method: str, path: str, client_ip: str, started_at: Instant) -> None:
+        self.method = method
+        self.path = path
+        self.client_ip = client_ip
+        self.started_at = started_at
+        self.trace_id = secrets.token_hex(16)
+        self.decisions: list[tuple[str, Outcome, str]] = []
+        self.facts: dict[str, Any] = {}
+        #: Reference number of the authentication operation that the request is about.
+        self.operation: str | None = None
+
+    def passed(self, check: str, reason: str) -> None:
+        self.decisions.append((check, Outcome.PASSED, reason))
+
+    def failed(self, check: str, reason: str) -> None:
+        self.decisions.append((check, Outcome.FAILED, reason))
+
+    def noted(self, check: str, reason: str) -> None:
+        self.decisions.append((check, Outcome.NOTED, reason))
+
+    def occurrence(self, moment: Instant) -> Occurrence:
+        return Occurrence(self.path, self.trace_id, moment)
+
+
+_KSEF_TOKEN = re.compile(r"([0-9]{8}-EC-[0-9A-F-]{24}\|[A-Za-z]{1,12}-[^|]{1,40}\|)(.+)", re.DOTALL)
+
+
+def masked(secret: str) -> str:
+    """Enough of a secret to recognise it, too little to use it.
+
+    Of a KSeF token the public parts (reference number, context) stay readable.
+    """
+    match = _KSEF_TOKEN.fullmatch(secret)
+    public, private = (match[1], match[2]) if match else ("", secret)
+    visible = private[:4] if len(private) >= 16 else ""
+    return f"{public}{visible}…({len(private)} characters)"

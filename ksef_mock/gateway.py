@@ -1,0 +1,105 @@
+"""The outermost layer: gives each request its identity, turns errors into answers, writes the journal."""
+
+from __future__ import annotations
+
+import logging
+import time
+import unicodedata
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ksef_mock.errors import PROBLEM_JSON, InternalError, KsefError
+from ksef_mock.exchange import SCOPE_KEY, Exchange
+from ksef_mock.system import System
+
+_log = logging.getLogger("ksef_mock")
+
+
+class Gateway:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, system: System) -> None:
+        self._app = app
+        self._system = system
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        client = scope.get("client")
+        exchange = Exchange(
+            scope["method"], scope["path"], client[0] if client else "127.0.0.1", self._system.clock.now()
+        )
+        scope[SCOPE_KEY] = exchange
+        status = 0
+        extra_headers = self._headers(scope)
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if extra_headers:
+                    message["headers"] = [*message["headers"], *extra_headers]
+            await send(message)
+
+        error: KsefError | None = None
+        try:
+            await self._app(scope, receive, send_noting_status)
+        except KsefError as refusal:
+            error = refusal
+        except ClientDisconnect:
+            exchange.noted("client", "went away before its request was complete")
+            self._system.journal.record(exchange, 499, None, (time.perf_counter() - started) * 1_000)
+            return
+        except Exception as failure:
+            _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
+            error = InternalError(reason=f"{type(failure).__name__}: {failure}")
+        if error is not None and status == 0:
+            response = self._render(error, scope, exchange)
+            await response(scope, receive, send_noting_status)
+        self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
+
+    def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
+        at = exchange.occurrence(self._system.clock.now())
+        body: dict[str, Any] | None = None
+        if not _wants_problem_details(scope):
+            body = error.legacy(at)
+        media_type = "application/json"
+        if body is None:
+            body, media_type = error.problem(at), PROBLEM_JSON
+        return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type=media_type)
+
+    def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
+        if not self._system.settings.environment.echoes_test_warning:
+            return []
+        warning = _header(scope, b"x-test-system-warning")
+        return [] if warning is None else [(b"x-system-warning", _ascii_folded(warning))]
+
+
+def _wants_problem_details(scope: Scope) -> bool:
+    wish = _header(scope, b"x-error-format")
+    return wish is not None and wish.strip().lower() == b"problem-details"
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+# Unicode decomposition has no answer for the Polish l with stroke.
+_STROKES = str.maketrans("łŁ", "lL")
+
+
+def _ascii_folded(value: bytes) -> bytes:
+    text = value.decode("utf-8", "replace").translate(_STROKES)
+    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
+    return bytes(byte for byte in folded if 0x20 <= byte < 0x7F)

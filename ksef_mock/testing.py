@@ -1,0 +1,173 @@
+"""A mock inside of a test process: `with MockServer() as mock: ...`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ksef_mock.app import create_app
+from ksef_mock.auth.ksef_tokens import TokenStatus
+from ksef_mock.clock import Clock
+from ksef_mock.crypto.keys import KeyRing
+from ksef_mock.identifiers import Identifier
+from ksef_mock.journal import Journal
+from ksef_mock.server import Server, listen, url_of
+from ksef_mock.settings import Delay, Lifetimes, ProfileName, Settings, TokenKey
+from ksef_mock.system import System
+
+T = TypeVar("T")
+
+#: Seconds to wait for the server's thread; reached only if something is badly wrong.
+_PATIENCE = 10.0
+
+
+class MockServer:
+    """A simulated KSeF on a free port of 127.0.0.1, served by a thread of its own.
+
+    Works the same from synchronous and asynchronous tests, and any number of them live side by side.
+
+        with MockServer(token_key="ec") as mock:
+            token = mock.issue_token("5265877635")
+            ...                                  # point a client at mock.url
+            mock.clock.advance(seconds=900)      # the access token expires
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        profile: ProfileName = "test",
+        token_key: TokenKey = "rsa",
+        delay: Delay | None = None,
+        lifetimes: Lifetimes | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """Take `settings` whole, or the few named ones on top of the defaults."""
+        self._settings = settings or Settings(
+            profile=profile,
+            token_key=token_key,
+            delay=delay or Delay(),
+            lifetimes=lifetimes or Lifetimes(),
+        )
+        self._address = (host, port)
+        self._url: str | None = None
+        self._system: System | None = None
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> Self:
+        """Serve; returns once requests are accepted.
+
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: already started, or the server did not come up.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this mock is already running")
+        app = create_app(self._settings)
+        self._system = app.state.system
+        listener = listen(*self._address)
+        self._url = url_of(listener)
+        ready = threading.Event()
+        server = Server(app, on_ready=ready.set)
+        self._server = server
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[listener])), name="ksef-mock", daemon=True
+        )
+        self._thread.start()
+        if not ready.wait(_PATIENCE):
+            raise RuntimeError("the mock did not start")
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; does nothing if the mock is not running."""
+        if self._server is not None and self._thread is not None:
+            self._server.stop()
+            self._thread.join(_PATIENCE)
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a version: clients add /v2, /api/v2 or /webs/api/v2 themselves."""
+        if self._url is None:
+            raise RuntimeError("this mock has not been started")
+        return self._url
+
+    @property
+    def clock(self) -> Clock:
+        """The mock's clock: `advance(seconds=…)`, `set`, `freeze`, `resume`."""
+        return self._running.clock
+
+    @property
+    def journal(self) -> Journal:
+        """Each request with what was decided and why."""
+        return self._running.journal
+
+    @property
+    def keys(self) -> KeyRing:
+        """The published encryption keys: `rotate`, `recertify`, `withdraw`."""
+        return self._running.keys
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def issue_token(
+        self, nip: str, permissions: Sequence[str] | None = None, *, token: str | None = None
+    ) -> str:
+        """The text of a new, active KSeF token of this NIP, with all permissions unless told otherwise.
+
+        Args:
+            token: use this text instead of a generated one.
+
+        Raises:
+            ValueError: the NIP or a permission is not valid, or the text is taken.
+        """
+        system = self._running
+        _, text = self._call(system.issue_token(Identifier("Nip", nip), permissions, text=token))
+        return text
+
+    def revoke_token(self, token: str) -> None:
+        """Revoke a KSeF token given by its text.
+
+        Raises:
+            LookupError: no such token was issued here.
+        """
+        self._call(self._set_token_status(token, TokenStatus.REVOKED))
+
+    def reset(self) -> None:
+        """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
+        self._call(self._running.reset())
+
+    async def _set_token_status(self, text: str, status: TokenStatus) -> None:
+        tokens = self._running.tokens
+        found = await tokens.find(text)
+        if found is None:
+            raise LookupError("no such KSeF token was issued by this mock")
+        await tokens.set_status(found.reference, status)
+
+    @property
+    def _running(self) -> System:
+        if self._system is None:
+            raise RuntimeError("this mock has not been started")
+        return self._system
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        # State belongs to the server's event loop, so that is where it is changed.
+        server = self._server
+        if server is None or server.loop is None:
+            work.close()
+            raise RuntimeError("this mock is not running")
+        return asyncio.run_coroutine_threadsafe(work, server.loop).result(_PATIENCE)
