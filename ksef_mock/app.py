@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Router
 
 from ksef_mock.api import auth, limits, security, sessions
 from ksef_mock.clock import Clock
@@ -36,8 +37,8 @@ def create_app(
     ]
     app = Starlette(
         routes=[
-            *(Mount(prefix, routes=routes) for prefix in PREFIXES),
-            Mount("/_mock", routes=control.ROUTES),
+            *(Mount(prefix, _router(routes)) for prefix in PREFIXES),
+            Mount("/_mock", _router(control.ROUTES)),
         ],
         middleware=[Middleware(Gateway, system=system)],
         exception_handlers={HTTPException: _translate},
@@ -45,6 +46,10 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.system = system
     return app
+
+
+def _router(routes: Sequence[BaseRoute]) -> Router:
+    return Router(routes, redirect_slashes=False)
 
 
 def _translate(_request: Request, error: Exception) -> NoReturn:

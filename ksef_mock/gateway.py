@@ -18,6 +18,9 @@ from ksef_mock.system import System
 
 _log = logging.getLogger("ksef_mock")
 
+#: The journal's status of a request that nobody waits for any more (nginx's convention).
+_CLIENT_GONE = 499
+
 
 class Gateway:
     """ASGI middleware around the whole application."""
@@ -36,33 +39,36 @@ class Gateway:
             scope["method"], scope["path"], client[0] if client else "127.0.0.1", self._system.clock.now()
         )
         scope[SCOPE_KEY] = exchange
-        status = 0
+        error: KsefError | None = None
+        answered = False
         extra_headers = self._headers(scope)
 
-        async def send_noting_status(message: Message) -> None:
-            nonlocal status
+        def record(status: int) -> None:
+            self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
+
+        async def send_recorded(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answered = True
+                # Before the answer is out: whoever has it must find its entry in the journal.
+                record(message["status"])
                 if extra_headers:
                     message["headers"] = [*message["headers"], *extra_headers]
             await send(message)
 
-        error: KsefError | None = None
         try:
-            await self._app(scope, receive, send_noting_status)
+            await self._app(scope, receive, send_recorded)
         except KsefError as refusal:
             error = refusal
         except ClientDisconnect:
             exchange.noted("client", "went away before its request was complete")
-            self._system.journal.record(exchange, 499, None, (time.perf_counter() - started) * 1_000)
-            return
+            record(_CLIENT_GONE)
         except Exception as failure:
             _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
             error = InternalError(reason=f"{type(failure).__name__}: {failure}")
-        if error is not None and status == 0:
+        if error is not None and not answered:
             response = self._render(error, scope, exchange)
-            await response(scope, receive, send_noting_status)
-        self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
+            await response(scope, receive, send_recorded)
 
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
         at = exchange.occurrence(self._system.clock.now())

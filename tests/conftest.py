@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ksef_mock.testing import MockServer
+from tests.support import Api
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def api(ksef_mock: MockServer) -> Iterator[Api]:
+    api = Api(ksef_mock.url)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., tuple[MockServer, Api]]]:
+    """Start a mock with other settings: `mock, api = serve(token_key="ec")`."""
+    running: list[tuple[MockServer, Api]] = []
+
+    def start(**options: Any) -> tuple[MockServer, Api]:
+        mock = MockServer(**options).start()
+        api = Api(mock.url)
+        running.append((mock, api))
+        return mock, api
+
+    yield start
+    for mock, api in running:
+        api.close()
+        mock.stop()

