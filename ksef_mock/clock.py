@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 #: A moment: nanoseconds since 1970-01-01T00:00:00Z. `datetime` stops at microseconds, KSeF shows 100 ns.
@@ -85,10 +86,15 @@ def to_datetime(moment: Instant) -> datetime:
 def iso(moment: Instant) -> str:
     """ISO 8601 with 7 fractional digits and `+00:00`, as KSeF writes every date (OpenAPI examples)."""
     seconds, nanoseconds = divmod(moment, SECOND)
+    return f"{_to_the_second(seconds)}.{nanoseconds // _TICK:07}+00:00"
+
+
+@lru_cache(64)
+def _to_the_second(seconds: int) -> str:
     parts = time.gmtime(seconds)
     return (
         f"{parts.tm_year:04}-{parts.tm_mon:02}-{parts.tm_mday:02}"
-        f"T{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}.{nanoseconds // _TICK:07}+00:00"
+        f"T{parts.tm_hour:02}:{parts.tm_min:02}:{parts.tm_sec:02}"
     )
 
 

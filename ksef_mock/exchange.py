@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from enum import StrEnum
 from typing import Any
 
@@ -26,12 +25,14 @@ class Exchange:
 
     __slots__ = ("client_ip", "decisions", "facts", "method", "operation", "path", "started_at", "trace_id")
 
-    def __init__(self, method: str, path: str, client_ip: str, started_at: Instant) -> None:
+    def __init__(
+        self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str
+    ) -> None:
         self.method = method
         self.path = path
         self.client_ip = client_ip
         self.started_at = started_at
-        self.trace_id = secrets.token_hex(16)
+        self.trace_id = trace_id
         self.decisions: list[tuple[str, Outcome, str]] = []
         self.facts: dict[str, Any] = {}
         #: Reference number of the authentication operation that the request is about.

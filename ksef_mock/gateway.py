@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 import unicodedata
 from typing import Any
@@ -28,6 +29,8 @@ class Gateway:
     def __init__(self, app: ASGIApp, system: System) -> None:
         self._app = app
         self._system = system
+        # Trace ids are no secrets: no call into the kernel's entropy for each request.
+        self._random = random.Random()  # noqa: S311
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,7 +39,11 @@ class Gateway:
         started = time.perf_counter()
         client = scope.get("client")
         exchange = Exchange(
-            scope["method"], scope["path"], client[0] if client else "127.0.0.1", self._system.clock.now()
+            scope["method"],
+            scope["path"],
+            client[0] if client else "127.0.0.1",
+            self._system.clock.now(),
+            f"{self._random.getrandbits(128):032x}",
         )
         scope[SCOPE_KEY] = exchange
         error: KsefError | None = None

@@ -54,7 +54,7 @@ CONTEXT_PATTERNS: dict[str, re.Pattern[str]] = {
 }
 
 
-class Identifier(msgspec.Struct, frozen=True):
+class Identifier(msgspec.Struct, frozen=True, gc=False):
     """A typed identifier of a context or of a subject, e.g. `Identifier("Nip", "5265877635")`."""
 
     type: str

@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from calendar import timegm
+from datetime import date
 from enum import StrEnum
 from zlib import crc32
 
@@ -47,7 +48,7 @@ def issued_at(reference: str, kind: Kind) -> Instant | None:
     if match is None or match[2] != kind.value or match[5] != _checksum(reference[:-3]):
         return None
     try:
-        day = timegm(time.strptime(match[1], "%Y%m%d"))
+        day = timegm(date(int(match[1][:4]), int(match[1][4:6]), int(match[1][6:])).timetuple())
     except ValueError:
         return None
     ticks = int(match[3], 16)

@@ -51,6 +51,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # a client must not choose the address that IP policies see
                 lifespan="off",
                 ws="none",
             )

@@ -14,7 +14,7 @@ from ksef_mock.settings import Lifetimes
 from ksef_mock.state.store import Store, Table
 
 
-class Challenge(msgspec.Struct, frozen=True):
+class Challenge(msgspec.Struct, frozen=True, gc=False):
     """A challenge, and by which authentication operation it was used."""
 
     value: str

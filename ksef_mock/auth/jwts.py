@@ -6,9 +6,11 @@ takes. Claim names as seen on TEST; `per`, `pec`, `rol`, `pep`, `sud`, `asi`, `i
 
 from __future__ import annotations
 
+import random
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -22,6 +24,9 @@ from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Lifetimes, Profile
 
 _ALGORITHM = "HS256"
+_JWS = jwt.PyJWS()  # msgspec writes the claims: several times as fast as PyJWT's own JSON
+#: How many verified JWTs are remembered, the least recently used one forgotten first.
+_REMEMBERED = 1_024
 
 
 class Kind(StrEnum):
@@ -79,10 +84,15 @@ class JwtService:
         self._issuer = profile.issuer
         self._lifetimes = lifetimes
         self._secret = secrets.token_bytes(32)
+        # Token ids tell tokens apart; the HMAC protects them, so they need not be unpredictable.
+        self._random = random.Random()  # noqa: S311
+        # Clients present a JWT many times; what does not depend on the time is checked once.
+        self._genuine = lru_cache(_REMEMBERED)(self._verify)
 
     def renew_secret(self) -> None:
         """Make every JWT issued so far invalid."""
         self._secret = secrets.token_bytes(32)
+        self._genuine.cache_clear()
 
     def authentication_token(self, operation: Operation) -> Issued:
         return self._issue(
@@ -104,7 +114,7 @@ class JwtService:
             "rol": "[]",
             "pep": "[]",
             "iop": _json(operation.allowed_ips) if operation.allowed_ips else None,
-            "tid": secrets.token_hex(16),
+            "tid": self._token_id(),
         }
         if operation.token is not None:
             claims["trn"] = operation.token
@@ -120,7 +130,7 @@ class JwtService:
             "aum": operation.method,
             "arn": operation.reference,
             "asi": _json(operation.subject),
-            "tid": secrets.token_hex(16),
+            "tid": self._token_id(),
         }
         return self._issue(claims, self._lifetimes.refresh_token, at=operation.redeemed_at)
 
@@ -130,22 +140,7 @@ class JwtService:
         Raises:
             Unauthorized: malformed, forged, expired, of another mock or environment, or of another kind.
         """
-        try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                audience=self._issuer,
-                issuer=self._issuer,
-                # Time is judged below: PyJWT would ask the system's clock, not the mock's.
-                options={"require": ["exp", "iat", "typ", "arn"], "verify_exp": False, "verify_iat": False},
-            )
-        except jwt.InvalidSignatureError:
-            raise Unauthorized(
-                reason="JWT: the signature is not of this mock (or not since its reset)"
-            ) from None
-        except jwt.PyJWTError as error:
-            raise Unauthorized(reason=f"JWT: {error}") from None
+        claims = self._genuine(token)
         now = unix_seconds(self._clock.now())
         if now >= claims["exp"]:
             raise Unauthorized(reason=f"JWT: {claims['typ']} expired {now - claims['exp']} s ago")
@@ -154,11 +149,33 @@ class JwtService:
             raise Unauthorized(reason=f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}")
         return Principal(kind, claims["arn"], claims)
 
+    def _token_id(self) -> str:
+        return f"{self._random.getrandbits(128):032x}"
+
+    def _verify(self, token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                audience=self._issuer,
+                issuer=self._issuer,
+                # Time is judged by the caller: PyJWT would ask the system's clock, not the mock's.
+                options={"require": ["exp", "iat", "typ", "arn"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidSignatureError:
+            raise Unauthorized(
+                reason="JWT: the signature is not of this mock (or not since its reset)"
+            ) from None
+        except jwt.PyJWTError as error:
+            raise Unauthorized(reason=f"JWT: {error}") from None
+        return claims
+
     def _issue(self, claims: dict[str, Any], lifetime: int, *, at: Instant | None = None) -> Issued:
         issued_at = unix_seconds(self._clock.now() if at is None else at)
         expires_at = issued_at + lifetime
         claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
-        return Issued(jwt.encode(claims, self._secret, _ALGORITHM), expires_at * SECOND)
+        return Issued(_JWS.encode(msgspec.json.encode(claims), self._secret, _ALGORITHM), expires_at * SECOND)
 
 
 def _json(value: Any) -> str:

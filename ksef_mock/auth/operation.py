@@ -42,7 +42,7 @@ class Event(StrEnum):
     REVOKE = "revoke"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """How the operation ends: a status code, and the detail that belongs to it."""
 
     status: Status
@@ -52,7 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
 SUCCESS = Verdict(Status.SUCCESS)
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One login: who, where, how, and what has become of it."""
 
     reference: str

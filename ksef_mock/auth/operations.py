@@ -95,10 +95,13 @@ class Operations:
             Forbidden: it is somebody else's.
             Gone: it was started more than 7 days ago.
         """
-        started_at = issued_at(reference, ReferenceKind.AUTHENTICATION)
+        operation = await self._store.get(OPERATIONS, reference)
+        # The record may be gone too by then; the reference number itself tells when it was issued.
+        started_at = operation.started_at if operation else issued_at(reference, ReferenceKind.AUTHENTICATION)
         if started_at is not None and self._is_gone(started_at):
             raise Gone(reason=f"operation {reference} was started more than 7 days ago")
-        operation = await self._find(reference)
+        if operation is None:
+            raise _no_operation(reference)
         _require_own(operation, principal)
         return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
 
@@ -184,10 +187,7 @@ class Operations:
     async def _find(self, reference: str) -> Operation:
         operation = await self._store.get(OPERATIONS, reference)
         if operation is None:
-            raise BadRequest(
-                Code.NOT_AUTHENTICATED,
-                f"Operacja uwierzytelniania o numerze referencyjnym {reference} nie została znaleziona.",
-            )
+            raise _no_operation(reference)
         return operation
 
     async def _advance(self, operation: Operation, step: Callable[[Operation], Operation]) -> Operation:
@@ -231,6 +231,13 @@ def _require_own(operation: Operation, principal: Principal) -> None:
             Reason.INSUFFICIENT_RESOURCE_ACCESS,
             reason=f"operation {operation.reference} is not of the bearer of this {principal.kind}",
         )
+
+
+def _no_operation(reference: str) -> BadRequest:
+    return BadRequest(
+        Code.NOT_AUTHENTICATED,
+        f"Operacja uwierzytelniania o numerze referencyjnym {reference} nie została znaleziona.",
+    )
 
 
 def _no_session(reference: str) -> BadRequest:

@@ -1,0 +1,42 @@
+# Two commands need nothing but Python 3.11+ and the network: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test serve lint types bench clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(STAMP) ## start the mock and log in, step by step, with an RSA and with an EC key
+	$(BIN)/python examples/demo.py
+
+test: lint types ## lint, types, all tests
+	$(BIN)/python -m pytest -n auto
+
+serve: $(STAMP) ## run the mock on http://127.0.0.1:8080
+	$(BIN)/ksef-mock serve
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+bench: $(STAMP) ## measure against the floors
+	$(BIN)/python -m bench.login
+	$(BIN)/python -m bench.login --key ec
+	$(BIN)/python -m bench.startup
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ksef-mock needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,54 @@
+"""Servers in processes of their own, and what they cost in CPU time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import Self
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class ServerProcess:
+    """A server started as `python ARGUMENTS`, ready once its first line, ending in its URL, is out."""
+
+    def __init__(self, *arguments: str, stdin: bytes = b"") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(stdin)
+        self._process.stdin.close()
+        self.url = self.line().split()[-1]
+
+    def line(self) -> str:
+        """The next line that the server prints."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().decode()
+        if not line:
+            raise RuntimeError(f"the server ended with exit code {self._process.wait()}")
+        return line.rstrip("\n")
+
+    def cpu_seconds(self) -> float:
+        """User and system time that the process has used, in seconds; resolution 10 ms."""
+        with open(f"/proc/{self._process.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def machine() -> str:
+    """This machine in a line: cores and Python version."""
+    return f"{os.cpu_count()} cores, Python {sys.version.split()[0]}"
