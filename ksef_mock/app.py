@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Router
+from starlette.types import ASGIApp
 
 from ksef_mock.api import auth, limits, security, sessions
 from ksef_mock.clock import Clock
 from ksef_mock.control import api as control
-from ksef_mock.errors import MethodNotAllowed, NotFound
 from ksef_mock.gateway import Gateway
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
@@ -35,26 +31,22 @@ def create_app(
         *security.ROUTES,
         *limits.ROUTES,
     ]
-    app = Starlette(
+    app = _Application(
         routes=[
             *(Mount(prefix, _router(routes)) for prefix in PREFIXES),
             Mount("/_mock", _router(control.ROUTES)),
         ],
-        middleware=[Middleware(Gateway, system=system)],
-        exception_handlers={HTTPException: _translate},
     )
     app.router.redirect_slashes = False
     app.state.system = system
     return app
 
 
+class _Application(Starlette):
+    def build_middleware_stack(self) -> ASGIApp:
+        # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
+        return Gateway(self.router, self.state.system)
+
+
 def _router(routes: Sequence[BaseRoute]) -> Router:
     return Router(routes, redirect_slashes=False)
-
-
-def _translate(_request: Request, error: Exception) -> NoReturn:
-    # The router's own refusals; the gateway turns them into KSeF's formats.
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        raise MethodNotAllowed((error.headers or {}).get("Allow", ""))
-    raise NotFound(reason="no such path in the API")

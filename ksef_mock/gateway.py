@@ -9,11 +9,12 @@ import unicodedata
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ksef_mock.errors import PROBLEM_JSON, InternalError, KsefError
+from ksef_mock.errors import PROBLEM_JSON, InternalError, KsefError, MethodNotAllowed, NotFound
 from ksef_mock.exchange import SCOPE_KEY, Exchange
 from ksef_mock.system import System
 
@@ -67,6 +68,8 @@ class Gateway:
             await self._app(scope, receive, send_recorded)
         except KsefError as refusal:
             error = refusal
+        except HTTPException as refusal:
+            error = _translated(refusal)
         except ClientDisconnect:
             exchange.noted("client", "went away before its request was complete")
             record(_CLIENT_GONE)
@@ -93,6 +96,13 @@ class Gateway:
             return []
         warning = _header(scope, b"x-test-system-warning")
         return [] if warning is None else [(b"x-system-warning", _ascii_folded(warning))]
+
+
+def _translated(refusal: HTTPException) -> KsefError:
+    # The router's own refusals.
+    if refusal.status_code == 405:
+        return MethodNotAllowed((refusal.headers or {}).get("Allow", ""))
+    return NotFound(reason="no such path in the API")
 
 
 def _wants_problem_details(scope: Scope) -> bool:
