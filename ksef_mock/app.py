@@ -12,6 +12,7 @@ from ksef_mock.api import auth, limits, security, sessions
 from ksef_mock.clock import Clock
 from ksef_mock.control import api as control
 from ksef_mock.gateway import Gateway
+from ksef_mock.routing import LiteralPaths
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system import System
@@ -45,7 +46,7 @@ def create_app(
 class _Application(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
-        return Gateway(self.router, self.state.system)
+        return Gateway(LiteralPaths(self.router, self.routes), self.state.system)
 
 
 def _router(routes: Sequence[BaseRoute]) -> Router:

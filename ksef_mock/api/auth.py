@@ -68,9 +68,9 @@ class _OperationConvertor(StringConvertor):
 register_url_convertor("operation", _OperationConvertor())
 
 ROUTES = [
+    Route("/auth/{reference:operation}", status, methods=["GET"]),
     Route("/auth/challenge", challenge, methods=["POST"]),
     Route("/auth/ksef-token", ksef_token, methods=["POST"]),
     Route("/auth/token/redeem", redeem, methods=["POST"]),
     Route("/auth/token/refresh", refresh, methods=["POST"]),
-    Route("/auth/{reference:operation}", status, methods=["GET"]),
 ]

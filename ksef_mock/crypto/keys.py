@@ -106,25 +106,24 @@ class KeyRing:
         self._wanted = _PUBLISHED[token_key]
         self.authority = Authority.create("KSeF Mock Root CA", clock.now())
         self._initial = self._generate(self._wanted)
-        self._rotated: tuple[PublishedKey, ...] | None = None
+        # What is published: nothing until somebody has waited for the initial keys.
+        self._published: tuple[PublishedKey, ...] | None = None
 
     async def published(self) -> tuple[PublishedKey, ...]:
         """The keys of GET /security/public-key-certificates, in the order of the answer."""
-        if self._rotated is not None:
-            return self._rotated
-        return tuple(
-            [await asyncio.wrap_future(key) if not key.done() else key.result() for key in self._initial]
-        )
+        if self._published is None:
+            await asyncio.gather(*map(asyncio.wrap_future, self._initial))
+        return self.current()
 
     def current(self) -> tuple[PublishedKey, ...]:
         """The same, for callers outside of the event loop: waits for keys that are still being made."""
-        if self._rotated is not None:
-            return self._rotated
-        return tuple(key.result() for key in self._initial)
+        if self._published is None:
+            self._published = tuple(key.result() for key in self._initial)
+        return self._published
 
     def reset(self) -> None:
         """Undo all rotations: the keys of the start are published again."""
-        self._rotated = None
+        self._published = None
 
     def recertify(self, usage: Usage = Usage.TOKEN) -> tuple[PublishedKey, ...]:
         """Same keys, new certificates: `publicKeyId` stays. Returns the new publications of `usage`."""
@@ -133,7 +132,7 @@ class KeyRing:
             for key in self.current()
             if key.usage is usage
         }
-        self._rotated = tuple(renewed.get(key.certificate_id, key) for key in self.current())
+        self._published = tuple(renewed.get(key.certificate_id, key) for key in self.current())
         return tuple(renewed.values())
 
     def rotate(self, usage: Usage = Usage.TOKEN, *, emergency: bool = False) -> tuple[PublishedKey, ...]:
@@ -147,14 +146,14 @@ class KeyRing:
         ]
         new = tuple(key.result() for key in self._generate(dict.fromkeys(wanted)))
         kept = tuple(key for key in old if not (emergency and key.usage is usage))
-        self._rotated = new + kept
+        self._published = new + kept
         return new
 
     def withdraw(self, public_key_id: str) -> bool:
         """Stop publishing and accepting a key; False if it was not published."""
         old = self.current()
-        self._rotated = tuple(key for key in old if key.public_key_id != public_key_id)
-        return len(self._rotated) < len(old)
+        self._published = tuple(key for key in old if key.public_key_id != public_key_id)
+        return len(self._published) < len(old)
 
     def _generate(self, wanted: Iterable[tuple[Usage, Algorithm]]) -> list[Future[PublishedKey]]:
         wishes = list(wanted)
