@@ -8,9 +8,11 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from ksef_mock.api import auth, limits, security, sessions
+from ksef_mock.api import auth, limits, security, sessions, testdata, tokens
 from ksef_mock.clock import Clock
 from ksef_mock.control import api as control
+from ksef_mock.control import coverage, warning
+from ksef_mock.endpoints import endpoints
 from ksef_mock.gateway import Gateway
 from ksef_mock.routing import LiteralPaths
 from ksef_mock.settings import Settings
@@ -26,16 +28,19 @@ def create_app(
 ) -> Starlette:
     """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it."""
     system = System(settings, store, clock)
-    routes: list[BaseRoute] = [
+    routes = [
         *auth.ROUTES,
         *sessions.ROUTES,
         *security.ROUTES,
         *limits.ROUTES,
+        *testdata.ROUTES,
+        *tokens.ROUTES,
     ]
+    api = endpoints(routes, system)
     app = _Application(
         routes=[
-            *(Mount(prefix, _router(routes)) for prefix in PREFIXES),
-            Mount("/_mock", _router(control.ROUTES)),
+            *(Mount(prefix, _router(api)) for prefix in PREFIXES),
+            Mount("/_mock", _router([*control.ROUTES, *coverage.ROUTES, *warning.ROUTES])),
         ],
     )
     app.router.redirect_slashes = False

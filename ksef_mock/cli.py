@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 @click.version_option(__version__, prog_name="ksef-mock")
 def main() -> None:
     """A simulated KSeF: Poland's national e-invoicing system, authentication API v2."""
+
+
+def _networks(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is neither an IP address nor a network") from None
+    return values
 
 
 @main.command()
@@ -64,6 +74,21 @@ def main() -> None:
 @click.option(
     "--delay-seconds", default=0.0, type=click.FloatRange(0), help="Seconds at status 100 before the outcome."
 )
+@click.option(
+    "--rate-limits",
+    default="off",
+    show_default=True,
+    type=click.Choice(["off", "test", "production"]),
+    help="Rate limits to enforce.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    callback=_networks,
+    help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.",
+)
 @click.option("--verbose", is_flag=True, help="Log what goes wrong inside of the server.")
 def serve(
     host: str,
@@ -74,6 +99,8 @@ def serve(
     control_token: str | None,
     delay_polls: int,
     delay_seconds: float,
+    rate_limits: str,
+    trusted_proxies: tuple[str, ...],
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
@@ -92,6 +119,8 @@ def serve(
         token_key=token_key,  # type: ignore[arg-type]
         delay=Delay(polls=delay_polls, seconds=delay_seconds),
         control_token=control_token,
+        rate_limits=rate_limits,  # type: ignore[arg-type]
+        trusted_proxies=trusted_proxies,
     )
     asyncio.run(_serve(settings, host, port, nip))
 

@@ -36,6 +36,13 @@ class Code(IntEnum):
     NO_SIGNATURE = 9102
     TOO_MANY_SIGNATURES = 9103
     INVALID_SIGNATURE = 9105
+    # /testdata/*
+    ALREADY_EXISTS = 30001
+    # /tokens
+    TOKEN_PERMISSIONS = 26001
+    TOKEN_CONTEXT_TYPE = 26002
+    # /invoices/query/metadata
+    BEYOND_AVAILABLE_DATA = 21183
 
 
 DESCRIPTIONS: dict[Code, str] = {
@@ -56,6 +63,10 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.NO_SIGNATURE: "Brak podpisu.",
     Code.TOO_MANY_SIGNATURES: "Przekroczona liczba dozwolonych podpisów.",
     Code.INVALID_SIGNATURE: "Nieprawidłowy podpis.",
+    Code.ALREADY_EXISTS: "Podmiot lub uprawnienie już istnieje.",
+    Code.TOKEN_PERMISSIONS: "Nie można nadać tokenowi uprawnień których nie posiadasz.",
+    Code.TOKEN_CONTEXT_TYPE: "Nie można wygenerować tokena dla obecnego typu kontekstu.",
+    Code.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych.",
 }
 
 
@@ -306,6 +317,38 @@ class UnsupportedMediaType(KsefError):
         super().__init__(
             "Nieobsługiwany typ zawartości żądania.",
             reason=f"Content-Type is {received or 'absent'}; this endpoint takes {expected}",
+        )
+
+
+class TooManyRequests(KsefError):
+    """429: a rate limit is exceeded; `retry_after` is in whole seconds (OpenAPI: TooManyRequestsResponse)."""
+
+    status = 429
+    title = "Too Many Requests"
+
+    def __init__(self, detail: str, retry_after: int, *, reason: str) -> None:
+        super().__init__(detail, reason=reason)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+    def legacy(self, at: Occurrence) -> dict[str, Any]:
+        del at
+        return {"status": {"code": self.status, "description": self.title, "details": [self.detail]}}
+
+
+class NotSimulated(KsefError):
+    """501: KSeF has this operation, the mock has not."""
+
+    status = 501
+    title = "Not Implemented"
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(
+            f"Operacja {method} {path} nie jest symulowana.",
+            reason=f"{method} {path} is in the API but not in this mock: see GET /_mock/coverage",
         )
 
 

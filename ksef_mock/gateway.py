@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ksef_mock.errors import PROBLEM_JSON, InternalError, KsefError, MethodNotAllowed, NotFound
 from ksef_mock.exchange import SCOPE_KEY, Exchange
+from ksef_mock.forwarding import TrustedProxies
 from ksef_mock.system import System
 
 _log = logging.getLogger("ksef_mock")
@@ -30,6 +31,8 @@ class Gateway:
     def __init__(self, app: ASGIApp, system: System) -> None:
         self._app = app
         self._system = system
+        proxies = system.settings.trusted_proxies
+        self._proxies = TrustedProxies(proxies) if proxies else None
         # Trace ids are no secrets: no call into the kernel's entropy for each request.
         self._random = random.Random()  # noqa: S311
 
@@ -38,11 +41,10 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        client = scope.get("client")
         exchange = Exchange(
             scope["method"],
             scope["path"],
-            client[0] if client else "127.0.0.1",
+            self._client_ip(scope),
             self._system.clock.now(),
             f"{self._random.getrandbits(128):032x}",
         )
@@ -90,12 +92,24 @@ class Gateway:
             body, media_type = error.problem(at), PROBLEM_JSON
         return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type=media_type)
 
+    def _client_ip(self, scope: Scope) -> str:
+        client = scope.get("client")
+        peer: str = client[0] if client else "127.0.0.1"
+        if self._proxies is None:
+            return peer
+        forwarded = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
+        return self._proxies.client_ip(peer, forwarded)
+
     def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
-        if not self._system.settings.environment.echoes_test_warning:
-            return []
-        warning = _header(scope, b"x-test-system-warning")
-        return [] if warning is None else [(b"x-system-warning", _ascii_folded(warning))]
+        warnings: list[bytes] = []
+        if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
+            warnings.append(self._system.warning.encode())
+        if self._system.settings.environment.echoes_test_warning:
+            echoed = _header(scope, b"x-test-system-warning")
+            if echoed is not None:
+                warnings.append(echoed)
+        return [(b"x-system-warning", _ascii_folded(b" | ".join(warnings)))] if warnings else []
 
 
 def _translated(refusal: HTTPException) -> KsefError:

@@ -53,6 +53,14 @@ CONTEXT_PATTERNS: dict[str, re.Pattern[str]] = {
     "PeppolId": re.compile(r"P[A-Z]{2}[0-9]{6}"),
 }
 
+#: Type of a subject identifier -> the pattern that its whole value matches (OpenAPI: Nip, Pesel).
+#: In a PESEL the century is part of the month.
+SUBJECT_PATTERNS: dict[str, re.Pattern[str]] = {
+    "Nip": re.compile(_NIP),
+    "Pesel": re.compile(r"[0-9]{2}(?:[02468][1-9]|[13579][0-2])[0-9]{7}"),
+    "Fingerprint": re.compile(r"[0-9A-F]{64}"),
+}
+
 
 class Identifier(msgspec.Struct, frozen=True, gc=False):
     """A typed identifier of a context or of a subject, e.g. `Identifier("Nip", "5265877635")`."""
@@ -72,4 +80,10 @@ class Identifier(msgspec.Struct, frozen=True, gc=False):
 def is_context_identifier(identifier: Identifier) -> bool:
     """Whether the type is a context type and the whole value has that type's pattern."""
     pattern = CONTEXT_PATTERNS.get(identifier.type)
+    return pattern is not None and pattern.fullmatch(identifier.value) is not None
+
+
+def is_subject_identifier(identifier: Identifier) -> bool:
+    """Whether the type is a subject type and the whole value has that type's pattern."""
+    pattern = SUBJECT_PATTERNS.get(identifier.type)
     return pattern is not None and pattern.fullmatch(identifier.value) is not None

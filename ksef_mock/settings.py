@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 ProfileName: TypeAlias = Literal["test", "demo", "prod"]
 TokenKey: TypeAlias = Literal["rsa", "ec", "both"]
+RateLimiting: TypeAlias = Literal["off", "test", "production"]
 
 MINUTE = 60
 DAY = 86_400
@@ -21,12 +24,44 @@ class Profile:
     issuer: str
     #: TEST echoes `X-Test-System-Warning` into `X-System-Warning` (OpenAPI: SystemWarning).
     echoes_test_warning: bool
+    #: Only TEST has the operations under /testdata.
+    has_test_data: bool
+    #: Whether a signing certificate needs a chain to a trusted CA (documented: TEST takes self-signed ones).
+    requires_chain: bool
+    #: Seconds that a login stays at 100 while the issuer of a qualified certificate is asked for its status.
+    certificate_status_delay: float
+    #: XAdES properties are mandatory: on TEST since schema 2.1, elsewhere if `X-KSeF-Feature` asks for it.
+    enforces_xades: bool
 
 
 PROFILES: dict[ProfileName, Profile] = {
-    "test": Profile("test", issuer="ksef-api-te", echoes_test_warning=True),
-    "demo": Profile("demo", issuer="ksef-api-tr", echoes_test_warning=False),
-    "prod": Profile("prod", issuer="ksef-api-pr", echoes_test_warning=False),
+    "test": Profile(
+        "test",
+        issuer="ksef-api-te",
+        echoes_test_warning=True,
+        has_test_data=True,
+        requires_chain=False,
+        certificate_status_delay=0.0,
+        enforces_xades=True,
+    ),
+    "demo": Profile(
+        "demo",
+        issuer="ksef-api-tr",
+        echoes_test_warning=False,
+        has_test_data=False,
+        requires_chain=True,
+        certificate_status_delay=3.0,
+        enforces_xades=False,
+    ),
+    "prod": Profile(
+        "prod",
+        issuer="ksef-api-pr",
+        echoes_test_warning=False,
+        has_test_data=False,
+        requires_chain=True,
+        certificate_status_delay=3.0,
+        enforces_xades=False,
+    ),
 }
 
 
@@ -44,9 +79,12 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long an authentication operation stays at 100: until both conditions have passed."""
+    """How long asynchronous work stays unfinished: until both conditions have passed.
 
-    #: Status polls answered with 100 before the outcome shows.
+    It holds for the 100 of an authentication operation, and for `Pending` and `Revoking` of a KSeF token.
+    """
+
+    #: Status polls that find it unfinished.
     polls: int = 0
     #: Seconds of the mock clock before the outcome shows.
     seconds: float = 0.0
@@ -71,12 +109,22 @@ class Settings:
     journal_size: int = 1_000
     #: What `X-Mock-Control-Token` must carry for /_mock; None: only loopback clients may use /_mock.
     control_token: str | None = None
+    #: PEM files with CA certificates that are trusted beside the mock's own.
+    trusted_cas: tuple[Path, ...] = ()
+    #: Rate limits to enforce where /testdata/rate-limits has set none.
+    rate_limits: RateLimiting = "off"
+    #: Addresses or networks of proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
             raise ValueError(f"unknown profile {self.profile!r}: one of {', '.join(PROFILES)}")
         if self.token_key not in ("rsa", "ec", "both"):
             raise ValueError(f"unknown token key {self.token_key!r}: rsa, ec or both")
+        if self.rate_limits not in ("off", "test", "production"):
+            raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
+        for proxy in self.trusted_proxies:
+            ip_network(proxy, strict=False)
 
     @property
     def environment(self) -> Profile:

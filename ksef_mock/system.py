@@ -8,13 +8,22 @@ from ksef_mock.auth.challenge import Challenges
 from ksef_mock.auth.jwts import JwtService
 from ksef_mock.auth.ksef_tokens import KsefToken, KsefTokens, Permission
 from ksef_mock.auth.operations import Operations
+from ksef_mock.auth.permissions import Permissions
+from ksef_mock.auth.revocations import Revocations
+from ksef_mock.auth.subjects import Subjects
 from ksef_mock.auth.token_login import TokenAuthenticator
+from ksef_mock.auth.xades_login import XadesAuthenticator
 from ksef_mock.clock import Clock
+from ksef_mock.crypto.chain import load_anchors
 from ksef_mock.crypto.keys import KeyRing
+from ksef_mock.crypto.pki import Pki
 from ksef_mock.identifiers import Identifier, is_context_identifier
 from ksef_mock.journal import Journal
+from ksef_mock.limits import Limits
+from ksef_mock.rate_limits import RateLimiter
 from ksef_mock.settings import Settings
 from ksef_mock.state import MemoryStore, Store
+from ksef_mock.xades.trust import TrustPolicy, TrustService
 
 
 class System:
@@ -27,18 +36,38 @@ class System:
         self.clock = clock = clock or Clock()
         self.store = store = store if store is not None else MemoryStore(clock)
         self.journal = Journal(settings.journal_size)
+        #: `X-System-Warning` of every answer of the API.
+        self.warning: str | None = None
         self.keys = KeyRing(clock, settings.token_key)
         self.jwts = JwtService(clock, settings.environment, settings.lifetimes)
         self.challenges = Challenges(store, clock, settings.lifetimes)
-        self.tokens = KsefTokens(store, clock)
+        self.tokens = KsefTokens(store, clock, settings.delay)
+        self.subjects = Subjects(store, clock)
+        self.permissions = Permissions(store, clock, self.subjects)
+        self.pki = Pki(clock)
+        self.revocations = Revocations(store, clock)
+        self.limits = Limits(store, settings.rate_limits)
+        self.rate_limiter = RateLimiter(clock)
         self.operations = Operations(settings, clock, store, self.jwts, self.tokens)
         self.token_login = TokenAuthenticator(self.keys, self.challenges, self.tokens, self.operations)
+        environment = settings.environment
+        self.trust = TrustService(
+            self.pki,
+            self.revocations,
+            TrustPolicy(environment.requires_chain, environment.certificate_status_delay),
+            load_anchors(settings.trusted_cas),
+        )
+        self.xades_login = XadesAuthenticator(
+            clock, environment, self.challenges, self.trust, self.permissions, self.operations
+        )
 
     async def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
         await self.store.clear()
         self.jwts.renew_secret()
         self.keys.reset()
+        self.rate_limiter.clear()
+        self.warning = None
         self.clock.reset()
         self.journal.clear()
 

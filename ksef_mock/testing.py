@@ -8,10 +8,13 @@ from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from cryptography import x509
+
 from ksef_mock.app import create_app
 from ksef_mock.auth.ksef_tokens import TokenStatus
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.keys import KeyRing
+from ksef_mock.crypto.pki import Pki
 from ksef_mock.identifiers import Identifier
 from ksef_mock.journal import Journal
 from ksef_mock.server import Server, listen, url_of
@@ -121,6 +124,11 @@ class MockServer:
         return self._running.keys
 
     @property
+    def pki(self) -> Pki:
+        """Certificates of every kind to log in with, issued by the CAs that this mock trusts."""
+        return self._running.pki
+
+    @property
     def settings(self) -> Settings:
         return self._settings
 
@@ -146,6 +154,14 @@ class MockServer:
             LookupError: no such token was issued here.
         """
         self._call(self._set_token_status(token, TokenStatus.REVOKED))
+
+    def revoke_certificate(self, certificate: x509.Certificate) -> None:
+        """From now on logins with this certificate end in status 460, `Certyfikat odwołany`."""
+        self._call(self._running.revocations.revoke(certificate))
+
+    def suspend_certificate(self, certificate: x509.Certificate) -> None:
+        """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
+        self._call(self._running.revocations.suspend(certificate))
 
     def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""

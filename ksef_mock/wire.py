@@ -28,14 +28,14 @@ from ksef_mock.identifiers import CONTEXT_PATTERNS, Identifier, is_context_ident
 B = TypeVar("B", bound=msgspec.Struct)
 
 
-class _Body(msgspec.Struct, rename="camel", omit_defaults=True):
+class Body(msgspec.Struct, rename="camel", omit_defaults=True):
     """A body of the API: camel case, absent instead of null."""
 
 
 # -- requests ---------------------------------------------------------------------------------------------
 
 
-class AllowedIpsBody(_Body):
+class AllowedIpsBody(Body):
     """OpenAPI: AllowedIps."""
 
     ip4_addresses: list[str] | None = msgspec.field(name="ip4Addresses", default=None)
@@ -43,20 +43,20 @@ class AllowedIpsBody(_Body):
     ip4_masks: list[str] | None = msgspec.field(name="ip4Masks", default=None)
 
 
-class AuthorizationPolicy(_Body):
+class AuthorizationPolicy(Body):
     """OpenAPI: AuthorizationPolicy."""
 
     allowed_ips: AllowedIpsBody | None = None
 
 
-class AuthenticationContextIdentifier(_Body):
+class AuthenticationContextIdentifier(Body):
     """OpenAPI: AuthenticationContextIdentifier."""
 
     type: str
     value: str
 
 
-class InitTokenAuthenticationRequest(_Body):
+class InitTokenAuthenticationRequest(Body):
     """OpenAPI: InitTokenAuthenticationRequest."""
 
     challenge: str
@@ -74,13 +74,13 @@ class InitTokenAuthenticationRequest(_Body):
         context = Identifier(self.context_identifier.type, self.context_identifier.value)
         if context.type not in CONTEXT_PATTERNS:
             known = ", ".join(CONTEXT_PATTERNS)
-            raise _invalid("contextIdentifier.type", f"dozwolone wartości: {known}")
+            raise invalid("contextIdentifier.type", f"dozwolone wartości: {known}")
         if not is_context_identifier(context):
-            raise _invalid(
+            raise invalid(
                 "contextIdentifier.value", f"wartość nie jest poprawnym identyfikatorem {context.type}"
             )
         if self.public_key_id is not None and len(self.public_key_id) != 44:
-            raise _invalid("publicKeyId", "wymagane są 44 znaki")
+            raise invalid("publicKeyId", "wymagane są 44 znaki")
         return TokenLogin(
             challenge=self.challenge,
             context=context,
@@ -118,7 +118,8 @@ _ERROR_PATH = re.compile(r"at `\$\.?([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
-def _invalid(field: str, rule: str) -> BadRequest:
+def invalid(field: str, rule: str) -> BadRequest:
+    """21405: `field` breaks the documented `rule` (a Polish clause without its full stop)."""
     return BadRequest(Code.VALIDATION, f"Nieprawidłowa wartość pola '{field}': {rule}.")
 
 
@@ -126,9 +127,9 @@ def _base64(field: str, text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _invalid(field, "wymagane jest kodowanie Base64") from None
+        raise invalid(field, "wymagane jest kodowanie Base64") from None
     if not data:
-        raise _invalid(field, "wartość nie może być pusta")
+        raise invalid(field, "wartość nie może być pusta")
     return data
 
 
@@ -143,10 +144,10 @@ def _allowed_ips(policy: AuthorizationPolicy | None) -> AllowedIps | None:
     ):
         field = f"authorizationPolicy.allowedIps.{name}"
         if entries is not None and len(entries) > MAX_ENTRIES:
-            raise _invalid(field, f"dozwolone jest najwyżej {MAX_ENTRIES} wpisów")
+            raise invalid(field, f"dozwolone jest najwyżej {MAX_ENTRIES} wpisów")
         for position, entry in enumerate(entries or ()):
             if pattern.fullmatch(entry) is None:
-                raise _invalid(f"{field}[{position}]", "nieprawidłowy format")
+                raise invalid(f"{field}[{position}]", "nieprawidłowy format")
     allowed = AllowedIps(
         tuple(body.ip4_addresses or ()), tuple(body.ip4_ranges or ()), tuple(body.ip4_masks or ())
     )
@@ -156,7 +157,7 @@ def _allowed_ips(policy: AuthorizationPolicy | None) -> AllowedIps | None:
 # -- responses --------------------------------------------------------------------------------------------
 
 
-class AuthenticationChallengeResponse(_Body):
+class AuthenticationChallengeResponse(Body):
     """OpenAPI: AuthenticationChallengeResponse. `timestamp` and `timestampMs` name the same millisecond."""
 
     challenge: str
@@ -165,7 +166,7 @@ class AuthenticationChallengeResponse(_Body):
     client_ip: str
 
 
-class TokenInfo(_Body):
+class TokenInfo(Body):
     """OpenAPI: TokenInfo."""
 
     token: str
@@ -176,27 +177,27 @@ class TokenInfo(_Body):
         return cls(issued.token, iso(issued.valid_until))
 
 
-class AuthenticationInitResponse(_Body):
+class AuthenticationInitResponse(Body):
     """OpenAPI: AuthenticationInitResponse."""
 
     reference_number: str
     authentication_token: TokenInfo
 
 
-class AuthenticationTokensResponse(_Body):
+class AuthenticationTokensResponse(Body):
     """OpenAPI: AuthenticationTokensResponse."""
 
     access_token: TokenInfo
     refresh_token: TokenInfo
 
 
-class AuthenticationTokenRefreshResponse(_Body):
+class AuthenticationTokenRefreshResponse(Body):
     """OpenAPI: AuthenticationTokenRefreshResponse."""
 
     access_token: TokenInfo
 
 
-class AuthenticationMethodInfo(_Body):
+class AuthenticationMethodInfo(Body):
     """OpenAPI: AuthenticationMethodInfo."""
 
     category: str
@@ -204,7 +205,7 @@ class AuthenticationMethodInfo(_Body):
     display_name: str
 
 
-class StatusInfo(_Body):
+class StatusInfo(Body):
     """OpenAPI: StatusInfo."""
 
     code: int
@@ -212,7 +213,7 @@ class StatusInfo(_Body):
     details: list[str] | None = None
 
 
-class AuthenticationOperationStatusResponse(_Body):
+class AuthenticationOperationStatusResponse(Body):
     """OpenAPI: AuthenticationOperationStatusResponse."""
 
     start_date: str
@@ -244,14 +245,14 @@ class AuthenticationListItem(AuthenticationOperationStatusResponse, kw_only=True
         )
 
 
-class AuthenticationListResponse(_Body):
+class AuthenticationListResponse(Body):
     """OpenAPI: AuthenticationListResponse."""
 
     items: list[AuthenticationListItem]
     continuation_token: str | None = None
 
 
-class PublicKeyCertificate(_Body):
+class PublicKeyCertificate(Body):
     """OpenAPI: PublicKeyCertificate."""
 
     certificate: str

@@ -1,4 +1,4 @@
-"""Uzyskiwanie dostępu: challenge, token login, status, redeem, refresh."""
+"""Uzyskiwanie dostępu: challenge, token login, XAdES login, status, redeem, refresh."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock import wire
-from ksef_mock.api.http import answer, bearer, exchange_of, path_reference, read_body, read_json, system_of
+from ksef_mock.api.http import (
+    answer,
+    bearer,
+    exchange_of,
+    path_reference,
+    query_boolean,
+    read_body,
+    read_json,
+    require_media_type,
+    system_of,
+)
 from ksef_mock.auth.jwts import Kind
 from ksef_mock.auth.operation import Operation
+from ksef_mock.auth.xades_login import XadesLogin
+
+#: Turns on, where it is not yet the rule, that a signature must be XAdES and not plain XML Signature.
+_FEATURE = "enforce-xades-compliance"
 
 
 async def challenge(request: Request) -> Response:
@@ -26,6 +40,19 @@ async def ksef_token(request: Request) -> Response:
     """POST /auth/ksef-token."""
     body = await read_json(request, wire.InitTokenAuthenticationRequest)
     operation = await system_of(request).token_login.submit(body.checked(), exchange_of(request))
+    return _started(request, operation)
+
+
+async def xades_signature(request: Request) -> Response:
+    """POST /auth/xades-signature."""
+    system = system_of(request)
+    require_media_type(request, "application/xml")
+    login = XadesLogin(
+        document=await read_body(request, system.settings.max_body),
+        verify_chain=query_boolean(request, "verifyCertificateChain"),
+        enforce_xades=_FEATURE in _features(request),
+    )
+    operation = await system.xades_login.submit(login, exchange_of(request))
     return _started(request, operation)
 
 
@@ -54,6 +81,11 @@ async def refresh(request: Request) -> Response:
     return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
 
 
+def _features(request: Request) -> set[str]:
+    values = ",".join(request.headers.getlist("x-ksef-feature"))
+    return {value.strip().lower() for value in values.split(",")}
+
+
 def _started(request: Request, operation: Operation) -> Response:
     exchange_of(request).operation = operation.reference
     token = system_of(request).jwts.authentication_token(operation)
@@ -71,6 +103,7 @@ ROUTES = [
     Route("/auth/{reference:operation}", status, methods=["GET"]),
     Route("/auth/challenge", challenge, methods=["POST"]),
     Route("/auth/ksef-token", ksef_token, methods=["POST"]),
+    Route("/auth/xades-signature", xades_signature, methods=["POST"]),
     Route("/auth/token/redeem", redeem, methods=["POST"]),
     Route("/auth/token/refresh", refresh, methods=["POST"]),
 ]

@@ -14,6 +14,7 @@ from ksef_mock.errors import (
     BadRequest,
     Code,
     Forbidden,
+    NotFound,
     PayloadTooLarge,
     Reason,
     Unauthorized,
@@ -68,14 +69,33 @@ async def read_json(request: Request, model: type[B]) -> B:
         UnsupportedMediaType, PayloadTooLarge: as named.
         BadRequest: 21405, empty, malformed, or not of the documented shape.
     """
-    content_type = request.headers.get("content-type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType(content_type, "application/json")
+    require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
     if not body:
         raise BadRequest(Code.VALIDATION, "Treść żądania jest wymagana.")
     return wire.decode(body, model)
+
+
+def require_media_type(request: Request, expected: str) -> None:
+    """
+    Raises:
+        UnsupportedMediaType: the Content-Type is another, or absent.
+    """
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != expected:
+        raise UnsupportedMediaType(content_type, expected)
+
+
+def bearer_token(request: Request) -> str:
+    """The JWT in the Authorization header, as it came.
+
+    Raises:
+        Unauthorized: there is none.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized(reason="no Authorization: Bearer header")
+    return token.strip()
 
 
 def bearer(request: Request, *accepted: Kind) -> Principal:
@@ -86,10 +106,7 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
         Forbidden: ip-not-allowed.
     """
     exchange = exchange_of(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized(reason="no Authorization: Bearer header")
-    principal = system_of(request).jwts.read(token.strip(), *accepted)
+    principal = system_of(request).jwts.read(bearer_token(request), *accepted)
     exchange.operation = principal.operation
     exchange.passed("bearer", f"{principal.kind} of {principal.operation}")
     allowed_ips = principal.allowed_ips
@@ -102,6 +119,16 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
     return principal
 
 
+def require_test_data(request: Request) -> None:
+    """
+    Raises:
+        NotFound: the environment has no operations under /testdata.
+    """
+    settings = system_of(request).settings
+    if not settings.environment.has_test_data:
+        raise NotFound(reason=f"/testdata exists on TEST only, this is {settings.profile}")
+
+
 def path_reference(request: Request) -> str:
     """The reference number in the path.
 
@@ -112,6 +139,18 @@ def path_reference(request: Request) -> str:
     if len(reference) != 36:
         raise BadRequest(Code.VALIDATION, "Numer referencyjny musi mieć 36 znaków.")
     return reference
+
+
+def query_boolean(request: Request, name: str) -> bool:
+    """A boolean of the query string, false by default.
+
+    Raises:
+        BadRequest: 21405, neither true nor false.
+    """
+    text = request.query_params.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise BadRequest(Code.VALIDATION, f"Parametr '{name}' musi mieć wartość true albo false.")
+    return text == "true"
 
 
 def query_integer(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:

@@ -18,7 +18,7 @@ async def sessions(request: Request) -> Response:
     page = await system_of(request).operations.sessions(
         principal, size, request.headers.get("x-continuation-token")
     )
-    items = [wire.AuthenticationListItem.in_list(session, principal.operation) for session in page.sessions]
+    items = [wire.AuthenticationListItem.in_list(session, principal.operation) for session in page.items]
     return answer(wire.AuthenticationListResponse(items, page.continuation))
 
 

@@ -19,7 +19,7 @@ from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.clock import SECOND, Instant
 from ksef_mock.errors import STATUS_DESCRIPTIONS, BadRequest, Code, Status, StatusDetail
 from ksef_mock.identifiers import Identifier
-from ksef_mock.settings import Delay, Lifetimes
+from ksef_mock.settings import Lifetimes
 from ksef_mock.state.store import Table
 
 
@@ -90,9 +90,9 @@ class IllegalTransition(Exception):
     """The event cannot happen in this state."""
 
 
-def ready_from(started_at: Instant, delay: Delay) -> Instant:
-    """The moment from which the verdict may show."""
-    return started_at + round(delay.seconds * SECOND)
+def ready_from(started_at: Instant, delay: float) -> Instant:
+    """The moment from which the verdict may show, after `delay` seconds."""
+    return started_at + round(delay * SECOND)
 
 
 def settle(operation: Operation, now: Instant) -> Operation:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from ksef_mock.auth import operation as machine
 from ksef_mock.auth.ip_policy import AllowedIps
@@ -19,18 +13,11 @@ from ksef_mock.auth.operation import OPERATIONS, Operation, State, Verdict
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.errors import BadRequest, Code, Forbidden, Gone, Reason
 from ksef_mock.identifiers import Identifier
+from ksef_mock.paging import Page, page
 from ksef_mock.references import Kind as ReferenceKind
 from ksef_mock.references import issued_at, new_reference
 from ksef_mock.settings import Settings
 from ksef_mock.state.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class SessionPage:
-    """One page of sessions, newest first; `continuation` leads to the next."""
-
-    sessions: list[Operation]
-    continuation: str | None
 
 
 class Operations:
@@ -56,8 +43,9 @@ class Operations:
         permissions: tuple[str, ...] = (),
         token: str | None = None,
         allowed_ips: AllowedIps | None = None,
+        extra_delay: float = 0.0,
     ) -> Operation:
-        """A new operation that is not yet in the store."""
+        """A new operation that is not yet in the store; `extra_delay` seconds are added to the configured delay."""
         now = self._clock.now()
         delay = self._settings.delay
         return Operation(
@@ -70,7 +58,7 @@ class Operations:
             token=token,
             allowed_ips=allowed_ips,
             verdict=verdict,
-            ready_at=machine.ready_from(now, delay),
+            ready_at=machine.ready_from(now, delay.seconds + extra_delay),
             polls_left=delay.polls,
         )
 
@@ -138,7 +126,7 @@ class Operations:
         )
         return self._jwts.access_token(refreshed)
 
-    async def sessions(self, principal: Principal, size: int, continuation: str | None) -> SessionPage:
+    async def sessions(self, principal: Principal, size: int, continuation: str | None) -> Page[Operation]:
         """A page of the subject's active sessions in its context, newest first.
 
         Active is a session from its login's success to its end: revocation, expiry of the refresh token, or
@@ -147,25 +135,8 @@ class Operations:
         Raises:
             BadRequest: 21418, the continuation token is not one of ours.
         """
-        name = _sessions_of(principal.context, principal.subject)
-        cursor = _decode_cursor(continuation)
-        found: list[Operation] = []
-        last: tuple[Instant, str] | None = None
-        while True:
-            entries = await self._store.newest(name, size + 1, before=cursor)
-            for position, member in entries:
-                operation = await self._store.get(OPERATIONS, member)
-                if operation is not None and self._settled(operation).state in (
-                    State.SUCCEEDED,
-                    State.REDEEMED,
-                ):
-                    if len(found) == size:
-                        return SessionPage(found, _encode_cursor(last))
-                    found.append(self._settled(operation))
-                    last = (position, member)
-                cursor = (position, member)
-            if len(entries) <= size:
-                return SessionPage(found, None)
+        index = _sessions_of(principal.context, principal.subject)
+        return await page(self._store, index, size, continuation, self._active)
 
     async def revoke(self, reference: str, principal: Principal) -> None:
         """End a session of the same subject in the same context.
@@ -183,6 +154,13 @@ class Operations:
         except machine.IllegalTransition:
             raise _no_session(reference) from None
         await self._store.unindex(_sessions_of(revoked.context, revoked.subject), reference)
+
+    async def _active(self, reference: str) -> Operation | None:
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            return None
+        settled = self._settled(operation)
+        return settled if settled.state in (State.SUCCEEDED, State.REDEEMED) else None
 
     async def _find(self, reference: str) -> Operation:
         operation = await self._store.get(OPERATIONS, reference)
@@ -248,21 +226,3 @@ def _no_session(reference: str) -> BadRequest:
 
 def _sessions_of(context: Identifier, subject: Identifier) -> str:
     return f"sessions:{context}:{subject}"
-
-
-def _encode_cursor(cursor: tuple[Instant, str] | None) -> str:
-    return base64.b64encode(msgspec.json.encode(cursor)).decode()
-
-
-def _decode_cursor(continuation: str | None) -> tuple[Instant, str] | None:
-    if continuation is None:
-        return None
-    try:
-        cursor: Any = msgspec.json.decode(
-            base64.b64decode(continuation, validate=True), type=tuple[Instant, str]
-        )
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise BadRequest(
-            Code.CONTINUATION_TOKEN, reason="the continuation token is not one of ours"
-        ) from None
-    return cursor[0], cursor[1]

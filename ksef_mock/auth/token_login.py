@@ -72,6 +72,8 @@ class TokenAuthenticator:
             verdict=verdict,
         )
         await self._challenges.use(challenge, operation.reference)
+        if token is not None and verdict == SUCCESS:
+            await self._tokens.used(token)
         return await self._operations.start(operation)
 
     def _select(

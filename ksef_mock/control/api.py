@@ -1,12 +1,6 @@
-"""The control interface over HTTP, for tests in any language: health, reset, clock, tokens, journal.
-
-Open to loopback clients only, or to whoever knows the control token when one is set.
-"""
+"""The control interface over HTTP, for tests in any language: health, reset, clock, tokens, journal."""
 
 from __future__ import annotations
-
-import hmac
-import ipaddress
 
 import msgspec
 from starlette.requests import Request
@@ -14,9 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock import __version__
-from ksef_mock.api.http import answer, exchange_of, query_integer, read_json, system_of
+from ksef_mock.api.http import answer, query_integer, read_json, system_of
 from ksef_mock.clock import iso
-from ksef_mock.errors import BadRequest, Code, Forbidden, Reason, Unauthorized
+from ksef_mock.control.guard import require_control
+from ksef_mock.errors import BadRequest, Code
 from ksef_mock.identifiers import Identifier
 from ksef_mock.journal import Entry
 
@@ -73,14 +68,14 @@ async def health(request: Request) -> Response:
 
 async def reset(request: Request) -> Response:
     """Back to the state of the start."""
-    _require_control(request)
+    require_control(request)
     await system_of(request).reset()
     return Response(status_code=204)
 
 
 async def advance_clock(request: Request) -> Response:
     """Move the mock's time."""
-    _require_control(request)
+    require_control(request)
     order = await read_json(request, ClockAdvance)
     if not -_LONGEST_ADVANCE <= order.seconds <= _LONGEST_ADVANCE:
         raise BadRequest(Code.VALIDATION, "Parametr 'seconds' jest poza zakresem.")
@@ -91,7 +86,7 @@ async def advance_clock(request: Request) -> Response:
 
 async def issue_token(request: Request) -> Response:
     """Make a KSeF token for a NIP."""
-    _require_control(request)
+    require_control(request)
     order = await read_json(request, TokenOrder)
     try:
         token, text = await system_of(request).issue_token(
@@ -104,36 +99,13 @@ async def issue_token(request: Request) -> Response:
 
 async def journal(request: Request) -> Response:
     """What was asked and decided; `path`, `operation` and `after` (a sequence number) narrow it down."""
-    _require_control(request)
+    require_control(request)
     entries = system_of(request).journal.entries(
         path=request.query_params.get("path"),
         operation=request.query_params.get("operation"),
         after=query_integer(request, "after", default=0, minimum=0, maximum=2**31),
     )
     return answer(JournalPage(entries))
-
-
-def _require_control(request: Request) -> None:
-    expected = system_of(request).settings.control_token
-    if expected is not None:
-        given = request.headers.get("x-mock-control-token", "")
-        if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise Unauthorized(reason="X-Mock-Control-Token is absent or wrong")
-    elif not _is_loopback(exchange_of(request).client_ip):
-        raise Forbidden(
-            Reason.SECURITY_SERVICE_BLOCKED,
-            reason="without a control token /_mock answers loopback clients only",
-            security={"clientIp": exchange_of(request).client_ip},
-        )
-
-
-def _is_loopback(client_ip: str) -> bool:
-    try:
-        address = ipaddress.ip_address(client_ip)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 ROUTES = [

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import Clock, Instant, from_datetime
-from ksef_mock.crypto.authority import Authority, encryption_usage
+from ksef_mock.crypto.authority import UNBOUNDED, Authority, encryption_usage
 from ksef_mock.settings import TokenKey
 
 _SUBJECT = (
@@ -104,7 +104,7 @@ class KeyRing:
     def __init__(self, clock: Clock, token_key: TokenKey) -> None:
         self._clock = clock
         self._wanted = _PUBLISHED[token_key]
-        self.authority = Authority.create("KSeF Mock Root CA", clock.now())
+        self.authority = Authority.create("KSeF Mock Root CA", validity=UNBOUNDED)
         self._initial = self._generate(self._wanted)
         # What is published: nothing until somebody has waited for the initial keys.
         self._published: tuple[PublishedKey, ...] | None = None

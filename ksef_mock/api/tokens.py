@@ -1,0 +1,109 @@
+"""Tokeny KSeF: generate, list, show, revoke."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock import wire_tokens
+from ksef_mock.api.http import (
+    answer,
+    bearer,
+    exchange_of,
+    path_reference,
+    query_integer,
+    read_json,
+    system_of,
+)
+from ksef_mock.auth import authorization
+from ksef_mock.auth.authorization import Actor
+from ksef_mock.auth.jwts import Kind
+from ksef_mock.auth.ksef_tokens import KsefToken, NotActive, TokenStatus
+from ksef_mock.auth.permissions import identifiers_of
+from ksef_mock.errors import BadRequest, Code
+from ksef_mock.exchange import masked
+
+
+async def generate(request: Request) -> Response:
+    """POST /tokens. The token is pending first, and shown this once."""
+    principal = bearer(request, Kind.ACCESS)
+    permissions, description = (await read_json(request, wire_tokens.GenerateTokenRequest)).checked()
+    authorization.require_token_generation(Actor.of(principal), permissions)
+    token, text = await system_of(request).tokens.issue(
+        principal.context,
+        permissions,
+        author=principal.subject,
+        description=description,
+        status=TokenStatus.PENDING,
+    )
+    exchange_of(request).noted("token", f"issued {masked(text)}")
+    return answer(wire_tokens.GenerateTokenResponse(token.reference, text), 202)
+
+
+async def tokens(request: Request) -> Response:
+    """GET /tokens."""
+    actor = await _actor(request)
+    query = request.query_params
+    wanted = wire_tokens.TokenFilter.checked(
+        query.getlist("status"),
+        query.get("description"),
+        query.get("authorIdentifier"),
+        query.get("authorIdentifierType"),
+    )
+    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
+    reach = authorization.visible_tokens(actor)
+    found = await system_of(request).tokens.of_context(
+        actor.context,
+        lambda token: reach.covers(token, actor) and wanted.matches(token),
+        size,
+        request.headers.get("x-continuation-token"),
+    )
+    return answer(wire_tokens.QueryTokensResponse.of(found))
+
+
+async def token_status(request: Request) -> Response:
+    """GET /tokens/{referenceNumber}."""
+    actor = await _actor(request)
+    token = await _requested(request)
+    authorization.require_reach(authorization.visible_tokens(actor), token, actor)
+    polled = await system_of(request).tokens.poll(token)
+    return answer(wire_tokens.TokenStatusResponse.of(polled))
+
+
+async def revoke(request: Request) -> Response:
+    """DELETE /tokens/{referenceNumber}."""
+    actor = await _actor(request)
+    token = await _requested(request)
+    authorization.require_reach(authorization.revocable_tokens(actor), token, actor)
+    try:
+        await system_of(request).tokens.revoke(token)
+    except NotActive as error:
+        raise BadRequest(
+            Code.VALIDATION,
+            f"Token o numerze referencyjnym {token.reference} nie jest aktywny.",
+            reason=str(error),
+        ) from None
+    return Response(status_code=204)
+
+
+async def _actor(request: Request) -> Actor:
+    principal = bearer(request, Kind.ACCESS)
+    person = await system_of(request).subjects.person(principal.subject)
+    return Actor.of(principal, identifiers_of(principal.subject, person))
+
+
+async def _requested(request: Request) -> KsefToken:
+    reference = path_reference(request)
+    token = await system_of(request).tokens.get(reference)
+    if token is None:
+        raise BadRequest(Code.VALIDATION, f"Token o numerze referencyjnym {reference} nie został znaleziony.")
+    return token
+
+
+ROUTES = [
+    Route("/tokens", generate, methods=["POST"]),
+    Route("/tokens", tokens, methods=["GET"]),
+    Route("/tokens/{reference}", token_status, methods=["GET"]),
+    Route("/tokens/{reference}", revoke, methods=["DELETE"]),
+]

@@ -1,0 +1,70 @@
+"""The revocation registry: what OCSP and CRLs of all issuers would say of a certificate."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+from cryptography import x509
+
+from ksef_mock.clock import Clock, Instant
+from ksef_mock.crypto.pki import fingerprint_of
+from ksef_mock.state.store import Store, Table
+
+
+class Withdrawal(StrEnum):
+    """Why a certificate does not count although it has not expired."""
+
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+
+
+class WithdrawnCertificate(msgspec.Struct, frozen=True):
+    """An entry of the registry."""
+
+    status: Withdrawal
+    at: Instant
+
+
+WITHDRAWN: Table[WithdrawnCertificate] = Table("withdrawn-certificate", WithdrawnCertificate)
+
+
+class Revocations:
+    """The registry of one mock, kept by certificate (its fingerprint), so issuers cannot be confused."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def revoke(self, certificate: x509.Certificate) -> None:
+        """For good: a revoked certificate cannot be reinstated."""
+        await self._withdraw(certificate, Withdrawal.REVOKED)
+
+    async def suspend(self, certificate: x509.Certificate) -> None:
+        """Until `reinstate`; nothing changes for a certificate that is revoked."""
+        await self._withdraw(certificate, Withdrawal.SUSPENDED)
+
+    async def reinstate(self, certificate: x509.Certificate) -> bool:
+        """End a suspension; False if the certificate is not suspended."""
+        entry = await self.entry(certificate)
+        if entry is None or entry.status is Withdrawal.REVOKED:
+            return False
+        return await self._store.delete(WITHDRAWN, fingerprint_of(certificate))
+
+    async def entry(self, certificate: x509.Certificate) -> WithdrawnCertificate | None:
+        """The certificate's entry; None if nothing is held against it."""
+        return await self._store.get(WITHDRAWN, fingerprint_of(certificate))
+
+    async def _withdraw(self, certificate: x509.Certificate, status: Withdrawal) -> None:
+        key = fingerprint_of(certificate)
+        entry = WithdrawnCertificate(status, self._clock.now())
+        while True:
+            known = await self._store.get(WITHDRAWN, key)
+            if known is None:
+                done = await self._store.insert(WITHDRAWN, key, entry, None)
+            elif known.status in (status, Withdrawal.REVOKED):
+                return
+            else:
+                done = await self._store.swap(WITHDRAWN, key, known, entry, None)
+            if done:
+                return

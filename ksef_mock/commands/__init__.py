@@ -1,0 +1,1 @@
+"""The subcommands of `ksef-mock` other than `serve`."""

@@ -1,0 +1,199 @@
+"""`ksef-mock verify`: what KSeF would say of a signed AuthTokenRequest, and why. Offline."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from rich.console import Console
+
+    from ksef_mock.xades import Reading, Report
+
+_MARKS = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    "skipped": ("-", "dim"),
+}
+#: Of the octets that were hashed this many are shown; a file has all of them.
+_SHOWN = 4_000
+
+
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
+    if value is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.argument("document", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option(
+    "--at",
+    metavar="TIME",
+    callback=_moment,
+    help="The moment to judge by, ISO 8601 (UTC unless it has an offset); default: now.",
+)
+@click.option(
+    "--profile",
+    default="test",
+    show_default=True,
+    type=click.Choice(["test", "demo", "prod"]),
+    help="Whose rules for certificates: test takes self-signed ones.",
+)
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file with trusted CA certificates; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--octets",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write what was hashed to files in this folder: each reference, and SignedInfo.",
+)
+def verify(
+    document: Path,
+    at: datetime,
+    profile: str,
+    trust: tuple[Path, ...],
+    as_json: bool,
+    octets: Path | None,
+) -> None:
+    """Check a signed AuthTokenRequest DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
+
+    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood.
+    """
+    # Imported here: `ksef-mock --help` needs none of it.
+    from ksef_mock.xades import read
+    from ksef_mock.xades import verify as verify_document
+
+    anchors = _load_anchors(trust)
+    with click.open_file(str(document), "rb") as file:
+        reading = read(file.read())
+    report = verify_document(reading, at=at)
+    _judge_certificate(report, reading, at, profile != "test", anchors)
+    if octets is not None:
+        _write_octets(report, octets)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        _print(report, at)
+    raise SystemExit(0 if report.ok else 1)
+
+
+def _load_anchors(paths: tuple[Path, ...]) -> tuple[x509.Certificate, ...]:
+    from ksef_mock.crypto.chain import load_anchors
+
+    try:
+        return load_anchors(paths)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--trust") from None
+
+
+def _judge_certificate(
+    report: Report,
+    reading: Reading,
+    moment: datetime,
+    requires_chain: bool,
+    anchors: tuple[x509.Certificate, ...],
+) -> None:
+    # The checks of a server that need nothing but its rules.
+    from ksef_mock.auth.revocations import Revocations
+    from ksef_mock.clock import Clock, from_datetime
+    from ksef_mock.crypto.pki import Pki
+    from ksef_mock.state import MemoryStore
+    from ksef_mock.xades.identity import identify
+    from ksef_mock.xades.trust import TrustPolicy, TrustService
+
+    if report.certificate is None or reading.request is None:
+        return
+    clock = Clock()
+    service = TrustService(
+        Pki(clock), Revocations(MemoryStore(clock), clock), TrustPolicy(requires_chain), anchors
+    )
+    trust = asyncio.run(
+        service.judge(report.certificate, report.other_certificates, at=from_datetime(moment))
+    )
+    report.record(trust.result)
+    request = reading.request
+    for result in identify(report.certificate, request.subject_identifier_type, request.context).results:
+        report.record(result)
+
+
+def _write_octets(report: Report, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, reference in enumerate(report.facts.references, 1):
+        if reference.octets is not None:
+            (folder / f"reference-{number}.bin").write_bytes(reference.octets)
+    if report.facts.signed_info is not None:
+        (folder / "signed-info.bin").write_bytes(report.facts.signed_info)
+
+
+def _print(report: Report, moment: datetime) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=False)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("")
+    table.add_column("check", no_wrap=True)
+    table.add_column("finding", overflow="fold")
+    for result in report.results:
+        mark, style = _MARKS[result.outcome.value]
+        table.add_row(Text(mark, style), Text(result.check.value, style), Text(result.reason))
+    console.print(table)
+    console.print()
+    _print_verdict(console, report, moment)
+
+
+def _print_verdict(console: Console, report: Report, moment: datetime) -> None:
+    from rich.text import Text
+
+    answer = report.to_dict()["answer"]
+    failure = report.failure
+    if failure is None or answer is None:
+        console.print(Text(f"Nothing is wrong with this document as of {moment.isoformat()}.", "green"))
+        return
+    if "code" in answer:
+        said = f"400, {answer['code']} {answer['description']} {' '.join(answer['details'])}"
+    else:
+        said = f"202, then status {answer['status']}: {answer['description']} ({answer['detail']})"
+    console.print(Text.assemble(("KSeF says: ", "bold"), said.strip()))
+    console.print(Text.assemble(("Because:   ", "bold"), failure.reason))
+    if failure.explanation:
+        console.print(Text.assemble(("Likely:    ", "bold"), (failure.explanation, "yellow")))
+    for name, value in failure.evidence.items():
+        console.print(Text.assemble((f"{name + ':':<11}", "bold"), value))
+    _print_octets(console, report)
+
+
+def _print_octets(console: Console, report: Report) -> None:
+    from rich.text import Text
+
+    for number, reference in enumerate(report.facts.references, 1):
+        if reference.octets is None or reference.computed_digest == reference.stated_digest:
+            continue
+        total = len(reference.octets)
+        console.print()
+        console.print(
+            Text(f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", "bold")
+        )
+        # Control characters, carriage returns above all, must be seen and not obeyed.
+        shown = reference.octets[:_SHOWN].decode("utf-8", "backslashreplace")
+        console.print(
+            Text("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in shown)), soft_wrap=True
+        )
+        if total > _SHOWN:
+            console.print(Text(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", "dim"))

@@ -1,0 +1,42 @@
+"""GET /_mock/coverage: which operations of KSeF's API are simulated, as the routes of this mock have it."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import answer
+from ksef_mock.control.guard import require_control
+from ksef_mock.coverage import OPERATIONS
+from ksef_mock.endpoints import simulated
+
+
+class CoveredOperation(msgspec.Struct):
+    """One operation of the OpenAPI document; one that is not simulated answers 501."""
+
+    method: str
+    path: str
+    simulated: bool
+
+
+class Coverage(msgspec.Struct):
+    """All operations in the order of the document, and how many of them are simulated."""
+
+    total: int
+    simulated: int
+    operations: list[CoveredOperation]
+
+
+async def coverage(request: Request) -> Response:
+    """What is simulated."""
+    require_control(request)
+    covered = simulated(request.app.routes)
+    operations = [
+        CoveredOperation(operation.method, operation.path, operation in covered) for operation in OPERATIONS
+    ]
+    return answer(Coverage(len(operations), len(covered), operations))
+
+
+ROUTES = [Route("/coverage", coverage, methods=["GET"])]

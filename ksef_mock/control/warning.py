@@ -1,0 +1,44 @@
+"""PUT and DELETE /_mock/system-warning: the `X-System-Warning` that every answer of the API carries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import read_json, system_of
+from ksef_mock.control.guard import require_control
+
+# OpenAPI: SystemWarning, `[code]: message | [code]: message`.
+_ONE = r"\[[^\]|]+\]: [^|]+"
+
+
+class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):
+    """The header's value; it is sent folded to ASCII."""
+
+    warning: Annotated[str, msgspec.Meta(pattern=rf"^{_ONE}(?:\| ?{_ONE})*\Z", max_length=1_000)]
+
+
+async def set_warning(request: Request) -> Response:
+    """Warn from now on."""
+    require_control(request)
+    system_of(request).warning = (await read_json(request, SystemWarning)).warning
+    return Response(status_code=204)
+
+
+async def clear_warning(request: Request) -> Response:
+    """Warn no more."""
+    require_control(request)
+    system_of(request).warning = None
+    return Response(status_code=204)
+
+
+async def system_warning(request: Request) -> Response:
+    """Both, by method."""
+    return await (set_warning if request.method == "PUT" else clear_warning)(request)
+
+
+ROUTES = [Route("/system-warning", system_warning, methods=["PUT", "DELETE"])]

@@ -1,0 +1,181 @@
+"""Canonical octets of the parts of a document that a signature can speak of.
+
+libxml2 (through lxml) does the serialisation. Through lxml it knows inclusive Canonical XML 1.0 and exclusive
+c14n; what attributes of the xml: namespace a part inherits from its omitted ancestors is added here, since
+that is what lxml leaves out, and is also the only thing in which Canonical XML 1.1 differs from 1.0.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from lxml import etree
+
+from ksef_mock.xades.names import XML
+from ksef_mock.xades.uris import join_bases
+
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+C14N11 = "http://www.w3.org/2006/12/xml-c14n11"
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+WITH_COMMENTS = "WithComments"
+
+_BASE = f"{{{XML}}}base"
+_INHERITED_BY_11 = (f"{{{XML}}}lang", f"{{{XML}}}space")
+
+
+class Uncanonical(Exception):
+    """The part has no canonical form (a relative namespace name, for one)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canonicalization:
+    """A canonicalisation method with its parameters."""
+
+    #: `C14N`, `C14N11` or `EXC_C14N`.
+    base: str
+    comments: bool = False
+    #: InclusiveNamespaces PrefixList, for exclusive c14n.
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """Its algorithm identifier."""
+        if not self.comments:
+            return self.base
+        return f"{self.base}{'' if self.base.endswith('#') else '#'}{WITH_COMMENTS}"
+
+
+METHODS: dict[str, Canonicalization] = {
+    method.uri: method
+    for base in (C14N, C14N11, EXC_C14N)
+    for method in (Canonicalization(base), Canonicalization(base, comments=True))
+}
+
+#: Applied to a reference that has no transforms of its own (XML Signature, 4.4.3.2).
+DEFAULT = METHODS[C14N]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A node-set as the allowed transforms make them: a subtree without some of the subtrees in it."""
+
+    apex: etree._Element
+    #: The whole document: what stands beside the root element belongs to it too. `apex` is the root then.
+    document: bool = False
+    comments: bool = False
+    #: Elements cut out, with everything inside them; what follows them stays.
+    without: tuple[etree._Element, ...] = ()
+
+    def covers(self, element: etree._Element) -> bool:
+        """Whether `element` is in the node-set, complete but for what was cut out."""
+        path = (element, *element.iterancestors())
+        return any(self.apex is node for node in path) and not any(
+            cut is node for cut in self.without for node in path
+        )
+
+    def isolate(self) -> etree._Element | None:
+        """A copy of the apex in a copy of its surroundings, cuts made; None if the apex itself is cut out."""
+        if not self.covers(self.apex):
+            return None
+        cuts = [cut for cut in self.without if any(node is self.apex for node in cut.iterancestors())]
+        root = copy.deepcopy(self.apex.getroottree()).getroot()
+        apex, *doomed = [_counterpart(node, root) for node in (self.apex, *cuts)]
+        for element in doomed:
+            cut_out(element)
+        return apex
+
+
+def canonicalize(selection: Selection, method: Canonicalization) -> bytes:
+    """The canonical form of `selection`; empty if it selects nothing.
+
+    Raises:
+        Uncanonical: it has none.
+    """
+    apex = selection.apex
+    inherited = {} if method.base == EXC_C14N else _inherited(selection.apex, method)
+    if selection.without or inherited:
+        isolated = selection.isolate()
+        if isolated is None:
+            return b""
+        apex = isolated
+        for name, value in inherited.items():
+            apex.set(name, value)
+    return serialize(apex.getroottree() if selection.document else apex, method, comments=selection.comments)
+
+
+def serialize(
+    part: etree._Element | etree._ElementTree, method: Canonicalization, *, comments: bool = False
+) -> bytes:
+    """The canonical form of an element as it stands in its tree, or of a tree with what stands beside its root.
+
+    Comments are in it where both `comments`, the node-set, and the method have them.
+
+    Raises:
+        Uncanonical: it has none.
+    """
+    exclusive = method.base == EXC_C14N
+    try:
+        return etree.tostring(
+            part,
+            method="c14n",
+            exclusive=exclusive,
+            with_comments=comments and method.comments,
+            inclusive_ns_prefixes=list(method.prefixes) if exclusive and method.prefixes else None,
+        )
+    except (etree.LxmlError, ValueError) as error:
+        raise Uncanonical(f"no canonical form: {error}") from None
+
+
+def cut_out(element: etree._Element) -> None:
+    """Remove `element` from its parent, but leave the text that follows it, as XPath's node-sets do."""
+    parent = element.getparent()
+    assert parent is not None
+    if element.tail:
+        before = element.getprevious()
+        if before is None:
+            parent.text = (parent.text or "") + element.tail
+        else:
+            before.tail = (before.tail or "") + element.tail
+        element.tail = None
+    parent.remove(element)
+
+
+def _counterpart(node: etree._Element, copied_root: etree._Element) -> etree._Element:
+    steps = []
+    parent = node.getparent()
+    while parent is not None:
+        steps.append(parent.index(node))
+        node, parent = parent, parent.getparent()
+    found = copied_root
+    for step in reversed(steps):
+        found = found[step]
+    return found
+
+
+def _inherited(apex: etree._Element, method: Canonicalization) -> dict[str, str]:
+    """Attributes of the xml: namespace that the apex takes over from its ancestors, all of them omitted."""
+    ancestors = [_xml_attributes(ancestor) for ancestor in apex.iterancestors()]
+    if not any(ancestors):
+        return {}
+    own = _xml_attributes(apex)
+    nearest: dict[str, str] = {}
+    for attributes in reversed(ancestors):
+        nearest.update(attributes)
+    if method.base == C14N:
+        return {name: value for name, value in nearest.items() if name not in own}
+    inherited = {name: nearest[name] for name in _INHERITED_BY_11 if name in nearest and name not in own}
+    if any(_BASE in attributes for attributes in ancestors):
+        bases = [attributes[_BASE] for attributes in (own, *ancestors) if _BASE in attributes]
+        base = join_bases(reversed(bases))
+        if base:
+            inherited[_BASE] = base
+    return inherited
+
+
+def _xml_attributes(element: etree._Element) -> dict[str, str]:
+    return {
+        str(name): str(value)
+        for name, value in element.items()
+        if isinstance(name, str) and name.startswith(f"{{{XML}}}")
+    }

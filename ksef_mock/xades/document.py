@@ -1,0 +1,112 @@
+"""Where the one signature and the one AuthTokenRequest stand, and whether that is a form KSeF takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from ksef_mock.xades.names import DS, XADES, ds, local_name
+
+ENVELOPED = "enveloped"
+ENVELOPING = "enveloping"
+
+_NAMESPACES = {"ds": DS, "xades": XADES}
+#: Countersignatures are unsigned properties of the signature around them, not signatures of the request.
+_SIGNATURES = etree.XPath(
+    "//ds:Signature[not(parent::xades:CounterSignature[parent::xades:UnsignedSignatureProperties])]",
+    namespaces=_NAMESPACES,
+)
+#: In any namespace: two elements of this name are never an honest document.
+_REQUESTS = etree.XPath("//*[local-name() = 'AuthTokenRequest']")
+_IDENTIFIED = etree.XPath("//*[@Id or @ID or @id or @xml:id]")
+_ID_ATTRIBUTES = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id")
+
+
+class NoSignature(Exception):
+    """There is no ds:Signature."""
+
+
+class TooManySignatures(Exception):
+    """There is more than one."""
+
+
+class WrongForm(Exception):
+    """Neither enveloped nor enveloping; the message says what was found instead."""
+
+
+def find_signature(root: etree._Element) -> etree._Element:
+    """The only signature of the document.
+
+    Raises:
+        NoSignature: none.
+        TooManySignatures: more.
+    """
+    found = _SIGNATURES(root)
+    assert isinstance(found, list)
+    if not found:
+        raise NoSignature("there is no ds:Signature in the document")
+    if len(found) > 1:
+        raise TooManySignatures(f"there are {len(found)} ds:Signature elements, exactly one is accepted")
+    signature = found[0]
+    assert isinstance(signature, etree._Element)
+    return signature
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The form of the document and the one AuthTokenRequest in it."""
+
+    form: str
+    request: etree._Element
+
+
+def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
+    """Tell an enveloped signature from an enveloping one.
+
+    Whatever is read later is read from `Layout.request`, the only element of its name in the document: no
+    moved original and no second request can be signed in place of the one that is read.
+
+    Raises:
+        WrongForm: anything else, detached signatures and wrappings among it.
+    """
+    requests = _REQUESTS(root)
+    assert isinstance(requests, list)
+    if len(requests) != 1:
+        raise WrongForm(
+            f"there are {len(requests)} AuthTokenRequest elements, exactly one is accepted"
+            if requests
+            else "there is no AuthTokenRequest in the document: a detached signature, or of something else"
+        )
+    request = requests[0]
+    assert isinstance(request, etree._Element)
+    if request is root:
+        if signature.getparent() is not root:
+            raise WrongForm("the ds:Signature is not a child of AuthTokenRequest")
+        return Layout(ENVELOPED, request)
+    container = request.getparent()
+    if (
+        signature is root
+        and container is not None
+        and container.tag == ds("Object")
+        and container.getparent() is root
+    ):
+        return Layout(ENVELOPING, request)
+    if signature is root:
+        raise WrongForm("the AuthTokenRequest is in the ds:Signature, but not a child of a ds:Object of it")
+    raise WrongForm(
+        f"the root is {local_name(root)}, not AuthTokenRequest (enveloped) or ds:Signature (enveloping)"
+    )
+
+
+def identified_elements(root: etree._Element) -> dict[str, list[etree._Element]]:
+    """Every element by its Id, ID, id or xml:id. A name that has several of them must not be referred to."""
+    found = _IDENTIFIED(root)
+    assert isinstance(found, list)
+    elements: dict[str, list[etree._Element]] = {}
+    for element in found:
+        assert isinstance(element, etree._Element)
+        for value in {element.get(name) for name in _ID_ATTRIBUTES}:
+            if value is not None:
+                elements.setdefault(value, []).append(element)
+    return elements

@@ -1,0 +1,170 @@
+"""Who signed, as the certificate's subject says it, and as which identifier that counts in KSeF.
+
+Source: the documented rules for the subject of a signing certificate. A person is told by serialNumber
+(2.5.4.5), an organisation by organizationIdentifier (2.5.4.97); everybody else only by the certificate's
+fingerprint, to which somebody must have granted a permission beforehand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, fingerprint_of
+from ksef_mock.errors import Code
+from ksef_mock.identifiers import Identifier
+from ksef_mock.xades.report import Check, CheckResult, Refusal, failed, passed, skipped
+
+_PESEL = re.compile(r"(?:PNOPL|PESEL).*?([0-9]{11})", re.DOTALL)
+_PERSON_NIP = re.compile(r"(?:TINPL|NIP).*?([0-9]{10})", re.DOTALL)
+_SEAL_NIP = re.compile(r"VATPL.*?([0-9]{10})", re.DOTALL)
+
+_PERSON_NEEDS = {
+    "givenName": NameOID.GIVEN_NAME,
+    "surname": NameOID.SURNAME,
+    "CN": NameOID.COMMON_NAME,
+    "C": NameOID.COUNTRY_NAME,
+}
+_SEAL_NEEDS = {
+    "O": NameOID.ORGANIZATION_NAME,
+    "CN": NameOID.COMMON_NAME,
+    "C": NameOID.COUNTRY_NAME,
+}
+_SEAL_FORBIDS = {"givenName": NameOID.GIVEN_NAME, "surname": NameOID.SURNAME}
+
+
+class SubjectIdentifierType(StrEnum):
+    """SubjectIdentifierType of AuthTokenRequest: what names the signer."""
+
+    SUBJECT = "certificateSubject"
+    FINGERPRINT = "certificateFingerprint"
+
+
+class SignerKind(StrEnum):
+    """Whose certificate it is, by the shape of its subject."""
+
+    PERSON = "person"
+    SEAL = "seal"
+    UNKNOWN = "unknown"
+
+
+class SubjectRefused(Exception):
+    """The subject names nobody that KSeF knows; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed. `identifier` is a Nip, Pesel or Fingerprint, the one that permissions are looked up by."""
+
+    kind: SignerKind
+    identifier: Identifier
+    #: CN of the subject; empty if it has none.
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The signer, if the request may name one this way, and the results for the report."""
+
+    signer: Signer | None
+    results: tuple[CheckResult, ...]
+
+
+def identify(
+    certificate: x509.Certificate, subject_identifier_type: str, context: Identifier
+) -> Identification:
+    """The checks "signer identity" (refused: 21115) and "subject identifier type" (21117)."""
+    try:
+        signer = signer_of(certificate, SubjectIdentifierType(subject_identifier_type))
+    except SubjectRefused as refused:
+        return Identification(
+            None,
+            (
+                failed(Check.SIGNER_IDENTITY, str(refused), Refusal(Code.INVALID_CERTIFICATE)),
+                skipped(Check.SUBJECT_IDENTIFIER_TYPE, "the certificate names no signer"),
+            ),
+        )
+    identity = passed(Check.SIGNER_IDENTITY, f"{signer.kind} {signer.identifier}")
+    # OpenAPI, /permissions/eu-entities: in a compound context fingerprints are the only way to name anybody.
+    if context.type == "NipVatUe" and signer.identifier.type != "Fingerprint":
+        conflict = failed(
+            Check.SUBJECT_IDENTIFIER_TYPE,
+            f"{subject_identifier_type}: a NipVatUe context takes {SubjectIdentifierType.FINGERPRINT} only",
+            Refusal(Code.INVALID_SUBJECT_IDENTIFIER),
+        )
+        return Identification(None, (identity, conflict))
+    agreed = passed(Check.SUBJECT_IDENTIFIER_TYPE, f"{subject_identifier_type} in a {context.type} context")
+    return Identification(signer, (identity, agreed))
+
+
+def signer_of(certificate: x509.Certificate, by: SubjectIdentifierType) -> Signer:
+    """The signer as `by` names them.
+
+    Raises:
+        SubjectRefused: by subject only: no identifier or several, an attribute missing or in excess.
+    """
+    try:
+        subject = certificate.subject
+        if by is SubjectIdentifierType.FINGERPRINT:
+            identifier = Identifier("Fingerprint", fingerprint_of(certificate))
+            return Signer(kind_of(subject), identifier, _name(subject))
+        return _signer_by_subject(subject)
+    except ValueError as error:
+        raise SubjectRefused(f"the certificate's subject cannot be read: {error}") from None
+
+
+def kind_of(subject: x509.Name) -> SignerKind:
+    """Person or seal by the attributes that are there, whether or not they are complete."""
+    if any(_values(subject, oid) for oid in _SEAL_FORBIDS.values()):
+        return SignerKind.PERSON
+    return SignerKind.SEAL if _values(subject, NameOID.ORGANIZATION_NAME) else SignerKind.UNKNOWN
+
+
+def _signer_by_subject(subject: x509.Name) -> Signer:
+    serial_numbers = _values(subject, NameOID.SERIAL_NUMBER)
+    for kind, pattern in (("Pesel", _PESEL), ("Nip", _PERSON_NIP)):
+        value = _only(pattern, serial_numbers, "serialNumber")
+        if value is not None:
+            _require(subject, _PERSON_NEEDS, "a person's certificate")
+            return Signer(SignerKind.PERSON, Identifier(kind, value), _name(subject))
+    value = _only(_SEAL_NIP, _values(subject, ORGANIZATION_IDENTIFIER), "organizationIdentifier")
+    if value is not None:
+        for attribute, oid in _SEAL_FORBIDS.items():
+            if _values(subject, oid):
+                raise SubjectRefused(f"a seal's certificate (VATPL-{value}) must not have {attribute}")
+        _require(subject, _SEAL_NEEDS, "a seal's certificate")
+        return Signer(SignerKind.SEAL, Identifier("Nip", value), _name(subject))
+    raise SubjectRefused(
+        "the subject has no identifier: neither a serialNumber with PNOPL or PESEL and 11 digits, or with "
+        "TINPL or NIP and 10 digits, nor an organizationIdentifier with VATPL and 10 digits; "
+        f"only {SubjectIdentifierType.FINGERPRINT} can name this signer"
+    )
+
+
+def _only(pattern: re.Pattern[str], values: Sequence[str], attribute: str) -> str | None:
+    found = {match[1] for match in map(pattern.search, values) if match is not None}
+    if len(found) > 1:
+        raise SubjectRefused(
+            f"the subject names several identifiers in {attribute}: {', '.join(sorted(found))}"
+        )
+    return found.pop() if found else None
+
+
+def _require(subject: x509.Name, needed: dict[str, x509.ObjectIdentifier], what: str) -> None:
+    missing = [attribute for attribute, oid in needed.items() if not any(_values(subject, oid))]
+    if missing:
+        raise SubjectRefused(f"{what} must have {', '.join(missing)} in its subject")
+
+
+def _name(subject: x509.Name) -> str:
+    return next(iter(_values(subject, NameOID.COMMON_NAME)), "")
+
+
+def _values(subject: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:
+    values = (attribute.value for attribute in subject.get_attributes_for_oid(oid))
+    return [value if isinstance(value, str) else value.decode("latin-1") for value in values]

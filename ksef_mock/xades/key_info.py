@@ -1,0 +1,126 @@
+"""KeyInfo: the certificates in it, and a bare key beside them, which must be that of the certificate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from lxml import etree
+
+from ksef_mock.xades.names import DS11, ds, text_of
+from ksef_mock.xades.structure import decode_base64
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Unusable(Exception):
+    """KeyInfo gives no certificate that can be used. `explanation` names the usual mistake, where proven."""
+
+    def __init__(self, reason: str, explanation: str | None = None) -> None:
+        super().__init__(reason)
+        self.explanation = explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A certificate in KeyInfo with its public key."""
+
+    certificate: x509.Certificate
+    key: CertificatePublicKeyTypes
+
+
+def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
+    """Every X509Certificate of KeyInfo, in document order; at least one.
+
+    Raises:
+        Unusable: there is none, or one of them is no certificate.
+    """
+    if key_info is None:
+        raise Unusable("the signature has no KeyInfo, so no certificate")
+    found = list(key_info.iterfind(f"{ds('X509Data')}/{ds('X509Certificate')}"))
+    if not found:
+        raise Unusable("KeyInfo has no X509Data with an X509Certificate")
+    return [_read_certificate(text_of(element)) for element in found]
+
+
+def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> str | None:
+    """Why a KeyValue or DEREncodedKeyValue is not the certificate's `key`; None if all of them are."""
+    for element in (*key_info.iterfind(ds("KeyValue")), *key_info.iterfind(f"{{{DS11}}}DEREncodedKeyValue")):
+        if _bare_key(element) != _der(key):
+            return f"{etree.QName(element).localname} in KeyInfo is not the certificate's key"
+    return None
+
+
+def _read_certificate(text: str) -> Candidate:
+    der = decode_base64(text)
+    if der is None:
+        raise Unusable("X509Certificate is not base64", _why_not_base64(text))
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        # Read lazily by the library: whoever looks at the names later must not meet an error in them.
+        certificate.subject, certificate.issuer  # noqa: B018
+        return Candidate(certificate, certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise Unusable(
+            f"X509Certificate is no certificate that can be read: {error}", _why_not_der(der)
+        ) from None
+
+
+def _why_not_base64(text: str) -> str | None:
+    match = _PEM.search(text)
+    if match and decode_base64(match[1]) is not None:
+        return "the element contains a PEM file; it takes the base64 alone, without the BEGIN and END lines"
+    return None
+
+
+def _why_not_der(der: bytes) -> str | None:
+    if der.lstrip().startswith(b"-----BEGIN CERTIFICATE-----"):
+        return "base64 of a PEM file, that is base64 twice; it takes the base64 of the DER form"
+    return None
+
+
+def _bare_key(element: etree._Element) -> bytes | None:
+    """The SubjectPublicKeyInfo that a KeyValue describes; None if it describes no key that can be read."""
+    if element.tag != ds("KeyValue"):
+        return decode_base64(text_of(element))
+    try:
+        return _from_rsa(element) or _from_ec(element)
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _from_rsa(element: etree._Element) -> bytes | None:
+    numbers = [
+        decode_base64(element.findtext(f"{ds('RSAKeyValue')}/{ds(name)}", ""))
+        for name in ("Exponent", "Modulus")
+    ]
+    if not all(numbers):
+        return None
+    exponent, modulus = (int.from_bytes(number or b"", "big") for number in numbers)
+    return _der(rsa.RSAPublicNumbers(exponent, modulus).public_key())
+
+
+def _from_ec(element: etree._Element) -> bytes | None:
+    value = element.find(f"{{{DS11}}}ECKeyValue")
+    curve = None if value is None else value.find(f"{{{DS11}}}NamedCurve")
+    if value is None or curve is None:
+        return None
+    oid = x509.ObjectIdentifier(curve.get("URI", "").removeprefix("urn:oid:"))
+    point = decode_base64(value.findtext(f"{{{DS11}}}PublicKey", "")) or b""
+    return _der(ec.EllipticCurvePublicKey.from_encoded_point(_curve(oid), point))
+
+
+def _curve(oid: x509.ObjectIdentifier) -> ec.EllipticCurve:
+    try:
+        return ec.get_curve_for_oid(oid)()
+    except LookupError as error:
+        raise ValueError(str(error)) from None
+
+
+def _der(key: CertificatePublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,97 @@
+"""From bytes to a tree: UTF-8 only, no document type, no entities, bounded depth, no I/O."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from lxml import etree
+
+#: Levels of elements that a document may have. A signed request with LTA properties has about fifteen.
+MAX_DEPTH = 100
+
+_BOM = codecs.BOM_UTF8
+_DECLARATION = re.compile(
+    rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"(?P<v1>[^"]*)"|'(?P<v2>[^']*)')"""
+    rb"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"(?P<e1>[^"]*)"|'(?P<e2>[^']*)'))?"""
+)
+#: White space, processing instructions and comments: what may stand before the root or a document type.
+_PROLOG = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
+
+
+class WrongEncoding(Exception):
+    """The document is not UTF-8, or claims to be something else."""
+
+
+class NotWellFormed(Exception):
+    """The document is no XML, or uses what is never accepted here."""
+
+
+def check_encoding(document: bytes) -> str:
+    """Make sure that `document` is UTF-8 and says nothing else of itself; returns a remark, usually empty.
+
+    A byte order mark is legal in UTF-8 (XML 1.0, appendix F) and accepted.
+
+    Raises:
+        WrongEncoding: with what gave it away.
+    """
+    for mark, name in _OTHER_MARKS:
+        if document.startswith(mark):
+            raise WrongEncoding(f"the document begins with the byte order mark of {name}")
+    nul = document.find(0)
+    if nul >= 0:
+        raise WrongEncoding(f"NUL at offset {nul}: UTF-16 or UTF-32 perhaps, and never XML in UTF-8")
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError as error:
+        octet = document[error.start]
+        raise WrongEncoding(
+            f"not UTF-8: octet 0x{octet:02X} at offset {error.start}, {error.reason}"
+        ) from None
+    declared = _declared(document, "e")
+    if declared is not None and declared.lower() != b"utf-8":
+        name = declared[:40].decode("ascii", "replace")
+        raise WrongEncoding(f"the XML declaration says encoding {name!r}, only UTF-8 is accepted")
+    return "begins with a UTF-8 byte order mark" if document.startswith(_BOM) else ""
+
+
+def parse(document: bytes) -> etree._ElementTree:
+    """The tree of a UTF-8 document, comments and processing instructions included.
+
+    Raises:
+        NotWellFormed: not XML 1.0, a document type, an entity, or more than 100 levels of elements.
+    """
+    version = _declared(document, "v")
+    if version is not None and version != b"1.0":
+        raise NotWellFormed(f"XML version {version[:10].decode('ascii', 'replace')!r}, only 1.0 is accepted")
+    # Looked for before parsing: with no document type there is no entity to expand and nothing to fetch.
+    prolog = _PROLOG.match(document, len(_BOM) if document.startswith(_BOM) else 0)
+    assert prolog is not None
+    if document.startswith(b"<!DOCTYPE", prolog.end()):
+        raise NotWellFormed("a document type declaration (DTD) is never accepted")
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(document, parser)
+    except etree.XMLSyntaxError as error:
+        raise NotWellFormed(f"not well-formed: {error.msg}") from None
+    if _TOO_DEEP(root):
+        raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
+    return root.getroottree()
+
+
+def _declared(document: bytes, what: str) -> bytes | None:
+    match = _DECLARATION.match(document, len(_BOM) if document.startswith(_BOM) else 0)
+    if match is None:
+        return None
+    return match[f"{what}1"] if match[f"{what}1"] is not None else match[f"{what}2"]
+
+
+_OTHER_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)

@@ -1,0 +1,182 @@
+"""The first half of a verification: from bytes to a valid AuthTokenRequest, no cryptography yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from ksef_mock.auth.ip_policy import AllowedIps
+from ksef_mock.errors import Code
+from ksef_mock.identifiers import Identifier, is_context_identifier
+from ksef_mock.xades import schema
+from ksef_mock.xades.document import (
+    Layout,
+    NoSignature,
+    TooManySignatures,
+    WrongForm,
+    find_layout,
+    find_signature,
+)
+from ksef_mock.xades.names import local_name, text_of
+from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, check_encoding, parse
+from ksef_mock.xades.report import BAD_SIGNATURE, Check, Refusal, Report, failed, passed
+from ksef_mock.xades.structure import Malformed, Signature, read_signature
+
+
+@dataclass(frozen=True, slots=True)
+class AuthTokenRequest:
+    """The request that was signed. Its values match the patterns of their types."""
+
+    #: "2.0" or "2.1".
+    version: str
+    challenge: str
+    context: Identifier
+    #: "certificateSubject" or "certificateFingerprint".
+    subject_identifier_type: str
+    allowed_ips: AllowedIps | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document as far as it could be read. Not to be used by two threads at once."""
+
+    octets: bytes
+    report: Report
+    root: etree._Element | None = None
+    #: The one ds:Signature; None if there is not one, or if it is malformed.
+    signature: Signature | None = None
+    layout: Layout | None = None
+    #: None unless the document passed the schema.
+    request: AuthTokenRequest | None = None
+
+
+def read(document: bytes) -> Reading:
+    """Read a signed AuthTokenRequest and report on everything up to its schema.
+
+    Never raises, whatever the bytes. Its time and memory are linear in their number, which the caller bounds.
+    """
+    report = Report()
+    root = _read_tree(document, report)
+    if root is None:
+        return Reading(document, report)
+    element = _locate_signature(root, report)
+    if element is None:
+        return Reading(document, report, root)
+    signature = _read_signature(element, report)
+    layout = _locate_request(root, element, report)
+    if layout is None:
+        return Reading(document, report, root, signature)
+    request = _read_request(layout, element, report)
+    return Reading(document, report, root, signature, layout, request)
+
+
+def _read_tree(document: bytes, report: Report) -> etree._Element | None:
+    try:
+        remark = check_encoding(document)
+    except WrongEncoding as error:
+        report.record(failed(Check.ENCODING, str(error), Refusal(Code.INVALID_ENCODING)))
+        return None
+    report.record(passed(Check.ENCODING, remark))
+    try:
+        root = parse(document).getroot()
+    except NotWellFormed as error:
+        report.record(failed(Check.WELL_FORMEDNESS, str(error), Refusal(Code.UNREADABLE)))
+        return None
+    report.record(passed(Check.WELL_FORMEDNESS))
+    return root
+
+
+def _locate_signature(root: etree._Element, report: Report) -> etree._Element | None:
+    try:
+        signature = find_signature(root)
+    except NoSignature as error:
+        report.record(failed(Check.ONE_SIGNATURE, str(error), Refusal(Code.NO_SIGNATURE)))
+        return None
+    except TooManySignatures as error:
+        report.record(failed(Check.ONE_SIGNATURE, str(error), Refusal(Code.TOO_MANY_SIGNATURES)))
+        return None
+    return signature
+
+
+def _read_signature(element: etree._Element, report: Report) -> Signature | None:
+    try:
+        signature = read_signature(element)
+    except Malformed as error:
+        report.record(failed(Check.ONE_SIGNATURE, str(error), BAD_SIGNATURE))
+        return None
+    report.record(passed(Check.ONE_SIGNATURE))
+    return signature
+
+
+def _locate_request(root: etree._Element, signature: etree._Element, report: Report) -> Layout | None:
+    try:
+        layout = find_layout(root, signature)
+    except WrongForm as error:
+        report.record(failed(Check.FORM, str(error), Refusal(Code.INVALID_DOCUMENT)))
+        return None
+    report.facts.form = layout.form
+    report.record(passed(Check.FORM, layout.form))
+    return layout
+
+
+def _read_request(layout: Layout, signature: etree._Element, report: Report) -> AuthTokenRequest | None:
+    try:
+        version = schema.validate(layout.request)
+    except schema.Invalid as error:
+        details = tuple(str(error).splitlines())
+        reason = f"not valid against the schema: {details[0]}"
+        report.record(failed(Check.SCHEMA, reason, Refusal(Code.SCHEMA, details)))
+        return None
+    report.facts.version = version
+    request = _values(layout, version)
+    if not is_context_identifier(request.context):
+        # The schema's \d means any Unicode digit.
+        reason = f"valid, but {request.context.type} has digits other than 0 to 9"
+        report.record(failed(Check.SCHEMA, reason, Refusal(Code.VALIDATION)))
+        return None
+    report.record(passed(Check.SCHEMA, _remark(layout, signature, request)))
+    return request
+
+
+def _values(layout: Layout, version: str) -> AuthTokenRequest:
+    """The values of a request that the schema has found valid."""
+    parts = {local_name(child): child for child in layout.request.iterchildren("*")}
+    (context,) = parts["ContextIdentifier"].iterchildren("*")
+    policy = parts.get("AuthorizationPolicy")
+    return AuthTokenRequest(
+        version=version,
+        challenge=_collapsed(parts["Challenge"]),
+        # xs:string: every white space counts, and the pattern has left none.
+        context=Identifier(local_name(context), text_of(context)),
+        subject_identifier_type=_collapsed(parts["SubjectIdentifierType"]),
+        allowed_ips=None if policy is None else _allowed_ips(policy),
+    )
+
+
+def _allowed_ips(policy: etree._Element) -> AllowedIps:
+    entries: dict[str, list[str]] = {"Ip4Address": [], "Ip4Range": [], "Ip4Mask": []}
+    for element in policy.iter("*"):
+        if local_name(element) in entries:
+            entries[local_name(element)].append(_collapsed(element))
+    return AllowedIps(*(tuple(values) for values in entries.values()))
+
+
+def _collapsed(element: etree._Element) -> str:
+    """The value of an xs:token."""
+    return " ".join(text_of(element).split())
+
+
+def _remark(layout: Layout, signature: etree._Element, request: AuthTokenRequest) -> str:
+    parts = (part for part in layout.request.iterchildren("*") if part is not signature)
+    split = [element for part in parts for element in part.iter("*") if _is_split(element)]
+    remark = f"version {request.version}"
+    if split:
+        # Comments are no part of what is signed, so a reader that stops at one reads something unsigned.
+        values = ", ".join(f"{local_name(element)} as {text_of(element)!r}" for element in split)
+        remark += f"; a comment or processing instruction splits a value, all of which is read: {values}"
+    return remark
+
+
+def _is_split(element: etree._Element) -> bool:
+    return len(element) > 0 and next(element.iterchildren("*"), None) is None

@@ -1,0 +1,286 @@
+"""The report of a verification: named checks in order, each passed, failed or skipped, with the reason.
+
+The HTTP answer, the log line, the dashboard and the printed table are all views of this one report.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from ksef_mock.auth.operation import Verdict
+from ksef_mock.errors import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code
+
+
+class Check(StrEnum):
+    """What is checked, in the order in which it counts: the first failure decides what KSeF answers."""
+
+    ENCODING = "encoding"
+    WELL_FORMEDNESS = "well-formedness"
+    ONE_SIGNATURE = "one signature"
+    FORM = "form"
+    SCHEMA = "schema"
+    CHALLENGE = "challenge"
+    ALGORITHMS = "algorithms"
+    TRANSFORMS = "transforms"
+    REFERENCES = "references"
+    SIGNATURE_VALUE = "signature value"
+    SIGNED_PROPERTIES = "signed properties"
+    SIGNING_TIME = "signing time"
+    SIGNING_CERTIFICATE = "signing certificate"
+    KEY_INFO = "key info"
+    VALIDITY = "validity"
+    CERTIFICATE_TYPE = "certificate type"
+    SIGNER_IDENTITY = "signer identity"
+    SUBJECT_IDENTIFIER_TYPE = "subject identifier type"
+    PERMISSION = "permission"
+    IP_POLICY = "ip policy"
+
+
+_ORDER = {check: position for position, check in enumerate(Check)}
+
+#: Checks that a document alone cannot settle; they stay skipped until a server records its own results.
+SERVER_CHECKS: dict[Check, str] = {
+    Check.CHALLENGE: "needs the server that issued the challenge",
+    Check.CERTIFICATE_TYPE: "needs the trust policy of an environment",
+    Check.SIGNER_IDENTITY: "needs the identity rules applied to the certificate",
+    Check.SUBJECT_IDENTIFIER_TYPE: "needs the signer's identity",
+    Check.PERMISSION: "needs the server's permissions",
+    Check.IP_POLICY: "needs the address of the client",
+}
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Answered at once with 400: the exception code and KSeF's details, in Polish where KSeF writes them."""
+
+    code: Code
+    details: tuple[str, ...] = ()
+
+
+#: For whatever is wrong with the signature other than a digest (seen on TEST).
+BAD_SIGNATURE = Refusal(Code.INVALID_SIGNATURE, ("Podpis zweryfikowany negatywnie.",))
+
+
+def bad_digest(name: str) -> Refusal:
+    """For a reference whose digest is wrong (seen on TEST). `name`: its URI without the #."""
+    detail = f"Nieprawidłowa wartość skrótu dla referencji wskazującej na element '{name}'."
+    return Refusal(Code.INVALID_SIGNATURE, (detail,))
+
+
+#: What a failed check leads to: a refusal at once, or an accepted submission that ends in this status.
+Consequence = Refusal | Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check."""
+
+    check: Check
+    outcome: Outcome
+    #: What was found, in English and precise. Also set on success where there is something to say.
+    reason: str = ""
+    consequence: Consequence | None = None
+    #: The usual mistake that explains a failure; set only when recomputing proved it.
+    explanation: str | None = None
+    #: Values that the reader needs to follow the reason: URIs, digests in base64, lengths.
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: strings, numbers and None only."""
+        return {
+            "check": self.check.value,
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "consequence": _consequence_to_dict(self.consequence),
+            "explanation": self.explanation,
+            "evidence": dict(self.evidence),
+        }
+
+
+def passed(check: Check, reason: str = "", /, **evidence: str) -> CheckResult:
+    """The check held; `reason` says what deserves notice all the same."""
+    return CheckResult(check, Outcome.PASSED, reason, evidence=evidence)
+
+
+def failed(
+    check: Check,
+    reason: str,
+    consequence: Consequence,
+    /,
+    *,
+    explanation: str | None = None,
+    **evidence: str,
+) -> CheckResult:
+    """The check did not hold."""
+    return CheckResult(check, Outcome.FAILED, reason, consequence, explanation, evidence)
+
+
+def skipped(check: Check, reason: str, /) -> CheckResult:
+    """The check could not be made; `reason` says what it needs."""
+    return CheckResult(check, Outcome.SKIPPED, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFacts:
+    """One ds:Reference as it was computed."""
+
+    #: As written, or None where the attribute is missing.
+    uri: str | None
+    type: str | None
+    transforms: tuple[str, ...]
+    digest_algorithm: str
+    stated_digest: bytes | None
+    computed_digest: bytes | None
+    #: The octets that were hashed; None if the reference could not be processed.
+    octets: bytes | None
+    #: What the digest protects: "request", "signed properties", "other", or None.
+    covers: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "uri": self.uri,
+            "type": self.type,
+            "transforms": list(self.transforms),
+            "digestAlgorithm": self.digest_algorithm,
+            "statedDigest": _b64(self.stated_digest),
+            "computedDigest": _b64(self.computed_digest),
+            "octets": None if self.octets is None else len(self.octets),
+            "covers": self.covers,
+        }
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the document says of itself, as far as it could be read."""
+
+    #: "2.0" or "2.1".
+    version: str | None = None
+    #: "enveloped" or "enveloping".
+    form: str | None = None
+    canonicalization: str | None = None
+    signature_algorithm: str | None = None
+    references: tuple[ReferenceFacts, ...] = ()
+    #: The canonical SignedInfo: the octets that the signature value signs.
+    signed_info: bytes | None = None
+    #: As written in the document.
+    signing_time: str | None = None
+
+
+class Report:
+    """Results in check order, and the facts behind them. Callers add the results that need a server."""
+
+    def __init__(self, results: Iterable[CheckResult] = (), facts: Facts | None = None) -> None:
+        self._results: dict[Check, list[CheckResult]] = {}
+        self.facts = facts or Facts()
+        #: The signing certificate, taken from KeyInfo.
+        self.certificate: x509.Certificate | None = None
+        #: The other certificates in KeyInfo, in document order: intermediates, usually.
+        self.other_certificates: tuple[x509.Certificate, ...] = ()
+        for result in results:
+            self.record(result)
+
+    def record(self, result: CheckResult) -> None:
+        """Add a result. It takes the place of an earlier one that was only skipped."""
+        known = self._results.setdefault(result.check, [])
+        if known and all(earlier.outcome is Outcome.SKIPPED for earlier in known):
+            known.clear()
+        known.append(result)
+
+    def skip_missing(self, checks: Iterable[Check], reason: str) -> None:
+        """Record each of `checks` that has no result yet as skipped, for this reason."""
+        for check in checks:
+            if check not in self._results:
+                self.record(skipped(check, reason))
+
+    @property
+    def results(self) -> tuple[CheckResult, ...]:
+        """Every result, in check order; of the same check in the order in which they were recorded."""
+        return tuple(
+            result
+            for check in sorted(self._results, key=_ORDER.__getitem__)
+            for result in self._results[check]
+        )
+
+    def of(self, check: Check) -> tuple[CheckResult, ...]:
+        """The results of one check."""
+        return tuple(self._results.get(check, ()))
+
+    def passed(self, check: Check) -> bool:
+        """Whether the check was made and held."""
+        results = self._results.get(check, ())
+        return bool(results) and all(result.outcome is Outcome.PASSED for result in results)
+
+    @property
+    def failure(self) -> CheckResult | None:
+        """The first failed result in check order: the one that decides what KSeF answers."""
+        return next((result for result in self.results if result.outcome is Outcome.FAILED), None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed. Skipped checks do not count against the document."""
+        return self.failure is None
+
+    def copy(self) -> Report:
+        """A report with the same results, to which others can be added independently."""
+        copied = Report(self.results, replace(self.facts))
+        copied.certificate = self.certificate
+        copied.other_certificates = self.other_certificates
+        return copied
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: what the report knows, except for the canonical octets themselves."""
+        failure, facts = self.failure, self.facts
+        return {
+            "ok": self.ok,
+            "failure": failure.check.value if failure else None,
+            "answer": _consequence_to_dict(failure.consequence) if failure else None,
+            "version": facts.version,
+            "form": facts.form,
+            "canonicalization": facts.canonicalization,
+            "signatureAlgorithm": facts.signature_algorithm,
+            "references": [reference.to_dict() for reference in facts.references],
+            "signingTime": facts.signing_time,
+            "certificate": None if self.certificate is None else certificate_to_dict(self.certificate),
+            "results": [result.to_dict() for result in self.results],
+        }
+
+
+def certificate_to_dict(certificate: x509.Certificate) -> dict[str, str]:
+    """Names (RFC 4514), serial (decimal), SHA-256 fingerprint (upper hex), validity (ISO 8601)."""
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "serial": str(certificate.serial_number),
+        "fingerprint": certificate.fingerprint(hashes.SHA256()).hex().upper(),
+        "validFrom": certificate.not_valid_before_utc.isoformat(),
+        "validTo": certificate.not_valid_after_utc.isoformat(),
+    }
+
+
+def _consequence_to_dict(consequence: Consequence | None) -> dict[str, Any] | None:
+    if consequence is None:
+        return None
+    if isinstance(consequence, Refusal):
+        code = consequence.code
+        return {"code": int(code), "description": DESCRIPTIONS[code], "details": list(consequence.details)}
+    status = consequence.status
+    return {"status": int(status), "description": STATUS_DESCRIPTIONS[status], "detail": consequence.detail}
+
+
+def _b64(octets: bytes | None) -> str | None:
+    return None if octets is None else base64.b64encode(octets).decode()

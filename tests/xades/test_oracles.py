@@ -1,0 +1,133 @@
+"""Other people's implementations agree: xmlsec1 and xmlsec on the plain signature, signxml as a signer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from lxml import etree
+from signxml import DigestAlgorithm, SignatureMethod
+from signxml.algorithms import CanonicalizationMethod
+from signxml.xades import XAdESDataObjectFormat, XAdESSigner
+
+from ksef_mock.xades import Check, Report, verify
+from tests.xades import signer
+from tests.xades.signer import C14N11, NIP, NOT_SIGNATURE, NOW, Reference, Signer, Transform, credentials
+
+XMLSEC1 = shutil.which("xmlsec1")
+needs_xmlsec1 = pytest.mark.skipif(
+    XMLSEC1 is None, reason="the program xmlsec1 is not installed (apt-get install xmlsec1)"
+)
+
+
+def xmlsec1_accepts(document: bytes, directory: Path) -> bool:
+    """Whether xmlsec1 finds the plain signature right, by the key of the certificate in KeyInfo."""
+    assert XMLSEC1 is not None
+    path = directory / "signed.xml"
+    path.write_bytes(document)
+    ids = [f"--id-attr:Id={name}" for name in ("SignedProperties", "Object", "Signature", "KeyInfo")]
+    command = [XMLSEC1, "--verify", "--insecure", "--enabled-key-data", "x509,key-value", *ids, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode == 0
+
+
+def plain_signature_holds(report: Report) -> bool:
+    """Our verdict on what xmlsec1 looks at: the digests and the value."""
+    return report.passed(Check.REFERENCES) and report.passed(Check.SIGNATURE_VALUE)
+
+
+def tampered(document: bytes) -> list[bytes]:
+    return [
+        document.replace(NIP.encode(), b"5265877636"),
+        document.replace(b"11:59:00Z", b"11:59:01Z"),
+        document.replace(b"<Challenge>", b"<Challenge> "),
+        document.replace(b"</ds:SignedInfo>", b" </ds:SignedInfo>"),
+        document.replace(b"certificateSubject", b"certificateFingerprint"),
+    ]
+
+
+def documents() -> dict[str, bytes]:
+    """Signatures of many kinds, as far as the oldest xmlsec1 in use knows the algorithms."""
+    made = {}
+    for kind, form, c14n in product(
+        ("rsa", "ec"), ("enveloped", "enveloping"), (signer.C14N, C14N11, signer.EXC)
+    ):
+        content = (
+            signer.enveloped_reference(Transform(signer.ENVELOPED), Transform(c14n))
+            if form == "enveloped"
+            else Reference("#object", (Transform(c14n),))
+        )
+        references = [content, signer.properties_reference(Transform(c14n))]
+        made[f"{kind} {form} {c14n}"] = Signer(
+            credentials(kind), form=form, c14n=c14n, references=references
+        ).sign()
+    for name, transforms in {
+        "no transforms": (Transform(signer.ENVELOPED),),
+        "xpath": (NOT_SIGNATURE,),
+        "filter": (signer.xpath_filter("/descendant::ds:Signature"),),
+    }.items():
+        references = [signer.enveloped_reference(*transforms), signer.properties_reference()]
+        made[name] = Signer(references=references).sign()
+    made["pretty"] = Signer(prepare=lambda root: etree.indent(root)).sign()
+    made["beside the root"] = Signer(declaration='<?xml version="1.0"?><?pi x?><!-- c -->').sign()
+    return made
+
+
+@needs_xmlsec1
+@pytest.mark.parametrize("name", documents())
+def test_xmlsec1_agrees_on_good_and_tampered_signatures(name: str, tmp_path: Path) -> None:
+    good = documents()[name]
+    for document in (good, *tampered(good)):
+        assert xmlsec1_accepts(document, tmp_path) == plain_signature_holds(verify(document, at=NOW))
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+@pytest.mark.parametrize("digest", [DigestAlgorithm.SHA256, DigestAlgorithm.SHA3_384, DigestAlgorithm.SHA512])
+@pytest.mark.parametrize(
+    "c14n",
+    [CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1],
+)
+def test_documents_signed_by_signxml_are_accepted(
+    kind: str, digest: DigestAlgorithm, c14n: CanonicalizationMethod
+) -> None:
+    signed = sign_with_signxml(kind, digest, c14n)
+    report = verify(signed, at=datetime.now(UTC))  # signxml takes its signing time from the system
+    assert report.failure is None
+    assert report.certificate == credentials(kind).certificate
+    for altered in (
+        signed.replace(NIP.encode(), b"5265877636"),
+        signed.replace(b"certificateSubject", b"certificateFingerprint"),
+    ):
+        assert altered != signed
+        assert not verify(altered, at=datetime.now(UTC)).passed(Check.REFERENCES)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_exclusive_c14n_by_signxml_is_explained(kind: str) -> None:
+    """It then hashes SignedProperties in the exclusive form, but writes no Transform that says so."""
+    exclusive = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+    report = verify(sign_with_signxml(kind, DigestAlgorithm.SHA256, exclusive), at=datetime.now(UTC))
+    assert report.failure is not None
+    assert report.failure.check is Check.REFERENCES
+    assert report.failure.explanation == f"canonicalised by {signer.EXC} instead of {signer.C14N}"
+    assert report.passed(Check.SIGNATURE_VALUE)
+
+
+def sign_with_signxml(kind: str, digest: DigestAlgorithm, c14n: CanonicalizationMethod) -> bytes:
+    method = SignatureMethod.RSA_SHA256 if kind == "rsa" else SignatureMethod.ECDSA_SHA256
+    xades = XAdESSigner(
+        signature_algorithm=method,
+        digest_algorithm=digest,
+        c14n_algorithm=c14n,
+        data_object_format=XAdESDataObjectFormat(Description="AuthTokenRequest", MimeType="text/xml"),
+    )
+    key = credentials(kind).key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    certificate = credentials(kind).certificate.public_bytes(Encoding.PEM).decode()
+    root = etree.fromstring(signer.request_xml().encode())
+    return etree.tostring(xades.sign(root, key=key, cert=certificate))
