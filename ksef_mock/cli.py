@@ -9,11 +9,14 @@ import signal
 import sys
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ksef_mock import __version__
+from ksef_mock.commands.certs import certs
+from ksef_mock.commands.verify import verify
 
 if TYPE_CHECKING:
     from ksef_mock.settings import Settings
@@ -89,6 +92,12 @@ def _networks(_context: click.Context, _option: click.Parameter, values: tuple[s
     callback=_networks,
     help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.",
 )
+@click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file with CA certificates to trust beside the mock's own; may be repeated.",
+)
 @click.option("--verbose", is_flag=True, help="Log what goes wrong inside of the server.")
 def serve(
     host: str,
@@ -101,6 +110,7 @@ def serve(
     delay_seconds: float,
     rate_limits: str,
     trusted_proxies: tuple[str, ...],
+    trust: tuple[Path, ...],
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
@@ -121,6 +131,7 @@ def serve(
         control_token=control_token,
         rate_limits=rate_limits,  # type: ignore[arg-type]
         trusted_proxies=trusted_proxies,
+        trusted_cas=trust,
     )
     asyncio.run(_serve(settings, host, port, nip))
 
@@ -131,7 +142,10 @@ async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
     from ksef_mock.server import Server, listen, url_of
     from ksef_mock.system import System
 
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--trust") from None
     system: System = app.state.system
     _, token = await system.issue_token(Identifier("Nip", nip))
     try:
@@ -157,6 +171,10 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
             continue
         # Windows event loops have no signal handlers of their own.
         signal.signal(number, lambda *_: stop())
+
+
+main.add_command(certs)
+main.add_command(verify)
 
 
 if __name__ == "__main__":

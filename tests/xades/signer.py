@@ -96,9 +96,13 @@ class Credentials:
         return RSA_SHA256 if isinstance(self.key, rsa.RSAPrivateKey) else ECDSA_SHA256
 
 
-@cache
 def credentials(kind: str = "ec", *, name: str = "Jan Kowalski") -> Credentials:
     """One key of a kind and name. `kind`: `rsa`, `rsa-<bits>`, `ec` (P-256), or the name of a curve."""
+    return _credentials(kind, name)
+
+
+@cache
+def _credentials(kind: str, name: str) -> Credentials:
     key: PrivateKey
     if kind.startswith("rsa"):
         key = rsa.generate_private_key(public_exponent=65537, key_size=int(kind[4:] or 2048))
@@ -111,7 +115,7 @@ def credentials(kind: str = "ec", *, name: str = "Jan Kowalski") -> Credentials:
 def certify(
     key: PrivateKey, name: str = "Jan Kowalski", *, public_key: CertificatePublicKeyTypes | None = None
 ) -> x509.Certificate:
-    """The certificate of a person with a NIP, valid for 20 years; self-signed, but for another `public_key`."""
+    """A person's certificate with a NIP, valid for 20 years; self-signed, but for another `public_key`."""
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.GIVEN_NAME, name.split()[0]),
@@ -237,8 +241,8 @@ class Signer:
         info = _find(signature, "ds:SignedInfo")
         for reference, element in zip(self._references(), info.findall("ds:Reference", NS), strict=True):
             octets = reference.octets or self._octets_of(reference)
-            hashed = _hash(DIGESTS.get(reference.digest, hashes.SHA256()), octets(root))
-            _find(element, "ds:DigestValue").text = b64(hashed)
+            value = hashed(DIGESTS.get(reference.digest, hashes.SHA256()), octets(root))
+            _find(element, "ds:DigestValue").text = b64(value)
         octets_ = self.to_sign(canonical(info, self.c14n))
         _find(signature, "ds:SignatureValue").text = b64(self.value(self._raw_value(octets_)))
         self.finish(root)
@@ -301,7 +305,7 @@ class Signer:
         certificate = self.credentials.certificate
         algorithm = DIGESTS.get(self.digest, hashes.SHA256())
         digest = self.certificate_digest or b64(
-            _hash(algorithm, self.certificate_octets(self.credentials.der))
+            hashed(algorithm, self.certificate_octets(self.credentials.der))
         )
         name = {1: "SigningCertificate", 2: "SigningCertificateV2"}[version]
         serial = self.issuer_serial
@@ -322,7 +326,7 @@ class Signer:
             C14N,
         )
         if reference.uri in ("", "#xpointer(/)"):
-            return lambda root: canonical(without_signature(root), method)
+            return lambda root: canonical(without_signature(root).getroottree(), method)
         return lambda root: canonical(_by_id(root, (reference.uri or "")[1:]), method)
 
     def _raw_value(self, octets: bytes) -> bytes:
@@ -362,7 +366,7 @@ def der_value(credentials: Credentials) -> Octets:
     return change
 
 
-def canonical(element: etree._Element, method: str) -> bytes:
+def canonical(element: etree._Element | etree._ElementTree, method: str) -> bytes:
     return etree.tostring(
         element,
         method="c14n",
@@ -413,7 +417,8 @@ def _by_id(root: etree._Element, name: str) -> etree._Element:
     return _find(root, f"//*[@Id='{name}']")
 
 
-def _hash(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:
+def hashed(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:
+    """The digest of `octets`."""
     hasher = hashes.Hash(algorithm)
     hasher.update(octets)
     return hasher.finalize()

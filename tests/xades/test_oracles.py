@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
-from signxml import DigestAlgorithm, SignatureMethod
-from signxml.algorithms import CanonicalizationMethod
-from signxml.xades import XAdESDataObjectFormat, XAdESSigner
+from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
+from signxml.xades.xades import XAdESDataObjectFormat, XAdESSigner
 
 from ksef_mock.xades import Check, Report, verify
 from tests.xades import signer
@@ -75,7 +74,8 @@ def documents() -> dict[str, bytes]:
         references = [signer.enveloped_reference(*transforms), signer.properties_reference()]
         made[name] = Signer(references=references).sign()
     made["pretty"] = Signer(prepare=lambda root: etree.indent(root)).sign()
-    made["beside the root"] = Signer(declaration='<?xml version="1.0"?><?pi x?><!-- c -->').sign()
+    made["beside the root"] = Signer(request=f"<?pi x?><!-- c -->{signer.request_xml()}").sign()
+    made["put beside the root"] = Signer(declaration='<?xml version="1.0"?><?pi x?>').sign()
     return made
 
 

@@ -1,0 +1,134 @@
+"""`ksef-mock verify`: the verdict, the explanation, the octets, the exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ksef_mock.cli import main
+from ksef_mock.clock import Clock
+from ksef_mock.crypto.pki import Pki, Role, person
+from tests.xades.signer import NOW, Credentials, Signer, credentials, der_value
+
+AT = NOW.isoformat()
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "signed.xml"
+    path.write_bytes(Signer().sign())
+    return path
+
+
+@pytest.fixture
+def indented(tmp_path: Path) -> Path:
+    path = tmp_path / "indented.xml"
+    path.write_bytes(Signer().sign().replace(b"<Nip>", b"\n  <Nip>"))
+    return path
+
+
+def verify(*arguments: object, at: str = AT, stdin: bytes | None = None) -> Result:
+    command = ["verify", *map(str, arguments), "--at", at]
+    return CliRunner(env={"COLUMNS": "200"}).invoke(main, command, input=stdin)
+
+
+def test_right_document_exits_0(good: Path) -> None:
+    result = verify(good)
+    assert result.exit_code == 0, result.output
+    assert "Nothing is wrong with this document" in result.output
+
+
+def test_document_can_come_from_stdin(good: Path) -> None:
+    assert verify("-", stdin=good.read_bytes()).exit_code == 0
+
+
+def test_wrong_digest_exits_1_and_shows_the_answer_the_explanation_and_the_octets(indented: Path) -> None:
+    result = verify(indented)
+    assert result.exit_code == 1
+    assert "400, 9105 Nieprawidłowy podpis." in result.output
+    assert "Nieprawidłowa wartość skrótu dla referencji wskazującej na element ''." in result.output
+    assert "Likely:    white space" in result.output
+    assert "<ContextIdentifier>\n  <Nip>5265877635</Nip>" in result.output
+
+
+def test_octets_are_written_as_they_were_hashed(indented: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "octets"
+    report = json.loads(verify(indented, "--json", "--octets", folder).stdout)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "reference-1.bin",
+        "reference-2.bin",
+        "signed-info.bin",
+    ]
+    octets = (folder / "reference-1.bin").read_bytes()
+    assert len(octets) == report["references"][0]["octets"]
+    assert b"\n  <Nip>" in octets
+    assert (folder / "signed-info.bin").read_bytes().startswith(b"<ds:SignedInfo")
+
+
+def test_json_has_every_check_and_nothing_else_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / "der.xml"
+    path.write_bytes(Signer(value=der_value(credentials())).sign())
+    result = verify(path, "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["failure"] == "signature value"
+    assert report["answer"] == {
+        "code": 9105,
+        "description": "Nieprawidłowy podpis.",
+        "details": ["Podpis zweryfikowany negatywnie."],
+    }
+    (value,) = [result for result in report["results"] if result["check"] == "signature value"]
+    assert "DER" in value["explanation"]
+
+
+def test_expired_certificate_is_a_status(good: Path) -> None:
+    result = verify(good, at="2077-01-01")
+    assert result.exit_code == 1
+    assert "202, then status 460" in result.output
+    assert "Nieważny certyfikat" in result.output
+
+
+def test_carriage_returns_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "cr.xml"
+    path.write_bytes(Signer().sign().replace(b"<Nip>", b"&#13;<Nip>"))
+    assert "&#xD;" in verify(path).output
+
+
+@pytest.mark.parametrize(("trusted", "exit_code"), [(True, 0), (False, 1)])
+def test_other_environments_need_a_trusted_chain(tmp_path: Path, trusted: bool, exit_code: int) -> None:
+    clock = Clock()
+    clock.set(NOW)
+    pki = Pki(clock)
+    credential = pki.qualified(person("Jan", "Kowalski", nip="5265877635"), key="ec")
+    anchor, path = tmp_path / "ca.pem", tmp_path / "signed.xml"
+    anchor.write_bytes(pki.authority(Role.QUALIFIED).certificate.public_bytes(Encoding.PEM))
+    path.write_bytes(Signer(credentials=Credentials(credential.key, credential.certificate)).sign())
+    options = ["--trust", anchor] if trusted else []
+    result = verify(path, "--profile", "prod", *options)
+    assert result.exit_code == exit_code, result.output
+    assert ("Niezaufany łańcuch certyfikatów" in result.output) is not trusted
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--at", "yesterday"], ["--trust", "signed.xml"], ["--profile", "moon"], ["no-such.xml"]]
+)
+def test_misuse_exits_2_with_one_readable_line(
+    good: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(good.parent)
+    result = CliRunner().invoke(main, ["verify", good.name, *arguments])
+    assert result.exit_code == 2
+    assert "Error: " in result.output
+    assert "Traceback" not in result.output
+
+
+def test_any_bytes_get_a_report(tmp_path: Path) -> None:
+    path = tmp_path / "random.xml"
+    path.write_bytes(b"\x00\xff<not xml")
+    result = verify(path)
+    assert result.exit_code == 1
+    assert "21217 Nieprawidłowe kodowanie znaków." in result.output
