@@ -8,10 +8,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from ksef_mock.api import auth, limits, security, sessions, testdata, tokens
+from ksef_mock.api import auth, invoices, limits, peppol, security, sessions, testdata, tokens
 from ksef_mock.clock import Clock
-from ksef_mock.control import api as control
-from ksef_mock.control import coverage, warning
+from ksef_mock.control import routes as control
 from ksef_mock.endpoints import endpoints
 from ksef_mock.gateway import Gateway
 from ksef_mock.routing import LiteralPaths
@@ -35,12 +34,14 @@ def create_app(
         *limits.ROUTES,
         *testdata.ROUTES,
         *tokens.ROUTES,
+        *invoices.ROUTES,
+        *peppol.ROUTES,
     ]
     api = endpoints(routes, system)
     app = _Application(
         routes=[
             *(Mount(prefix, _router(api)) for prefix in PREFIXES),
-            Mount("/_mock", _router([*control.ROUTES, *coverage.ROUTES, *warning.ROUTES])),
+            Mount("/_mock", _router(control.ROUTES)),
         ],
     )
     app.router.redirect_slashes = False

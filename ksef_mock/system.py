@@ -18,8 +18,10 @@ from ksef_mock.crypto.chain import load_anchors
 from ksef_mock.crypto.keys import KeyRing
 from ksef_mock.crypto.pki import Pki
 from ksef_mock.identifiers import Identifier, is_context_identifier
+from ksef_mock.invoices import Invoices
 from ksef_mock.journal import Journal
 from ksef_mock.limits import Limits
+from ksef_mock.peppol import Providers
 from ksef_mock.rate_limits import RateLimiter
 from ksef_mock.settings import Settings
 from ksef_mock.state import MemoryStore, Store
@@ -48,6 +50,8 @@ class System:
         self.revocations = Revocations(store, clock)
         self.limits = Limits(store, settings.rate_limits)
         self.rate_limiter = RateLimiter(clock)
+        self.invoices = Invoices(store)
+        self.providers = Providers(store)
         self.operations = Operations(settings, clock, store, self.jwts, self.tokens)
         self.token_login = TokenAuthenticator(self.keys, self.challenges, self.tokens, self.operations)
         environment = settings.environment

@@ -153,6 +153,20 @@ def query_boolean(request: Request, name: str) -> bool:
     return text == "true"
 
 
+def query_choice(request: Request, name: str, default: str, *others: str) -> str:
+    """A value of the query string out of a few.
+
+    Raises:
+        BadRequest: 21405, none of them.
+    """
+    text = request.query_params.get(name, default)
+    if text not in (default, *others):
+        raise BadRequest(
+            Code.VALIDATION, f"Parametr '{name}' musi mieć jedną z wartości: {', '.join((default, *others))}."
+        )
+    return text
+
+
 def query_integer(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
     """An integer of the query string.
 

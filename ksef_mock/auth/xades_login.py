@@ -83,7 +83,9 @@ class XadesAuthenticator:
         assert report.certificate is not None
         assert trust is not None
         # Expiry counts before a subject that names nobody: then only the fingerprint tells whose it is.
-        subject = signer.identifier if signer else Identifier("Fingerprint", fingerprint_of(report.certificate))
+        subject = (
+            signer.identifier if signer else Identifier("Fingerprint", fingerprint_of(report.certificate))
+        )
         operation = self._operations.prepare(
             method=trust.method,
             context=reading.request.context,

@@ -21,6 +21,9 @@ from ksef_mock.crypto.qualified import QC_STATEMENTS
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
+#: What reading a certificate's names and extensions may raise: the library parses them when asked for them.
+MALFORMED = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
 #: Intermediates that are looked at; more are ignored, since the sender of a document chooses them.
 MAX_INTERMEDIATES = 8
 
@@ -90,7 +93,7 @@ def build_chain(
     Raises:
         BrokenChain: an issuer was found that has not signed, is no CA, is not valid, or has too small a key.
         NoChain: no issuer was found, or none that an anchor vouches for.
-        ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType: a certificate is malformed.
+        One of `MALFORMED`: a certificate cannot be read.
     """
     unknown = _unknown_critical(certificate)
     if unknown is not None:
@@ -117,7 +120,7 @@ def extension_of(certificate: x509.Certificate, kind: type[E]) -> E | None:
     """The certificate's extension of this type, or None.
 
     Raises:
-        ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType: the extensions are malformed.
+        One of `MALFORMED`: the extensions cannot be read.
     """
     try:
         return certificate.extensions.get_extension_for_class(kind).value

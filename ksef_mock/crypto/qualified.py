@@ -45,7 +45,7 @@ def qc_type_of(certificate: x509.Certificate) -> QcType | None:
     says.
 
     Raises:
-        ValueError: the certificate's extensions cannot be read at all.
+        One of `ksef_mock.crypto.chain.MALFORMED`: the certificate's extensions cannot be read at all.
     """
     try:
         extension = certificate.extensions.get_extension_for_oid(QC_STATEMENTS)

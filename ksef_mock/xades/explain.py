@@ -35,6 +35,8 @@ from ksef_mock.xades.variants import Variant, documents, variants
 #: Larger parts are not searched for an explanation: it takes dozens of canonicalisations.
 MAX_OCTETS = 65_536
 
+_URL_SAFE = str.maketrans("+/", "-_")
+
 
 def b64(octets: bytes) -> str:
     """`octets` in base64."""
@@ -114,7 +116,7 @@ def _misspelled(text: str, right: bytes) -> str | None:
         return "written in hexadecimal instead of base64"
     if decode_base64(compact) in (right.hex().encode(), right.hex().upper().encode()):
         return "written as base64 of its hexadecimal form"
-    if compact.rstrip("=") == base64.urlsafe_b64encode(right).decode().rstrip("="):
+    if compact.rstrip("=").translate(_URL_SAFE) == base64.urlsafe_b64encode(right).decode().rstrip("="):
         return "written in the URL-safe alphabet of base64, or without its padding"
     return None
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, fingerprint_of
 from ksef_mock.errors import Code
 from ksef_mock.identifiers import Identifier
@@ -114,7 +115,7 @@ def signer_of(certificate: x509.Certificate, by: SubjectIdentifierType) -> Signe
             identifier = Identifier("Fingerprint", fingerprint_of(certificate))
             return Signer(kind_of(subject), identifier, _name(subject))
         return _signer_by_subject(subject)
-    except ValueError as error:
+    except MALFORMED as error:
         raise SubjectRefused(f"the certificate's subject cannot be read: {error}") from None
 
 

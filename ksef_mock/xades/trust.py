@@ -16,15 +16,20 @@ from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.auth.operation import Verdict
 from ksef_mock.auth.revocations import Revocations, Withdrawal
 from ksef_mock.clock import Instant, from_datetime, iso
-from ksef_mock.crypto.chain import BrokenChain, Chain, NoChain, build_chain, extension_of, is_self_issued
+from ksef_mock.crypto.chain import (
+    MALFORMED,
+    BrokenChain,
+    Chain,
+    NoChain,
+    build_chain,
+    extension_of,
+    is_self_issued,
+)
 from ksef_mock.crypto.pki import Pki, Purpose, Role, role_of
 from ksef_mock.crypto.qualified import QcType, qc_type_of
 from ksef_mock.errors import Status, StatusDetail
 from ksef_mock.xades.identity import SignerKind, kind_of
 from ksef_mock.xades.report import Check, CheckResult, failed, passed
-
-# cryptography reads a certificate's parts when they are asked for; this is how it says that it cannot.
-_MALFORMED = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 class CertificateKind(StrEnum):
@@ -127,7 +132,7 @@ class TrustService:
         """
         try:
             return await self._judge(certificate, intermediates, at, verify_chain)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             malformed = TrustRefused(StatusDetail.CERTIFICATE_INVALID, f"a certificate is malformed: {error}")
             return _refused(CertificateKind.UNKNOWN, AuthenticationMethod.QUALIFIED_SIGNATURE, malformed)
 

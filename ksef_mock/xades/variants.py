@@ -77,11 +77,23 @@ def _other_methods(selection: Selection, method: Canonicalization) -> Iterator[V
         for other in METHODS.values():
             octets = _attempt(lambda: canonicalize(replace(selection, comments=comments), other))  # noqa: B023
             if octets is not None:
-                yield Variant(octets, f"canonicalised by {other.uri} instead of {method.uri}")
+                same = _or_without_context(selection.apex) if _is_narrower(other, method) else ""
+                yield Variant(octets, f"canonicalised by {other.uri} instead of {method.uri}{same}")
     if method.prefixes:
         octets = _attempt(lambda: canonicalize(selection, replace(method, prefixes=())))
         if octets is not None:
             yield Variant(octets, "canonicalised without the InclusiveNamespaces PrefixList")
+
+
+def _is_narrower(other: Canonicalization, method: Canonicalization) -> bool:
+    return other.base == EXC_C14N and method.base != EXC_C14N
+
+
+def _or_without_context(apex: etree._Element) -> str:
+    """Exclusive c14n makes the same octets as inclusive c14n of a part torn from its namespace context."""
+    if apex.getparent() is None and len(apex.nsmap) == 1:
+        return ""
+    return f", or the {local_name(apex)} was outside its namespace context, which comes to the same"
 
 
 def _line_ends(octets: bytes) -> Iterator[Variant]:
@@ -104,8 +116,9 @@ def _line_ends(octets: bytes) -> Iterator[Variant]:
 
 def _namespaces(apex: etree._Element, method: Canonicalization, octets: bytes) -> Iterator[Variant]:
     name = local_name(apex)
-    without = re.sub(rb' xmlns="[^"]*"', b"", octets)
-    yield Variant(without, f"{name} was signed before it got its default namespace (xmlns)")
+    if apex.prefix is None:
+        without = re.sub(rb' xmlns="[^"]*"', b"", octets)
+        yield Variant(without, f"{name} was signed before it got its default namespace (xmlns)")
     if method.base == EXC_C14N:
         return
     optional = sorted((prefix for prefix in apex.nsmap if prefix != apex.prefix), key=str)[:_MAX_DECLARATIONS]
@@ -140,7 +153,7 @@ def _white_space(apex: etree._Element, method: Canonicalization) -> Iterator[Var
     changes: list[tuple[str, Callable[[etree._Element], None]]] = [
         ("white space between elements was added after signing (pretty-printed)", _drop_blanks),
         ("white space around values was added after signing", _trim),
-        ("line breaks or blanks were put into base64 or other values after signing", _drop_white_space),
+        ("line breaks were put into base64 or other values after signing", _join_lines),
     ]
     for indent in _INDENTS:
         unit = "a tab" if indent == "\t" else f"{len(indent)} blanks"
@@ -181,10 +194,10 @@ def _trim(apex: etree._Element) -> None:
             element.text = (element.text or "").strip()
 
 
-def _drop_white_space(apex: etree._Element) -> None:
+def _join_lines(apex: etree._Element) -> None:
     for element in apex.iter("*"):
         if not len(element):
-            element.text = "".join((element.text or "").split())
+            element.text = "".join(line.strip() for line in (element.text or "").splitlines())
 
 
 def _indenter(indent: str) -> Callable[[etree._Element], None]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import Clock
-from ksef_mock.crypto.authority import Validity
+from ksef_mock.crypto.authority import Extension, Validity, commitment_usage
 from ksef_mock.crypto.pki import (
     ORGANIZATION_IDENTIFIER,
     Credential,
@@ -128,8 +129,6 @@ def test_qc_statements_are_the_octets_of_the_standard() -> None:
     ],
 )
 def test_qc_statements_of_others_are_read_or_ignored(pki: Pki, der: str, expected: QcType | None) -> None:
-    from ksef_mock.crypto.authority import Extension, commitment_usage
-
     extension = Extension(x509.UnrecognizedExtension(QC_STATEMENTS, bytes.fromhex(der)))
     authority = pki.authority(Role.QUALIFIED)
     made = pki.issue(authority, ANNA, commitment_usage(), key="ec", extensions=(extension,))
@@ -190,8 +189,6 @@ def test_files_of_a_credential_can_be_loaded_again(pki: Pki) -> None:
 
 
 def test_a_fingerprint_is_the_sha_256_of_the_der_in_upper_case_hex(pki: Pki) -> None:
-    import hashlib
-
     made = pki.self_signed(ANNA, key="ec")
     assert made.fingerprint == hashlib.sha256(made.certificate_der).hexdigest().upper()
 

@@ -1,0 +1,34 @@
+"""Pobieranie faktur: the search for metadata."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock import wire_invoices
+from ksef_mock.api.http import answer, bearer, query_choice, query_integer, read_json, system_of
+from ksef_mock.auth.authorization import require_any
+from ksef_mock.auth.jwts import Kind
+from ksef_mock.auth.ksef_tokens import Permission
+
+_LAST_PAGE = 2**31 - 1
+
+
+async def query_metadata(request: Request) -> Response:
+    """POST /invoices/query/metadata."""
+    principal = bearer(request, Kind.ACCESS)
+    require_any(principal, Permission.INVOICE_READ)
+    order = query_choice(request, "sortOrder", "Asc", "Desc")
+    offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
+    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=250)
+    system = system_of(request)
+    now = system.clock.now()
+    query = (await read_json(request, wire_invoices.InvoiceQueryFilters)).checked(now)
+    found = await system.invoices.find(
+        principal.context, query, ascending=order == "Asc", offset=offset, size=size
+    )
+    return answer(wire_invoices.QueryInvoicesMetadataResponse.of(found, query, now))
+
+
+ROUTES = [Route("/invoices/query/metadata", query_metadata, methods=["POST"])]

@@ -1,0 +1,30 @@
+"""POST /_mock/invoices: invoices for POST /invoices/query/metadata to find."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import answer, read_json, system_of
+from ksef_mock.control.guard import require_control
+from ksef_mock.errors import BadRequest, Code
+from ksef_mock.wire_invoices import SeedInvoicesRequest, SeedInvoicesResponse
+
+
+async def seed_invoices(request: Request) -> Response:
+    """Make KSeF know these invoices, in this order; those before a wrong one stay."""
+    require_control(request)
+    body = await read_json(request, SeedInvoicesRequest)
+    system = system_of(request)
+    numbers: list[str] = []
+    for seed in body.invoices:
+        invoice = seed.invoice(system.clock.now())
+        number = invoice.content.ksef_number
+        if not await system.invoices.add(invoice):
+            raise BadRequest(Code.VALIDATION, f"Faktura o numerze KSeF {number} już istnieje.")
+        numbers.append(number)
+    return answer(SeedInvoicesResponse(numbers), 201)
+
+
+ROUTES = [Route("/invoices", seed_invoices, methods=["POST"])]

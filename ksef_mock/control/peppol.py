@@ -1,0 +1,26 @@
+"""POST /_mock/peppol-providers: providers for GET /peppol/query to list."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import read_json, system_of
+from ksef_mock.control.guard import require_control
+from ksef_mock.errors import BadRequest, Code
+from ksef_mock.wire_peppol import SeedProvidersRequest
+
+
+async def register_providers(request: Request) -> Response:
+    """Register these providers, in this order; those before a wrong one stay."""
+    require_control(request)
+    body = await read_json(request, SeedProvidersRequest)
+    system = system_of(request)
+    for seed in body.providers:
+        if not await system.providers.register(seed.provider(system.clock.now())):
+            raise BadRequest(Code.VALIDATION, f"Dostawca o identyfikatorze {seed.id} już istnieje.")
+    return Response(status_code=204)
+
+
+ROUTES = [Route("/peppol-providers", register_providers, methods=["POST"])]

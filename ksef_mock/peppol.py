@@ -1,0 +1,50 @@
+"""Providers of Peppol services that are registered in KSeF."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from ksef_mock.clock import Instant
+from ksef_mock.state.store import Store, Table
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """OpenAPI: PeppolProvider."""
+
+    id: str
+    name: str
+    created_at: Instant
+
+
+PROVIDERS: Table[Provider] = Table("peppol-provider", Provider)
+_INDEX = "peppol-providers"
+
+
+class Providers:
+    """The Peppol providers of one mock."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def register(self, provider: Provider) -> bool:
+        """Add a provider; False (and nothing changed) if there is one with this id."""
+        if not await self._store.insert(PROVIDERS, provider.id, provider, None):
+            return False
+        await self._store.index(_INDEX, provider.id, provider.created_at, None)
+        return True
+
+    async def listed(self, offset: int, size: int) -> tuple[Sequence[Provider], bool]:
+        """Page number `offset` (from 0), and whether there are more.
+
+        The newest come first, those of the same moment by id (OpenAPI: `x-sort` of GET /peppol/query).
+        """
+        entries = await self._store.newest(_INDEX, sys.maxsize)
+        ordered = sorted(entries, key=lambda entry: (-entry[0], entry[1]))
+        page = ordered[offset * size : (offset + 1) * size]
+        providers = [await self._store.get(PROVIDERS, member) for _, member in page]
+        return [provider for provider in providers if provider is not None], len(ordered) > (
+            offset + 1
+        ) * size
