@@ -138,6 +138,8 @@ def cut_out(element: etree._Element) -> None:
         else:
             before.tail = (before.tail or "") + element.tail
         element.tail = None
+    # lxml moves what it removes to a document of its own, in time quadratic in the number of its descendants.
+    element.clear()
     parent.remove(element)
 
 

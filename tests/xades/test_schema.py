@@ -36,9 +36,9 @@ def ours(xml: str) -> bool:
 def official(version: str) -> etree.XMLSchema:
     """The ministry's schema, its patterns brought from .NET's reading of them to that of the XSD standard.
 
-    The patterns use ^, $ and \\b. .NET, which KSeF runs on, takes them for anchors and a word boundary; in XSD, and
-    so in libxml2, ^ and $ are ordinary characters and \\b is an error. An XSD pattern is anchored anyway, so
-    the former vanish. \\b stands after an octet and its optional dot, in ((octet)\\.?\\b){4}: between digits
+    The patterns use ^, $ and \\b. .NET, which KSeF runs on, takes them for anchors and a word boundary; in
+    XSD, and so in libxml2, ^ and $ are ordinary characters and \\b is an error. An XSD pattern is anchored
+    anyway, so the former vanish. \\b stands after an octet and its optional dot, in ((octet)\\.?\\b){4}: between digits
     there is no boundary, so a dot must separate the octets, and after the last dot there is none either, so
     there must not be one: three octets with a dot and one without.
     """
@@ -57,16 +57,10 @@ def agree(xml: str, version: str) -> bool:
 
 
 def contexts() -> list[str]:
-    vat = [
-        "ATU12345678", "BE0123456789", "BE2123456789", "BG123456789", "BG1234567890", "BG12345678901",
-        "CY12345678X", "CZ12345678", "CZ1234567890", "DE123456789", "DE12345678", "DK12345678", "EE123456789",
-        "EL123456789", "GR123456789", "ESX12345678", "ES12345678X", "ESX1234567X", "ES123456789", "FI12345678",
-        "FRX1123456789", "FR+1123456789", "HR12345678901", "HU12345678", "IE1234567AB", "IE1+12345A",
-        "IE1A12345A", "IE1a12345A", "IT12345678901", "LT123456789", "LT123456789012", "LT1234567890", "LU12345678",
-        "LV12345678901", "MT12345678", "NLA+*123456789", "NL123456789B01", "PT123456789", "RO12", "RO1",
-        "RO1234567890", "SE123456789012", "SI12345678", "SK1234567890", "XI123456789", "XI123456789012",
-        "XIGD123", "XIHA123", "XIXX123", "PL5265877635", "", "DE123456789 ", "DE-123456789", "GB123456789",
-    ]  # fmt: skip
+    vat = (
+        ["ATU12345678", "BE0123456789", "BE2123456789", "BG123456789", "BG1234567890", "BG12345678901", "CY12345678X", "CZ12345678", "CZ1234567890", "DE123456789", "DE12345678", "DK12345678", "EE123456789", "EL123456789", "GR123456789", "ESX12345678", "ES12345678X", "ESX1234567X", "ES123456789", "FI12345678", "FRX1123456789", "FR+1123456789", "HR12345678901", "HU12345678", "IE1234567AB", "IE1+12345A", "IE1A12345A", "IE1a12345A", "IT12345678901", "LT123456789", "LT123456789012", "LT1234567890", "LU12345678", "LV12345678901", "MT12345678", "NLA+*123456789", "NL123456789B01", "PT123456789", "RO12", "RO1", "RO1234567890", "SE123456789012", "SI12345678", "SK1234567890", "XI123456789", "XI123456789012", "XIGD123", "XIHA123", "XIXX123", "PL5265877635", "DE-123456789", "GB123456789"]
+        + ["", "DE123456789 "]
+    )
     nips = [
         NIP,
         "0265877635",
@@ -81,19 +75,48 @@ def contexts() -> list[str]:
     return [
         *(f"<Nip>{nip}</Nip>" for nip in nips),
         *(f"<InternalId>{nip}-12345</InternalId>" for nip in nips),
-        *(f"<InternalId>{NIP}{tail}</InternalId>" for tail in ("", "-", "-1234", "-123456", "-1234a", "12345")),
+        *(
+            f"<InternalId>{NIP}{tail}</InternalId>"
+            for tail in ("", "-", "-1234", "-123456", "-1234a", "12345")
+        ),
         *(f"<NipVatUe>{NIP}-{number}</NipVatUe>" for number in vat),
         *(f"<NipVatUe>{nip}-DE123456789</NipVatUe>" for nip in nips),
-        *(f"<PeppolId>{value}</PeppolId>" for value in ("PPL123456", "PXX000000", "QPL123456", "PPL12345", "Ppl123456")),
-        f"<Nip> {NIP}</Nip>", f"<Nip>{NIP}\n</Nip>", "", f"<Nip>{NIP}</Nip><Nip>{NIP}</Nip>", "<Other>1</Other>",
-        f"<Nip>{NIP}</Nip>text", f"<Nip a='1'>{NIP}</Nip>", f"<Nip><!-- -->{NIP}</Nip>", "<Nip/>",
-    ]  # fmt: skip
+        *(
+            f"<PeppolId>{value}</PeppolId>"
+            for value in ("PPL123456", "PXX000000", "QPL123456", "PPL12345", "Ppl123456")
+        ),
+        f"<Nip> {NIP}</Nip>",
+        f"<Nip>{NIP}\n</Nip>",
+        "",
+        f"<Nip>{NIP}</Nip><Nip>{NIP}</Nip>",
+        "<Other>1</Other>",
+        f"<Nip>{NIP}</Nip>text",
+        f"<Nip a='1'>{NIP}</Nip>",
+        f"<Nip><!-- -->{NIP}</Nip>",
+        "<Nip/>",
+    ]
 
 
 ADDRESSES = [
-    "0.0.0.0", "255.255.255.255", "256.1.1.1", "1.2.3", "1.2.3.4.", "1.2.3.4.5", "01.2.3.4", "1.2.3.04", "1..2.3",
-    "199.99.9.249", "1234", "1.2.34", " 1.2.3.4 ", "", "1.2.3.a", "1 .2.3.4", "300.1.1.1", "26.25.24.260",
-]  # fmt: skip
+    "0.0.0.0",
+    "255.255.255.255",
+    "256.1.1.1",
+    "1.2.3",
+    "1.2.3.4.",
+    "1.2.3.4.5",
+    "01.2.3.4",
+    "1.2.3.04",
+    "1..2.3",
+    "199.99.9.249",
+    "1234",
+    "1.2.34",
+    " 1.2.3.4 ",
+    "",
+    "1.2.3.a",
+    "1 .2.3.4",
+    "300.1.1.1",
+    "26.25.24.260",
+]
 MASKS = ["0", "9", "10", "19", "29", "30", "32", "33", "00", "08", "", "-1", "100"]
 
 
@@ -107,18 +130,36 @@ def policies() -> list[str]:
         *("<Ip4Address>1.2.3.4</Ip4Address>" * count for count in (10, 11)),
         *("<Ip4Range>1.2.3.4-1.2.3.5</Ip4Range>" * count for count in (10, 11)),
         *("<Ip4Mask>1.2.3.4/5</Ip4Mask>" * count for count in (10, 11)),
-        "<Ip4Mask>1.2.3.4/5</Ip4Mask><Ip4Address>1.2.3.4</Ip4Address>", "<Other/>", "text", "",
-    ]  # fmt: skip
+        "<Ip4Mask>1.2.3.4/5</Ip4Mask><Ip4Address>1.2.3.4</Ip4Address>",
+        "<Other/>",
+        "text",
+        "",
+    ]
     return [
-        POLICY, POLICY * 2, "<AuthorizationPolicy/>", "<AllowedIps/>", "<AuthorizationPolicy><X/></AuthorizationPolicy>",
-        *(f"<AuthorizationPolicy><AllowedIps>{entry}</AllowedIps></AuthorizationPolicy>" for entry in entries),
-    ]  # fmt: skip
+        POLICY,
+        POLICY * 2,
+        "<AuthorizationPolicy/>",
+        "<AllowedIps/>",
+        "<AuthorizationPolicy><X/></AuthorizationPolicy>",
+        *(
+            f"<AuthorizationPolicy><AllowedIps>{entry}</AllowedIps></AuthorizationPolicy>"
+            for entry in entries
+        ),
+    ]
 
 
 CHALLENGES = [
-    CHALLENGE, f" {CHALLENGE}\n", CHALLENGE.lower(), CHALLENGE[:-1], f"{CHALLENGE}0", CHALLENGE.replace("CR", "AU"), "",
-    CHALLENGE.replace("A", "G"), f"{CHALLENGE[:9]} {CHALLENGE[10:]}", CHALLENGE.replace("2026", "20a6"),
-]  # fmt: skip
+    CHALLENGE,
+    f" {CHALLENGE}\n",
+    CHALLENGE.lower(),
+    CHALLENGE[:-1],
+    f"{CHALLENGE}0",
+    CHALLENGE.replace("CR", "AU"),
+    "",
+    CHALLENGE.replace("A", "G"),
+    f"{CHALLENGE[:9]} {CHALLENGE[10:]}",
+    CHALLENGE.replace("2026", "20a6"),
+]
 SUBJECTS = [
     "certificateSubject",
     "certificateFingerprint",
@@ -140,7 +181,13 @@ def samples(version: str) -> list[str]:
         *(request_xml(version=version, subject=subject) for subject in SUBJECTS),
         *(
             request_xml(version=version, attributes=attributes)
-            for attributes in (' Id="a"', ' xml:lang="pl"', f" {xsi} xsi:nil='false'", ' xmlns:a="urn:a" a:b="c"', f" {xsi}")
+            for attributes in (
+                ' Id="a"',
+                ' xml:lang="pl"',
+                f" {xsi} xsi:nil='false'",
+                ' xmlns:a="urn:a" a:b="c"',
+                f" {xsi}",
+            )
         ),
         good.replace("<Challenge>", "<Challenge/><Challenge>"),
         good.replace("<SubjectIdentifierType>certificateSubject</SubjectIdentifierType>", ""),
@@ -149,7 +196,7 @@ def samples(version: str) -> list[str]:
         good.replace("Challenge", "Wyzwanie"),
         good.replace("<ContextIdentifier>", '<ContextIdentifier xmlns="urn:other">'),
         "<AuthTokenRequest/>",
-    ]  # fmt: skip
+    ]
 
 
 @needs_official

@@ -1,0 +1,195 @@
+"""Limits of contexts and subjects over HTTP: the documented ones, and their change on TEST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ksef_mock.testing import MockServer
+from tests.support import NIP, OTHER_NIP, Api, error
+
+Serve = Callable[..., tuple[MockServer, Api]]
+
+SESSION = {"maxInvoiceSizeInMB": 1, "maxInvoiceWithAttachmentSizeInMB": 3, "maxInvoices": 10_000}
+CONTEXT = {"onlineSession": SESSION, "batchSession": SESSION}
+SUBJECT = {"enrollment": {"maxEnrollments": 12}, "certificate": {"maxCertificates": 6}}
+ONLINE = {"maxInvoiceSizeInMB": 5, "maxInvoiceWithAttachmentSizeInMB": 10, "maxInvoices": 100_000}
+BATCH = {"maxInvoiceSizeInMB": 0, "maxInvoiceWithAttachmentSizeInMB": 0, "maxInvoices": 0}
+SESSION_PATH = "/testdata/limits/context/session"
+CERTIFICATE_PATH = "/testdata/limits/subject/certificate"
+
+
+@pytest.fixture
+def bearer(api: Api, ksef_token: str) -> str:
+    return api.login(ksef_token).access_token
+
+
+def get(api: Api, path: str, bearer: str) -> Any:
+    response = api.call("GET", path, bearer=bearer)
+    assert response.status_code == 200
+    return response.json()
+
+
+def done(api: Api, method: str, path: str, bearer: str, **options: Any) -> None:
+    response = api.call(method, path, bearer=bearer, **options)
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_defaults_are_the_documented_ones(api: Api, bearer: str) -> None:
+    assert get(api, "/limits/context", bearer) == CONTEXT
+    assert get(api, "/limits/subject", bearer) == SUBJECT
+
+
+def test_session_limits_of_a_context_are_set_and_restored(api: Api, bearer: str) -> None:
+    changed = {"onlineSession": ONLINE, "batchSession": BATCH}
+    done(api, "POST", SESSION_PATH, bearer, json=changed)
+    assert get(api, "/limits/context", bearer) == changed
+    again = {"onlineSession": BATCH, "batchSession": ONLINE}
+    done(api, "POST", SESSION_PATH, bearer, json=again)
+    assert get(api, "/limits/context", bearer) == again
+    done(api, "DELETE", SESSION_PATH, bearer)
+    assert get(api, "/limits/context", bearer) == CONTEXT
+    done(api, "DELETE", SESSION_PATH, bearer)  # nothing to restore is no error
+
+
+@pytest.mark.parametrize(
+    ("order", "effective"),
+    [
+        (
+            {"enrollment": {"maxEnrollments": 1}, "certificate": {"maxCertificates": 0}},
+            {"enrollment": {"maxEnrollments": 1}, "certificate": {"maxCertificates": 0}},
+        ),
+        (
+            {"subjectIdentifierType": "Nip", "enrollment": {"maxEnrollments": 3}},
+            {**SUBJECT, "enrollment": {"maxEnrollments": 3}},
+        ),
+        ({"enrollment": None, "certificate": {"maxCertificates": None}}, SUBJECT),
+        ({}, SUBJECT),
+    ],
+)
+def test_certificate_limits_of_a_subject_are_set_and_restored(
+    api: Api, bearer: str, order: dict[str, Any], effective: dict[str, Any]
+) -> None:
+    done(api, "POST", CERTIFICATE_PATH, bearer, json=order)
+    assert get(api, "/limits/subject", bearer) == effective
+    done(api, "DELETE", CERTIFICATE_PATH, bearer)
+    assert get(api, "/limits/subject", bearer) == SUBJECT
+
+
+def test_limits_of_others_stay_as_they_are(ksef_mock: MockServer, api: Api, bearer: str) -> None:
+    other = api.login(ksef_mock.issue_token(OTHER_NIP), nip=OTHER_NIP).access_token
+    done(api, "POST", SESSION_PATH, bearer, json={"onlineSession": ONLINE, "batchSession": BATCH})
+    done(api, "POST", CERTIFICATE_PATH, bearer, json={"enrollment": {"maxEnrollments": 1}})
+    done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": rates()})
+    assert get(api, "/limits/context", other) == CONTEXT
+    assert get(api, "/limits/subject", other) == SUBJECT
+    assert get(api, "/rate-limits", other)["other"] == {"perSecond": 10, "perMinute": 30, "perHour": 120}
+
+
+def test_limits_of_a_context_hold_for_each_of_its_logins(
+    ksef_mock: MockServer, api: Api, bearer: str
+) -> None:
+    done(api, "POST", SESSION_PATH, bearer, json={"onlineSession": ONLINE, "batchSession": BATCH})
+    second = api.login(ksef_mock.issue_token(NIP)).access_token
+    assert get(api, "/limits/context", second)["onlineSession"] == ONLINE
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (SESSION_PATH, {"onlineSession": ONLINE}, "batchSession"),
+        (
+            SESSION_PATH,
+            {"onlineSession": {**ONLINE, "maxInvoiceSizeInMB": 6}, "batchSession": BATCH},
+            "onlineSession",
+        ),
+        (
+            SESSION_PATH,
+            {"onlineSession": ONLINE, "batchSession": {**BATCH, "maxInvoiceWithAttachmentSizeInMB": 11}},
+            "batchSession.maxInvoiceWithAttachmentSizeInMB",
+        ),
+        (
+            SESSION_PATH,
+            {"onlineSession": {**ONLINE, "maxInvoices": 100_001}, "batchSession": BATCH},
+            "maxInvoices",
+        ),
+        (
+            SESSION_PATH,
+            {"onlineSession": {**ONLINE, "maxInvoices": -1}, "batchSession": BATCH},
+            "maxInvoices",
+        ),
+        (
+            SESSION_PATH,
+            {"onlineSession": {**ONLINE, "maxInvoices": 1.5}, "batchSession": BATCH},
+            "maxInvoices",
+        ),
+        (CERTIFICATE_PATH, {"subjectIdentifierType": "Regon"}, "subjectIdentifierType"),
+        (CERTIFICATE_PATH, {"enrollment": {"maxEnrollments": -1}}, "enrollment.maxEnrollments"),
+        (CERTIFICATE_PATH, {"certificate": {"maxCertificates": 2**31}}, "certificate.maxCertificates"),
+        ("/testdata/rate-limits", {}, "rateLimits"),
+    ],
+)
+def test_malformed_limits_are_21405_and_name_the_field(
+    api: Api, bearer: str, path: str, body: dict[str, Any], field: str
+) -> None:
+    code, _, details = error(api.call("POST", path, bearer=bearer, json=body))
+    assert code == 21405
+    assert field in details[0]
+
+
+def rates(**groups: Any) -> dict[str, Any]:
+    """Rates for all groups: 100 of everything but for `groups`."""
+    names = (
+        "onlineSession batchSession invoiceSend invoiceStatus sessionList sessionInvoiceList sessionMisc "
+        "invoiceMetadata invoiceExport invoiceExportStatus invoiceDownload other"
+    ).split()
+    return {name: {"perSecond": 100, "perMinute": 100, "perHour": 100} for name in names} | groups
+
+
+def test_rate_limits_are_set_and_restored(api: Api, bearer: str) -> None:
+    documented = get(api, "/rate-limits", bearer)
+    changed = rates(other={"perSecond": 7, "perMinute": 8, "perHour": 9})
+    done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": changed})
+    assert get(api, "/rate-limits", bearer) == changed
+    done(api, "DELETE", "/testdata/rate-limits", bearer)
+    assert get(api, "/rate-limits", bearer) == documented
+    done(api, "POST", "/testdata/rate-limits/production", bearer)
+    assert get(api, "/rate-limits", bearer) == documented
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**31, "10", None])
+def test_rate_that_would_admit_nothing_or_is_no_int32_is_21405(api: Api, bearer: str, value: Any) -> None:
+    body = {"rateLimits": rates(sessionMisc={"perSecond": 1, "perMinute": value, "perHour": 1})}
+    code, _, details = error(api.call("POST", "/testdata/rate-limits", bearer=bearer, json=body))
+    assert code == 21405
+    assert "rateLimits.sessionMisc.perMinute" in details[0]
+
+
+ENDPOINTS = [
+    ("POST", SESSION_PATH),
+    ("DELETE", SESSION_PATH),
+    ("POST", CERTIFICATE_PATH),
+    ("DELETE", CERTIFICATE_PATH),
+    ("POST", "/testdata/rate-limits"),
+    ("DELETE", "/testdata/rate-limits"),
+    ("POST", "/testdata/rate-limits/production"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_limits_are_changed_by_bearers_of_access_tokens_only(
+    api: Api, ksef_token: str, method: str, path: str
+) -> None:
+    for bearer in (None, api.login(ksef_token).refresh_token):
+        assert api.call(method, path, bearer=bearer, json={}).status_code == 401
+
+
+@pytest.mark.parametrize("profile", ["demo", "prod"])
+def test_limits_are_changed_on_test_only(serve: Serve, profile: str) -> None:
+    mock, api = serve(profile=profile)
+    bearer = api.login(mock.issue_token(NIP)).access_token
+    for method, path in ENDPOINTS:
+        assert api.call(method, path, bearer=bearer, json={}).status_code == 404
+    assert get(api, "/limits/context", bearer) == CONTEXT
