@@ -53,7 +53,9 @@ class System:
         self.invoices = Invoices(store)
         self.providers = Providers(store)
         self.operations = Operations(settings, clock, store, self.jwts, self.tokens)
-        self.token_login = TokenAuthenticator(self.keys, self.challenges, self.tokens, self.operations)
+        self.token_login = TokenAuthenticator(
+            self.keys, self.challenges, self.tokens, self.permissions, self.operations
+        )
         environment = settings.environment
         self.trust = TrustService(
             self.pki,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from ksef_mock.clock import SECOND, Instant, from_datetime, to_datetime
 
 _ISO = re.compile(
-    r"(?P<moment>\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)"
+    r"(?P<moment>[12]\d{3}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)"
     r"(?:(?<=T\d\d:\d\d:\d\d)\.(?P<fraction>\d{1,9}))?(?P<offset>Z|[+-]\d\d:\d\d)?",
     re.ASCII,
 )
@@ -27,40 +27,33 @@ def parse(text: str) -> Instant:
     """A date, or a date and time with up to 9 fractional digits; `Z`, an offset, or neither (then Warsaw).
 
     Raises:
-        ValueError: it is none, or does not exist.
+        ValueError: it is none, does not exist, or is not of the years 1000 to 2999.
     """
     match = _ISO.fullmatch(text)
-    if match is None:
+    try:
+        moment = datetime.fromisoformat(match["moment"] + (match["offset"] or "")) if match else None
+    except ValueError:
+        moment = None
+    if match is None or moment is None:
         raise ValueError(f"{text!r} is no ISO 8601 date")
-    moment = datetime.fromisoformat(match["moment"] + (match["offset"] or ""))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=warsaw())
     return from_datetime(moment) + int((match["fraction"] or "").ljust(9, "0"))
 
 
 def midnight(moment: Instant) -> Instant:
-    """The beginning of the day that it is in Warsaw.
-
-    Raises:
-        OverflowError: the day is out of the calendar.
-    """
+    """The beginning of the day that it is in Warsaw."""
     local = to_datetime(moment).astimezone(warsaw())
     return from_datetime(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0))
 
 
 def spans_at_most(start: Instant, end: Instant, months: int) -> bool:
-    """Whether `end` is no more than so many calendar months after `start`, by the clocks of UTC or of Warsaw.
-
-    Raises:
-        OverflowError: the months lead out of the calendar.
-    """
+    """Whether `end` is at most so many calendar months after `start`, by the clocks of UTC or of Warsaw."""
     return any(_spans_at_most(start, end, months, zone) for zone in (UTC, warsaw()))
 
 
 def _spans_at_most(start: Instant, end: Instant, months: int, zone: tzinfo) -> bool:
     first, last = (to_datetime(moment).astimezone(zone).replace(tzinfo=None) for moment in (start, end))
     year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
-    if year > datetime.max.year:
-        raise OverflowError("the year is out of the calendar")
     day = min(first.day, monthrange(year, month + 1)[1])
     return (last, end % SECOND) <= (first.replace(year=year, month=month + 1, day=day), start % SECOND)

@@ -45,7 +45,7 @@ class Operations:
         allowed_ips: AllowedIps | None = None,
         extra_delay: float = 0.0,
     ) -> Operation:
-        """A new operation that is not yet in the store; `extra_delay` seconds are added to the configured delay."""
+        """A new operation, not yet in the store; `extra_delay` seconds are added to the configured delay."""
         now = self._clock.now()
         delay = self._settings.delay
         return Operation(

@@ -98,6 +98,39 @@ def decide(
     return Decision(SUCCESS, f"{subject} in {context}: {', '.join(permissions)}", tuple(permissions))
 
 
+def decide_for_token(
+    author: Identifier,
+    context: Identifier,
+    permissions: Sequence[str],
+    *,
+    person: Person | None = None,
+    granted: Iterable[str] = (),
+    blocked: bool = False,
+) -> Decision:
+    """The rule for a KSeF token: it can do no more than its author can do now.
+
+    Args:
+        permissions: those that the token was made with.
+        person, granted, blocked: as in `decide`, of the author.
+    """
+    if blocked or (person is not None and person.is_deceased):
+        return decide(author, context, person=person, blocked=blocked)
+    # A token was made inside of its context, unlike a certificate: what belongs to a NIP is its own here.
+    nip = context.nip
+    owners = {context} if nip is None else {context, Identifier("Nip", nip)}
+    if owners.intersection(identifiers_of(author, person)):
+        left = tuple(permissions)
+    else:
+        held = set(granted)
+        left = tuple(permission for permission in permissions if permission in held)
+    if not left:
+        return Decision(
+            Verdict(Status.NO_PERMISSIONS, StatusDetail.NO_PERMISSIONS),
+            f"{author}, the token's author, holds none of its permissions in {context}",
+        )
+    return Decision(SUCCESS, f"a token of {author} in {context}: {', '.join(left)}", left)
+
+
 def identifiers_of(subject: Identifier, person: Person | None) -> tuple[Identifier, ...]:
     """Everything that names the subject: NIP and PESEL of a registered person are the same person."""
     if person is None:
@@ -115,13 +148,33 @@ class Permissions:
 
     async def admit(self, subject: Identifier, context: Identifier) -> Decision:
         """Whether `subject` may log in to `context` now, and with which permissions."""
+        person, granted = await self._standing(subject, context)
+        return decide(
+            subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
+        )
+
+    async def admit_token(
+        self, author: Identifier, context: Identifier, permissions: Sequence[str]
+    ) -> Decision:
+        """Whether a KSeF token that `author` made with `permissions` opens `context` now."""
+        person, granted = await self._standing(author, context)
+        return decide_for_token(
+            author,
+            context,
+            permissions,
+            person=person,
+            granted=granted,
+            blocked=await self.is_blocked(context),
+        )
+
+    async def _standing(
+        self, subject: Identifier, context: Identifier
+    ) -> tuple[Person | None, Sequence[str]]:
         person = await self._subjects.person(subject)
         granted: list[str] = []
         for identifier in identifiers_of(subject, person):
             granted += [grant.permission for grant in await self.held(identifier, context)]
-        return decide(
-            subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
-        )
+        return person, granted
 
     async def grant(
         self,

@@ -14,6 +14,7 @@ from ksef_mock.auth.ksef_tokens import KsefToken, KsefTokens, TokenStatus
 from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.auth.operation import SUCCESS, Operation, Verdict
 from ksef_mock.auth.operations import Operations
+from ksef_mock.auth.permissions import Permissions
 from ksef_mock.clock import unix_milliseconds
 from ksef_mock.crypto.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.crypto.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
@@ -44,11 +45,17 @@ class TokenAuthenticator:
     """Turns a token login into an authentication operation."""
 
     def __init__(
-        self, keys: KeyRing, challenges: Challenges, tokens: KsefTokens, operations: Operations
+        self,
+        keys: KeyRing,
+        challenges: Challenges,
+        tokens: KsefTokens,
+        permissions: Permissions,
+        operations: Operations,
     ) -> None:
         self._keys = keys
         self._challenges = challenges
         self._tokens = tokens
+        self._permissions = permissions
         self._operations = operations
 
     async def submit(self, login: TokenLogin, exchange: Exchange) -> Operation:
@@ -62,11 +69,14 @@ class TokenAuthenticator:
         challenge = await self._challenges.find(login.challenge)
         exchange.passed("challenge", f"{challenge.value}, issued to {challenge.client_ip}")
         verdict, token = await self._judge(login, challenge, keys, published, exchange)
+        permissions: tuple[str, ...] = ()
+        if token is not None and verdict == SUCCESS:
+            verdict, permissions = await self._admit(token, exchange)
         operation = self._operations.prepare(
             method=AuthenticationMethod.TOKEN,
             context=login.context,
             subject=token.author if token is not None else login.context,
-            permissions=token.permissions if token is not None else (),
+            permissions=permissions,
             token=token.reference if token is not None else None,
             allowed_ips=login.allowed_ips,
             verdict=verdict,
@@ -149,10 +159,16 @@ class TokenAuthenticator:
         detail = _STATUS_DETAILS.get(token.status)
         if detail is not None:
             return refuse("token", detail, f"the token {token.reference} is {token.status}"), token
-        exchange.passed(
-            "token", f"{token.reference} of {token.context}, permissions {', '.join(token.permissions)}"
-        )
+        exchange.passed("token", f"{token.reference} of {token.context}")
         return SUCCESS, token
+
+    async def _admit(self, token: KsefToken, exchange: Exchange) -> tuple[Verdict, tuple[str, ...]]:
+        decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
+        if decision.verdict == SUCCESS:
+            exchange.passed("permission", decision.reason)
+        else:
+            exchange.failed("permission", decision.reason)
+        return decision.verdict, decision.permissions
 
 
 def _split(opened: Decrypted) -> tuple[str, str] | None:

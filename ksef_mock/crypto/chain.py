@@ -22,7 +22,8 @@ from ksef_mock.crypto.qualified import QC_STATEMENTS
 E = TypeVar("E", bound=x509.ExtensionType)
 
 #: What reading a certificate's names and extensions may raise: the library parses them when asked for them.
-MALFORMED = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+# A warning is an exception where warnings are errors, as in many test suites.
+MALFORMED = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, Warning)
 
 #: Intermediates that are looked at; more are ignored, since the sender of a document chooses them.
 MAX_INTERMEDIATES = 8

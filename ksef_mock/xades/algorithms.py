@@ -15,10 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from lxml import etree
 
+from ksef_mock.crypto.chain import MIN_EC_BITS, MIN_RSA_BITS
 from ksef_mock.xades.names import DS, MORE_2007, ds, text_of
-
-MIN_RSA_BITS = 2048
-MIN_EC_BITS = 256
 
 _MORE_2001 = "http://www.w3.org/2001/04/xmldsig-more#"
 _MORE_2021 = "http://www.w3.org/2021/04/xmldsig-more#"

@@ -82,7 +82,8 @@ class Selection:
         root = copy.deepcopy(self.apex.getroottree()).getroot()
         apex, *doomed = [_counterpart(node, root) for node in (self.apex, *cuts)]
         for element in doomed:
-            cut_out(element)
+            if element.getparent() is not None:  # two transforms may cut out the same element
+                cut_out(element)
         return apex
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
+from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.structure import decode_base64
 
@@ -65,7 +66,7 @@ def _read_certificate(text: str) -> Candidate:
         # Read lazily by the library: whoever looks at the names later must not meet an error in them.
         certificate.subject, certificate.issuer  # noqa: B018
         return Candidate(certificate, certificate.public_key())
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Unusable(
             f"X509Certificate is no certificate that can be read: {error}", _why_not_der(der)
         ) from None

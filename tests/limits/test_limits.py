@@ -141,10 +141,11 @@ def test_malformed_limits_are_21405_and_name_the_field(
 
 def rates(**groups: Any) -> dict[str, Any]:
     """Rates for all groups: 100 of everything but for `groups`."""
-    names = (
-        "onlineSession batchSession invoiceSend invoiceStatus sessionList sessionInvoiceList sessionMisc "
-        "invoiceMetadata invoiceExport invoiceExportStatus invoiceDownload other"
-    ).split()
+    names = [
+        *("onlineSession", "batchSession", "invoiceSend", "invoiceStatus", "sessionList"),
+        *("sessionInvoiceList", "sessionMisc", "invoiceMetadata", "invoiceExport"),
+        *("invoiceExportStatus", "invoiceDownload", "other"),
+    ]
     return {name: {"perSecond": 100, "perMinute": 100, "perHour": 100} for name in names} | groups
 
 

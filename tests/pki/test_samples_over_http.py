@@ -1,4 +1,4 @@
-"""The README of the samples, taken at its word: each one signs a login, and the mock answers as it says there."""
+"""The README of the samples, taken at its word: each signs a login, and the mock answers as it says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ksef_mock.auth.permissions import Permissions
 from ksef_mock.crypto.pki import fingerprint_of
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Settings
@@ -79,9 +78,8 @@ def test_the_mock_answers_to_a_sample_as_its_readme_says(mock: MockServer, clien
     credentials = load(COMMITTED, name)
     fingerprint = Identifier("Fingerprint", fingerprint_of(credentials.certificate))
     kind, _, value = names.partition(" ")
-    permissions = Permissions(mock._running.store, mock.clock, mock._running.subjects)
     for identifier in (fingerprint, Identifier(kind, value)):
-        mock._call(permissions.grant(CONTEXT, identifier, "InvoiceRead", description="sample"))
+        mock._call(mock._running.permissions.grant(CONTEXT, identifier, "InvoiceRead", description="sample"))
     by_subject = answer(mock, client, credentials, "certificateSubject")
     if expected == BY_FINGERPRINT:
         assert by_subject == "400, 21115"

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 from ksef_mock.auth.operation import SUCCESS
-from ksef_mock.auth.permissions import Decision, Permissions, decide
+from ksef_mock.auth.permissions import Decision, Permissions, decide, decide_for_token
 from ksef_mock.auth.subjects import Person, Subjects
 from ksef_mock.clock import Clock
 from ksef_mock.errors import Status, StatusDetail
@@ -23,6 +23,7 @@ BY_PESEL = Identifier("Pesel", PESEL)
 BY_FINGERPRINT = Identifier("Fingerprint", "AB" * 32)
 INTERNAL = Identifier("InternalId", f"{NIP}-12345")
 COMPOUND = Identifier("NipVatUe", f"{NIP}-DE123456789")
+PEPPOL = Identifier("PeppolId", "PPL123456")
 
 PERSON = Person(nip=NIP, pesel=PESEL, description="Anna Nowak", created_at=0)
 BAILIFF = Person(nip=NIP, pesel=PESEL, description="Komornik", created_at=0, is_bailiff=True)
@@ -225,3 +226,50 @@ def test_a_deceased_person_is_known_by_both_identifiers() -> None:
         assert (await world.permissions.admit(OTHER, OTHER)).verdict == SUCCESS
 
     told(story)
+
+
+@pytest.mark.parametrize(
+    ("author", "context", "person", "granted", "permissions"),
+    [
+        # The owner's tokens keep what they were made with, beside the own context too.
+        (OWN, OWN, None, NOTHING, ("InvoiceRead", "InvoiceWrite")),
+        (OWN, INTERNAL, None, NOTHING, ("InvoiceRead", "InvoiceWrite")),
+        (BY_PESEL, OWN, PERSON, NOTHING, ("InvoiceRead", "InvoiceWrite")),
+        (PEPPOL, PEPPOL, None, NOTHING, ("InvoiceRead", "InvoiceWrite")),
+        # Anybody else's are as good as what their author still holds.
+        (OTHER, OWN, None, ("InvoiceWrite", "InvoiceRead"), ("InvoiceRead", "InvoiceWrite")),
+        (OTHER, OWN, None, READ, ("InvoiceRead",)),
+        (OTHER, OWN, None, ("CredentialsRead",), None),
+        (OTHER, OWN, None, NOTHING, None),
+        (BY_PESEL, OWN, None, NOTHING, None),
+    ],
+)
+def test_token_can_do_no_more_than_its_author(
+    author: Identifier,
+    context: Identifier,
+    person: Person | None,
+    granted: tuple[str, ...],
+    permissions: tuple[str, ...] | None,
+) -> None:
+    decision = decide_for_token(
+        author, context, ("InvoiceRead", "InvoiceWrite"), person=person, granted=granted
+    )
+    if permissions is None:
+        assert (decision.verdict.status, decision.permissions) == (Status.NO_PERMISSIONS, ())
+    else:
+        assert (decision.verdict, decision.permissions) == (SUCCESS, permissions)
+
+
+@pytest.mark.parametrize(
+    ("person", "blocked", "status"),
+    [
+        (DECEASED, False, Status.DECEASED),
+        (None, True, Status.BLOCKED),
+        (DECEASED, True, Status.BLOCKED),
+    ],
+)
+def test_token_opens_nothing_for_the_deceased_and_in_a_blocked_context(
+    person: Person | None, blocked: bool, status: Status
+) -> None:
+    decision = decide_for_token(OWN, OWN, READ, person=person, blocked=blocked)
+    assert (decision.verdict.status, decision.permissions) == (status, ())

@@ -38,9 +38,9 @@ def official(version: str) -> etree.XMLSchema:
 
     The patterns use ^, $ and \\b. .NET, which KSeF runs on, takes them for anchors and a word boundary; in
     XSD, and so in libxml2, ^ and $ are ordinary characters and \\b is an error. An XSD pattern is anchored
-    anyway, so the former vanish. \\b stands after an octet and its optional dot, in ((octet)\\.?\\b){4}: between digits
-    there is no boundary, so a dot must separate the octets, and after the last dot there is none either, so
-    there must not be one: three octets with a dot and one without.
+    anyway, so the former vanish. \\b stands after an octet and its optional dot, in ((octet)\\.?\\b){4}:
+    between digits there is no boundary, so a dot must separate the octets, and after the last dot there is
+    none either, so there must not be one: three octets with a dot and one without.
     """
     text = (OFFICIAL / f"schemat_auth_v{version.replace('.', '-')}.xsd").read_text()
     text = re.sub(r"\((\(25\[0-5\][^?]*?\\d\))\\\.\?\\b\)\{4\}", r"(\1\\.){3}\1", text)
@@ -56,11 +56,19 @@ def agree(xml: str, version: str) -> bool:
     return verdict
 
 
+#: VAT UE numbers by the shape of each country, and some that miss it.
+VAT_NUMBERS = """
+ATU12345678 BE0123456789 BE2123456789 BG123456789 BG1234567890 BG12345678901 CY12345678X CZ12345678
+CZ1234567890 DE123456789 DE12345678 DK12345678 EE123456789 EL123456789 GR123456789 ESX12345678
+ES12345678X ESX1234567X ES123456789 FI12345678 FRX1123456789 FR+1123456789 HR12345678901 HU12345678
+IE1234567AB IE1+12345A IE1A12345A IE1a12345A IT12345678901 LT123456789 LT123456789012 LT1234567890
+LU12345678 LV12345678901 MT12345678 NLA+*123456789 NL123456789B01 PT123456789 RO12 RO1 RO1234567890
+SE123456789012 SI12345678 SK1234567890 XI123456789 XI123456789012 XIGD123 XIHA123 XIXX123
+PL5265877635 DE-123456789 GB123456789
+"""
+
+
 def contexts() -> list[str]:
-    vat = (
-        ["ATU12345678", "BE0123456789", "BE2123456789", "BG123456789", "BG1234567890", "BG12345678901", "CY12345678X", "CZ12345678", "CZ1234567890", "DE123456789", "DE12345678", "DK12345678", "EE123456789", "EL123456789", "GR123456789", "ESX12345678", "ES12345678X", "ESX1234567X", "ES123456789", "FI12345678", "FRX1123456789", "FR+1123456789", "HR12345678901", "HU12345678", "IE1234567AB", "IE1+12345A", "IE1A12345A", "IE1a12345A", "IT12345678901", "LT123456789", "LT123456789012", "LT1234567890", "LU12345678", "LV12345678901", "MT12345678", "NLA+*123456789", "NL123456789B01", "PT123456789", "RO12", "RO1", "RO1234567890", "SE123456789012", "SI12345678", "SK1234567890", "XI123456789", "XI123456789012", "XIGD123", "XIHA123", "XIXX123", "PL5265877635", "DE-123456789", "GB123456789"]
-        + ["", "DE123456789 "]
-    )
     nips = [
         NIP,
         "0265877635",
@@ -79,7 +87,7 @@ def contexts() -> list[str]:
             f"<InternalId>{NIP}{tail}</InternalId>"
             for tail in ("", "-", "-1234", "-123456", "-1234a", "12345")
         ),
-        *(f"<NipVatUe>{NIP}-{number}</NipVatUe>" for number in vat),
+        *(f"<NipVatUe>{NIP}-{number}</NipVatUe>" for number in ("", "DE123456789 ", *VAT_NUMBERS.split())),
         *(f"<NipVatUe>{nip}-DE123456789</NipVatUe>" for nip in nips),
         *(
             f"<PeppolId>{value}</PeppolId>"

@@ -1,0 +1,42 @@
+"""`ksef-mock serve`: what its options make of the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ksef_mock import cli
+from ksef_mock.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"rate_limits": "off", "trusted_proxies": ()}),
+        (["--rate-limits", "test"], {"rate_limits": "test"}),
+        (["--rate-limits", "production"], {"rate_limits": "production"}),
+        (
+            ["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8"],
+            {"trusted_proxies": ("127.0.0.1", "10.0.0.0/8")},
+        ),
+    ],
+)
+def test_options_reach_the_settings(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], expected: dict[str, Any]
+) -> None:
+    served: list[Settings] = []
+
+    async def serve(settings: Settings, *_: object) -> None:
+        served.append(settings)
+
+    monkeypatch.setattr(cli, "_serve", serve)
+    result = CliRunner().invoke(cli.main, ["serve", *options])
+    assert result.exit_code == 0, result.output
+    (settings,) = served
+    assert {name: getattr(settings, name) for name in expected} == expected
+
+
+def test_unknown_rate_limits_are_refused() -> None:
+    assert CliRunner().invoke(cli.main, ["serve", "--rate-limits", "on"]).exit_code == 2

@@ -1,0 +1,152 @@
+"""Canonical forms: subsets, inherited attributes of the xml: namespace, and Canonical XML 1.1."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from ksef_mock.xades.canonical import (
+    C14N,
+    C14N11,
+    DEFAULT,
+    EXC_C14N,
+    METHODS,
+    Selection,
+    Uncanonical,
+    canonicalize,
+)
+from ksef_mock.xades.uris import join, remove_dot_segments
+
+DOCUMENT = (
+    b'<?pi before?><!-- before --><a xmlns="urn:a" xmlns:u="urn:u" xml:lang="pl" xml:space="preserve"'
+    b' xml:id="one" xml:base="http://x/y/"><b xml:base="z/w"><c u:k="v"><!-- in -->t<![CDATA[<]]></c>tail</b></a>'
+    b"<?pi after?>"
+)
+
+
+def form(path: str, uri: str, *, document: bool = False, comments: bool = False) -> bytes:
+    root = etree.fromstring(DOCUMENT)
+    found = root if path == "." else root.find(path, {"a": "urn:a"})
+    assert found is not None
+    return canonicalize(Selection(found, document, comments), METHODS[uri])
+
+
+def test_a_document_comes_with_what_stands_beside_its_root_and_an_element_without() -> None:
+    whole = form(".", C14N, document=True)
+    assert whole.startswith(b"<?pi before?>\n<a ")
+    assert whole.endswith(b"</a>\n<?pi after?>")
+    alone = form(".", C14N)
+    assert alone.startswith(b"<a ")
+    assert alone.endswith(b"</a>")
+
+
+@pytest.mark.parametrize("base", [C14N, C14N11, EXC_C14N])
+def test_comments_need_both_a_selection_and_a_method_that_have_them(base: str) -> None:
+    commented = f"{base}{'' if base.endswith('#') else '#'}WithComments"
+    assert b"<!-- in -->" in form(".", commented, comments=True)
+    assert b"<!-- before -->" in form(".", commented, document=True, comments=True)
+    for uri, comments in ((commented, False), (base, True), (base, False)):
+        assert b"<!--" not in form(".", uri, document=True, comments=comments)
+
+
+def test_inclusive_1_0_inherits_every_attribute_of_the_xml_namespace() -> None:
+    assert form("a:b/a:c", C14N) == (
+        b'<c xmlns="urn:a" xmlns:u="urn:u" xml:base="z/w" xml:id="one" xml:lang="pl" xml:space="preserve"'
+        b' u:k="v">t&lt;</c>'
+    )
+
+
+def test_inclusive_1_1_inherits_no_id_and_joins_the_bases() -> None:
+    assert form("a:b/a:c", C14N11) == (
+        b'<c xmlns="urn:a" xmlns:u="urn:u" xml:base="http://x/y/z/w" xml:lang="pl" xml:space="preserve"'
+        b' u:k="v">t&lt;</c>'
+    )
+    assert b'<b xmlns="urn:a" xmlns:u="urn:u" xml:base="http://x/y/z/w" xml:lang="pl"' in form("a:b", C14N11)
+    assert b'xml:base="z/w" xml:id="one"' in form("a:b", C14N)
+
+
+def test_exclusive_inherits_nothing() -> None:
+    assert form("a:b/a:c", EXC_C14N) == b'<c xmlns="urn:a" xmlns:u="urn:u" u:k="v">t&lt;</c>'
+    assert form("a:b", EXC_C14N).startswith(b'<b xmlns="urn:a" xml:base="z/w"><c xmlns:u="urn:u"')
+
+
+def test_own_attributes_win_over_inherited_ones() -> None:
+    root = etree.fromstring(b'<a xml:lang="pl" xml:space="preserve"><b xml:lang="en"/></a>')
+    for uri in (C14N, C14N11):
+        assert canonicalize(Selection(root[0]), METHODS[uri]) == b'<b xml:lang="en" xml:space="preserve"></b>'
+
+
+def test_nothing_in_the_document_changes() -> None:
+    root = etree.fromstring(DOCUMENT)
+    before = etree.tostring(root.getroottree())
+    for element in root.iter("*"):
+        for method in METHODS.values():
+            canonicalize(Selection(element, without=tuple(root.iter("{urn:a}c"))), method)
+    assert etree.tostring(root.getroottree()) == before
+
+
+def test_what_is_cut_out_goes_and_the_text_after_it_stays() -> None:
+    root = etree.fromstring(b"<a>1<s/>2<b/>3<s><s/></s>4</a>")
+    cut = Selection(root, without=tuple(root.iter("s")))
+    assert canonicalize(cut, DEFAULT) == b"<a>12<b></b>34</a>"
+    assert canonicalize(Selection(root[0], without=(root[0],)), DEFAULT) == b""
+    assert canonicalize(Selection(root[2][0], without=(root[2],)), DEFAULT) == b""
+
+
+def test_a_selection_covers_what_is_in_it() -> None:
+    root = etree.fromstring(b"<a><s><t/></s><b/></a>")
+    cut = Selection(root, without=(root[0],))
+    assert cut.covers(root)
+    assert cut.covers(root[1])
+    assert not cut.covers(root[0])
+    assert not cut.covers(root[0][0])
+    assert not Selection(root[1]).covers(root)
+
+
+def test_a_relative_namespace_name_has_no_canonical_form() -> None:
+    root = etree.fromstring(b'<a xmlns="relative"/>')
+    with pytest.raises(Uncanonical):
+        canonicalize(Selection(root), DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("base", "reference", "joined"),
+    [
+        # the examples of RFC 3986, 5.4, as far as Canonical XML 1.1 leaves them
+        ("http://a/b/c/d;p?q", "g:h", "g:h"),
+        ("http://a/b/c/d;p?q", "g", "http://a/b/c/g"),
+        ("http://a/b/c/d;p?q", "./g", "http://a/b/c/g"),
+        ("http://a/b/c/d;p?q", "g/", "http://a/b/c/g/"),
+        ("http://a/b/c/d;p?q", "/g", "http://a/g"),
+        ("http://a/b/c/d;p?q", "//g", "http://g"),
+        ("http://a/b/c/d;p?q", "?y", "http://a/b/c/d;p?y"),
+        ("http://a/b/c/d;p?q", "g?y", "http://a/b/c/g?y"),
+        ("http://a/b/c/d;p?q", "", "http://a/b/c/d;p?q"),
+        ("http://a/b/c/d;p?q", ".", "http://a/b/c/"),
+        ("http://a/b/c/d;p?q", "..", "http://a/b/"),
+        ("http://a/b/c/d;p?q", "../g", "http://a/b/g"),
+        ("http://a/b/c/d;p?q", "../../g", "http://a/g"),
+        ("http://a/b/c/d;p?q", "../../../g", "http://a/g"),
+        ("http://a", "g", "http://a/g"),
+        # relative bases: `..` with nothing to climb stays
+        ("a/b", "c", "a/c"),
+        ("a/", "../../c", "../c"),
+        ("..", "x", "../x"),
+        ("", "../x", "../x"),
+        ("a/b#f", "c#g", "a/c"),
+    ],
+)
+def test_bases_are_joined(base: str, reference: str, joined: str) -> None:
+    assert join(base, reference) == joined
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", "..", ""])), st.booleans())
+def test_dot_segments_are_removed_once_and_for_all(segments: list[str], absolute: bool) -> None:
+    path = "/" * absolute + "/".join(segments)
+    once = remove_dot_segments(path)
+    assert remove_dot_segments(once) == once
+    inner = once.strip("/").split("/")
+    assert "." not in inner
+    assert ".." not in inner[inner.count("..") :]
