@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -40,8 +41,8 @@ def create_app(
     api = endpoints(routes, system)
     app = _Application(
         routes=[
-            *(Mount(prefix, _router(api)) for prefix in PREFIXES),
-            Mount("/_mock", _router(control.ROUTES)),
+            *(_mount(prefix, api) for prefix in PREFIXES),
+            _mount("/_mock", control.ROUTES),
         ],
     )
     app.router.redirect_slashes = False
@@ -55,5 +56,8 @@ class _Application(Starlette):
         return Gateway(LiteralPaths(self.router, self.routes), self.state.system)
 
 
-def _router(routes: Sequence[BaseRoute]) -> Router:
-    return Router(routes, redirect_slashes=False)
+def _mount(prefix: str, routes: Sequence[BaseRoute]) -> Mount:
+    mount = Mount(prefix, Router(routes, redirect_slashes=False))
+    # Starlette's pattern ends at a line feed, which a path may contain (%0A) as any other character.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount

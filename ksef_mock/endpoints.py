@@ -77,7 +77,7 @@ def endpoints(routes: Iterable[Route], system: System) -> list[BaseRoute]:
         shape = shape_of(route.path)
         paths.setdefault(shape, route.path)
         for method in route.methods or ():
-            operation = BY_SHAPE.get((method, shape))
+            operation = BY_SHAPE.get(("GET" if method == "HEAD" else method, shape))
             app = route.app if operation is None else _limited(route.app, operation, system)
             handlers.setdefault(shape, {})[method] = app
     # Of two patterns that fit a path, the one with fewer parameters must come first.

@@ -43,8 +43,6 @@ class Providers:
         """
         entries = await self._store.newest(_INDEX, sys.maxsize)
         ordered = sorted(entries, key=lambda entry: (-entry[0], entry[1]))
-        page = ordered[offset * size : (offset + 1) * size]
-        providers = [await self._store.get(PROVIDERS, member) for _, member in page]
-        return [provider for provider in providers if provider is not None], len(ordered) > (
-            offset + 1
-        ) * size
+        end = (offset + 1) * size
+        providers = [await self._store.get(PROVIDERS, member) for _, member in ordered[offset * size : end]]
+        return [provider for provider in providers if provider is not None], len(ordered) > end

@@ -77,10 +77,13 @@ async def read_json(request: Request, model: type[B]) -> B:
 
 
 def require_media_type(request: Request, expected: str) -> None:
-    """
+    """A request without any body needs no Content-Type.
+
     Raises:
         UnsupportedMediaType: the Content-Type is another, or absent.
     """
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != expected:
         raise UnsupportedMediaType(content_type, expected)

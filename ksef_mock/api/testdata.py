@@ -10,9 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import exchange_of, read_json, system_of
+from ksef_mock.api.http import exchange_of, read_json, require_test_data, system_of
 from ksef_mock.auth.permissions import identifiers_of
-from ksef_mock.errors import NotFound
 from ksef_mock.identifiers import Identifier
 from ksef_mock.system import System
 from ksef_mock.wire_testdata import (
@@ -107,8 +106,7 @@ def _route(path: str, model: type[B], action: Callable[[System, B], Awaitable[st
 
     async def endpoint(request: Request) -> Response:
         system = system_of(request)
-        if not system.settings.environment.has_test_data:
-            raise NotFound(reason=f"/testdata exists on TEST only, this is {system.settings.profile}")
+        require_test_data(request)
         done = await action(system, await read_json(request, model))
         exchange_of(request).passed("test data", done)
         return Response()

@@ -1,8 +1,8 @@
 """The login with a signed AuthTokenRequest: the report of the verification decides how it ends.
 
 A document that cannot be accepted as such is refused at once (400). What is wrong with the signer (a
-certificate not valid or not trusted, no permission, blocked context) is found out by the asynchronous operation: the call
-answers 202 and the status turns to 460, 415, 470 or 480.
+certificate that is not valid or not trusted, no permission, a blocked context) is found out by the
+asynchronous operation: the call answers 202 and the status turns to 460, 415, 470 or 480.
 """
 
 from __future__ import annotations

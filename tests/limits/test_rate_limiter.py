@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
@@ -147,6 +147,7 @@ def test_windows_never_hold_more_than_their_limits(limiter: RateLimiter, clock: 
     assert held[HOUR] == 50  # 500 s have passed: the hour is full
 
 
+@settings(deadline=None)
 @given(
     rate=st.builds(Rate, *[st.integers(1, 6)] * 3),
     pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.0, 59.9, 60.0, 1_000.0, 3_600.0]), max_size=60),

@@ -86,6 +86,13 @@ def today(mock: MockServer) -> str:
     return to_datetime(mock.clock.now()).date().isoformat()
 
 
+def test_head_counts_as_get(serve: Serve) -> None:
+    mock, api = limited(serve)
+    headers = {"Authorization": f"Bearer {api.login(mock.issue_token(NIP)).access_token}"}
+    heads = [httpx.head(f"{mock.url}/v2/limits/context", headers=headers).status_code for _ in range(11)]
+    assert heads == [200] * 10 + [429]
+
+
 def test_three_addresses_of_the_api_are_one_api(serve: Serve) -> None:
     mock, api = limited(serve)
     bearer = api.login(mock.issue_token(NIP)).access_token

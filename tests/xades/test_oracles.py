@@ -15,6 +15,7 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.xades.xades import XAdESDataObjectFormat, XAdESSigner
 
 from ksef_mock.xades import Check, Report, verify
+from ksef_mock.xades.canonical import METHODS, Selection, canonicalize
 from tests.xades import signer
 from tests.xades.signer import C14N11, NIP, NOT_SIGNATURE, NOW, Reference, Signer, Transform, credentials
 
@@ -85,6 +86,43 @@ def test_xmlsec1_agrees_on_good_and_tampered_signatures(name: str, tmp_path: Pat
     good = documents()[name]
     for document in (good, *tampered(good)):
         assert xmlsec1_accepts(document, tmp_path) == plain_signature_holds(verify(document, at=NOW))
+
+
+@needs_xmlsec1
+@pytest.mark.parametrize("uri", [signer.C14N, C14N11, signer.EXC])
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ('xml:lang="pl" xml:space="preserve"', ""),
+        ('xml:lang="pl" xml:space="preserve"', 'xml:lang="en"'),
+        ('xml:base="http://x/y/z"', ""),
+        ('xml:base="http://x/y/z"', 'xml:base="a/b"'),
+        ('xml:base="http://x/y/z"', 'xml:base="../../../b/."'),
+        ('xml:base="http://x/y/z"', 'xml:base="/b"'),
+        ('xml:base="x/y/"', 'xml:base="../b"'),
+        ("", 'xml:base="x/../y"'),
+        ('xml:id="outer"', 'xml:id="inner"'),
+        ('xml:id="outer" xml:lang="pl"', ""),
+    ],
+)
+def test_xmlsec1_agrees_on_what_a_part_inherits(outer: str, inner: str, uri: str, tmp_path: Path) -> None:
+    """The digest is of our canonical octets: xmlsec1 accepts it only if its own are the same."""
+
+    def octets(root: etree._Element) -> bytes:
+        (found,) = root.iterfind("ds:Object[@Id='object']", signer.NS)
+        return canonicalize(Selection(found), METHODS[uri])
+
+    def write(root: etree._Element) -> None:
+        (found,) = root.iterfind("ds:Object[@Id='object']", signer.NS)
+        for element, text in ((root, outer), (found, inner)):
+            for name, value in etree.fromstring(f"<a {text}/>").items():
+                element.set(name, value)
+
+    reference = Reference("#object", (Transform(uri),), octets=octets)
+    references = [reference, signer.properties_reference(Transform(signer.EXC))]
+    signed = Signer(form="enveloping", references=references, prepare=write).sign()
+    assert plain_signature_holds(verify(signed, at=NOW))
+    assert xmlsec1_accepts(signed, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])

@@ -1,0 +1,46 @@
+"""A minimal client of KSeF, Poland's national e-invoicing system, API v2.
+
+It meets the system over HTTP alone: the same code talks to TEST, DEMO, PRODUCTION and to ksef-mock.
+"""
+
+from ksef_client_min.async_client import AsyncKsefClient
+from ksef_client_min.core import Policy, Session
+from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
+from ksef_client_min.errors import (
+    KsefApiError,
+    KsefAuthenticationError,
+    KsefConnectionError,
+    KsefError,
+    KsefForbiddenError,
+    KsefNotLoggedInError,
+    KsefProtocolError,
+    KsefRateLimitError,
+    KsefTimeoutError,
+    KsefUnauthorizedError,
+    Problem,
+)
+from ksef_client_min.sync_client import KsefClient
+
+__all__ = [
+    "DEMO",
+    "ENVIRONMENTS",
+    "MOCK",
+    "PROD",
+    "TEST",
+    "AsyncKsefClient",
+    "Environment",
+    "KsefApiError",
+    "KsefAuthenticationError",
+    "KsefClient",
+    "KsefConnectionError",
+    "KsefError",
+    "KsefForbiddenError",
+    "KsefNotLoggedInError",
+    "KsefProtocolError",
+    "KsefRateLimitError",
+    "KsefTimeoutError",
+    "KsefUnauthorizedError",
+    "Policy",
+    "Problem",
+    "Session",
+]

@@ -1,0 +1,143 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from ksef_client_min.core import Core, Effect, Flow, Policy, Refresh, Send, Session, Wait
+from ksef_client_min.environments import Environment, api_root
+from ksef_client_min.errors import KsefError
+from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
+from ksef_client_min.replies import Reply
+from ksef_client_min.wire import Collector, request_of, translated
+
+T = TypeVar("T")
+
+
+class AsyncKsefClient:
+    """`KsefClient` for asyncio: the same calls, awaited; usable from several tasks at once."""
+
+    def __init__(
+        self,
+        base_url: str | Environment,
+        *,
+        policy: Policy | None = None,
+        session: Session | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """As `KsefClient`."""
+        self._core = Core(policy or Policy(), session or Session())
+        self._http = httpx.AsyncClient(
+            base_url=api_root(base_url),
+            timeout=self._core.policy.timeout,
+            transport=transport,
+            follow_redirects=False,
+        )
+        self._sleep = sleep
+        self._refreshing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. The session on the server goes on; `logout` ends it."""
+        await self._http.aclose()
+
+    @property
+    def session(self) -> Session:
+        """The tokens of the login."""
+        return self._core.session
+
+    async def login_with_token(
+        self,
+        token: str,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        authorization_policy: Mapping[str, Any] | None = None,
+    ) -> str:
+        """As `KsefClient.login_with_token`."""
+        return await self._run(self._core.login_with_token(token, nip, context, authorization_policy))
+
+    async def refresh(self) -> None:
+        """As `KsefClient.refresh`."""
+        await self._run(self._core.refresh())
+
+    async def logout(self) -> None:
+        """As `KsefClient.logout`."""
+        await self._run(self._core.logout())
+
+    async def challenge(self) -> Challenge:
+        """POST /auth/challenge."""
+        return await self._run(self._core.challenge())
+
+    async def public_key_certificates(self) -> tuple[PublicKeyCertificate, ...]:
+        """GET /security/public-key-certificates."""
+        return await self._run(self._core.public_key_certificates())
+
+    async def status(self, reference_number: str) -> AuthenticationStatus:
+        """GET /auth/{referenceNumber}, with the access token."""
+        return await self._run(self._core.status(reference_number))
+
+    async def sessions(self, page_size: int = 10, continuation_token: str | None = None) -> SessionPage:
+        """GET /auth/sessions."""
+        return await self._run(self._core.sessions(page_size, continuation_token))
+
+    async def revoke_session(self, reference_number: str) -> None:
+        """DELETE /auth/sessions/{referenceNumber}."""
+        await self._run(self._core.revoke_session(reference_number))
+
+    async def context_limits(self) -> dict[str, Any]:
+        """GET /limits/context."""
+        return await self._run(self._core.authorized(Send("GET", "/limits/context"), dict[str, Any]))
+
+    async def rate_limits(self) -> dict[str, Any]:
+        """GET /rate-limits."""
+        return await self._run(self._core.authorized(Send("GET", "/rate-limits"), dict[str, Any]))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    result = await self._perform(effect)
+                except KsefError as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+    async def _perform(self, effect: Effect) -> Reply | None:
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, Wait):
+            await self._sleep(effect.seconds)
+        else:
+            await self._refresh(effect)
+        return None
+
+    async def _send(self, effect: Send) -> Reply:
+        with translated(effect):
+            async with self._http.stream(**request_of(effect)) as response:
+                body = Collector(self._core.policy.max_answer)
+                async for chunk in response.aiter_bytes():
+                    body.add(chunk)
+                return Reply(response.status_code, dict(response.headers), body.whole())
+
+    async def _refresh(self, effect: Refresh) -> None:
+        async with self._refreshing:
+            if self.session.access_token == effect.stale:
+                await self._run(self._core.refresh())

@@ -1,0 +1,273 @@
+"""What the client does, without doing any of it: flows that a driver carries out.
+
+A flow is a generator. It yields effects (send this request, wait so many seconds, have the access token
+refreshed), gets their results back, and returns its own. The synchronous and the asynchronous client are two
+drivers of the same flows.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+
+from ksef_client_min.errors import (
+    KsefApiError,
+    KsefAuthenticationError,
+    KsefError,
+    KsefNotLoggedInError,
+    KsefTimeoutError,
+    KsefUnauthorizedError,
+)
+from ksef_client_min.models import (
+    AuthenticationStarted,
+    AuthenticationStatus,
+    Challenge,
+    PublicKeyCertificate,
+    Refreshed,
+    SessionPage,
+    Tokens,
+)
+from ksef_client_min.replies import Reply, decode, error_of
+from ksef_client_min.token_cipher import encrypt_token, select_key
+
+T = TypeVar("T")
+
+#: Exception code of a publicKeyId that KSeF does not know (any more).
+UNKNOWN_PUBLIC_KEY = 21470
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request. `bearer` is in no repr."""
+
+    method: str
+    path: str
+    bearer: str | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    params: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let some seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Have the access token be another than `stale`: of concurrent callers one refreshes, for all of them."""
+
+    stale: str = field(repr=False)
+
+
+Effect: TypeAlias = Send | Wait | Refresh
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient the client is; all in seconds."""
+
+    #: For an answer to one request.
+    timeout: float = 30.0
+    #: For a login to be processed.
+    login_deadline: float = 120.0
+    #: Between the first polls of a status; the pause grows by half each time, up to `poll_at_most`.
+    poll_at_first: float = 0.5
+    poll_at_most: float = 5.0
+    #: Altogether, for Retry-After of one call (429, 503).
+    retry_budget: float = 60.0
+    #: Octets of an answer.
+    max_answer: int = 10_485_760
+
+
+@dataclass(slots=True)
+class Session:
+    """The tokens of a login. They are in no repr."""
+
+    access_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    access_valid_until: datetime | None = None
+    refresh_valid_until: datetime | None = None
+    reference_number: str | None = None
+
+    def clear(self) -> None:
+        self.access_token = self.refresh_token = self.reference_number = None
+        self.access_valid_until = self.refresh_valid_until = None
+
+
+class Core:
+    """The flows of one client, and the session that they share."""
+
+    def __init__(
+        self, policy: Policy, session: Session, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.policy = policy
+        self.session = session
+        self._monotonic = monotonic
+
+    # -- logging in
+
+    def login_with_token(
+        self,
+        token: str,
+        nip: str | None,
+        context: tuple[str, str] | None,
+        authorization_policy: Mapping[str, Any] | None,
+    ) -> Flow[str]:
+        """A whole login; the reference number of its operation."""
+        if (nip is None) == (context is None):
+            raise ValueError("a login needs either nip or context")
+        kind, value = context or ("Nip", nip)
+        challenge = yield from self.challenge()
+        try:
+            started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
+        except KsefApiError as error:
+            # The keys were changed in between. A refused submission has not used the challenge up.
+            if error.code != UNKNOWN_PUBLIC_KEY:
+                raise
+            started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
+        return (yield from self._finish(started))
+
+    def challenge(self) -> Flow[Challenge]:
+        return (yield from self._call(Send("POST", "/auth/challenge"), Challenge))
+
+    def public_key_certificates(self) -> Flow[tuple[PublicKeyCertificate, ...]]:
+        path = "/security/public-key-certificates"
+        return (yield from self._call(Send("GET", path), tuple[PublicKeyCertificate, ...]))
+
+    def _submit_token(
+        self,
+        token: str,
+        challenge: Challenge,
+        kind: str,
+        value: str | None,
+        authorization_policy: Mapping[str, Any] | None,
+    ) -> Flow[AuthenticationStarted]:
+        published = yield from self.public_key_certificates()
+        key = select_key(published, datetime.now(UTC))
+        body: dict[str, Any] = {
+            "challenge": challenge.challenge,
+            "contextIdentifier": {"type": kind, "value": value},
+            "encryptedToken": base64.b64encode(encrypt_token(token, challenge.timestamp_ms, key)).decode(),
+        }
+        if key.public_key_id is not None:
+            body["publicKeyId"] = key.public_key_id
+        if authorization_policy is not None:
+            body["authorizationPolicy"] = authorization_policy
+        return (yield from self._call(Send("POST", "/auth/ksef-token", json=body), AuthenticationStarted))
+
+    def _finish(self, started: AuthenticationStarted) -> Flow[str]:
+        bearer = started.authentication_token.token
+        yield from self._await_success(started.reference_number, bearer)
+        tokens = yield from self._call(Send("POST", "/auth/token/redeem", bearer), Tokens)
+        session = self.session
+        session.access_token = tokens.access_token.token
+        session.access_valid_until = tokens.access_token.valid_until
+        session.refresh_token = tokens.refresh_token.token
+        session.refresh_valid_until = tokens.refresh_token.valid_until
+        session.reference_number = started.reference_number
+        return started.reference_number
+
+    def _await_success(self, reference_number: str, bearer: str) -> Flow[None]:
+        deadline = self._monotonic() + self.policy.login_deadline
+        pause = self.policy.poll_at_first
+        while True:
+            answer = yield from self._call(
+                Send("GET", f"/auth/{reference_number}", bearer), AuthenticationStatus
+            )
+            status = answer.status
+            if status.code == 200:
+                return
+            if status.code != 100:
+                raise KsefAuthenticationError(
+                    reference_number, status.code, status.description, status.details or ()
+                )
+            if self._monotonic() + pause > deadline:
+                raise KsefTimeoutError(
+                    f"the login {reference_number} took more than {self.policy.login_deadline:g} s"
+                )
+            yield Wait(pause)
+            pause = min(pause * 1.5, self.policy.poll_at_most)
+
+    # -- the session
+
+    def refresh(self) -> Flow[None]:
+        """A new access token. Never answered by another refresh, whatever comes back."""
+        token = self.session.refresh_token
+        if token is None:
+            raise KsefNotLoggedInError("there is no refresh token: log in first")
+        answer = yield from self._call(Send("POST", "/auth/token/refresh", token), Refreshed)
+        self.session.access_token = answer.access_token.token
+        self.session.access_valid_until = answer.access_token.valid_until
+
+    def logout(self) -> Flow[None]:
+        """End the session on the server, and forget its tokens whatever the server says."""
+        # The refresh token outlives the access token and ends the session just as well.
+        token = self.session.refresh_token or self.session.access_token
+        if token is None:
+            return
+        try:
+            yield from self._send(Send("DELETE", "/auth/sessions/current", token))
+        finally:
+            self.session.clear()
+
+    def sessions(self, page_size: int, continuation_token: str | None) -> Flow[SessionPage]:
+        headers = {} if continuation_token is None else {"x-continuation-token": continuation_token}
+        request = Send("GET", "/auth/sessions", params={"pageSize": str(page_size)}, headers=headers)
+        return (yield from self.authorized(request, SessionPage))
+
+    def revoke_session(self, reference_number: str) -> Flow[None]:
+        yield from self._authorized_reply(Send("DELETE", f"/auth/sessions/{reference_number}"))
+
+    def status(self, reference_number: str) -> Flow[AuthenticationStatus]:
+        return (yield from self.authorized(Send("GET", f"/auth/{reference_number}"), AuthenticationStatus))
+
+    def authorized(self, request: Send, model: type[T]) -> Flow[T]:
+        """A call with the access token, decoded; on 401 one refresh and one more try."""
+        return decode((yield from self._authorized_reply(request)), model)
+
+    def _authorized_reply(self, request: Send) -> Flow[Reply]:
+        token = self.session.access_token
+        if token is None:
+            raise KsefNotLoggedInError("this call needs a login")
+        try:
+            return (yield from self._send(_with_bearer(request, token)))
+        except KsefUnauthorizedError as refusal:
+            if self.session.refresh_token is None:
+                raise
+            try:
+                yield Refresh(token)
+            except KsefError as error:
+                raise refusal from error
+        # Another 401 now is final: the token is as fresh as it can be.
+        return (yield from self._send(_with_bearer(request, self.session.access_token)))
+
+    # -- one request
+
+    def _call(self, request: Send, model: type[T]) -> Flow[T]:
+        return decode((yield from self._send(request)), model)
+
+    def _send(self, request: Send) -> Flow[Reply]:
+        """Send, and send again when asked to wait, as long as the waits fit into the budget."""
+        budget = self.policy.retry_budget
+        while True:
+            reply: Reply = yield request
+            error = error_of(reply)
+            if error is None:
+                return reply
+            wait = error.retry_after if error.status in (429, 503) else None
+            if wait is None or wait > budget:
+                raise error
+            budget -= max(wait, 1.0)
+            yield Wait(wait)
+
+
+def _with_bearer(request: Send, bearer: str | None) -> Send:
+    return Send(request.method, request.path, bearer, request.json, request.params, request.headers)

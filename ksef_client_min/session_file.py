@@ -1,0 +1,90 @@
+"""Where the `ksef` command keeps its login: `~/.ksef`, or the folder that KSEF_HOME names.
+
+The folder is 0700 and each file 0600, written aside and renamed, so a reader never finds half a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class SavedSession(msgspec.Struct, rename="camel"):
+    """session.json."""
+
+    environment: str
+    context_type: str
+    context_value: str
+    reference_number: str
+    access_token: str
+    refresh_token: str
+
+    def __repr__(self) -> str:
+        return f"SavedSession({self.context_type} {self.context_value} on {self.environment})"
+
+
+class BrokenFile(Exception):
+    """A file that cannot be used; the message names it and says what to do."""
+
+
+class Home:
+    """The folder with the command's files."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        chosen = os.environ.get("KSEF_HOME")
+        self.folder = folder or (Path(chosen) if chosen else Path.home() / ".ksef")
+
+    @property
+    def session_path(self) -> Path:
+        return self.folder / "session.json"
+
+    def load_session(self) -> SavedSession | None:
+        """The saved login; None if there is none.
+
+        Raises:
+            BrokenFile: there is something else in the file.
+        """
+        try:
+            content = self.session_path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BrokenFile(f"{self.session_path} cannot be read: {error.strerror}") from None
+        try:
+            return msgspec.json.decode(content, type=SavedSession)
+        except msgspec.MsgspecError:
+            raise BrokenFile(f"{self.session_path} is damaged: delete it and log in again") from None
+
+    def save_session(self, session: SavedSession) -> None:
+        """
+        Raises:
+            BrokenFile: the folder or the file cannot be written.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(self.session_path, msgspec.json.format(msgspec.json.encode(session)))
+        except OSError as error:
+            raise BrokenFile(f"{self.session_path} cannot be written: {error.strerror}") from None
+
+    def delete_session(self) -> None:
+        """Forget the login; nothing happens without one."""
+        self.session_path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        # mkstemp makes the file 0600 from its first moment.
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,172 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from ksef_client_min.core import Core, Effect, Flow, Policy, Refresh, Send, Session, Wait
+from ksef_client_min.environments import Environment, api_root
+from ksef_client_min.errors import KsefError
+from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
+from ksef_client_min.replies import Reply
+from ksef_client_min.wire import Collector, request_of, translated
+
+T = TypeVar("T")
+
+
+class KsefClient:
+    """A client of KSeF's API v2; usable from several threads at once.
+
+        with KsefClient("https://api-test.ksef.mf.gov.pl") as ksef:
+            ksef.login_with_token(token, nip="5265877635")
+            for session in ksef.sessions().items:
+                ...
+
+    On 401 the access token is refreshed once, whoever notices first, and the call repeated.
+    """
+
+    def __init__(
+        self,
+        base_url: str | Environment,
+        *,
+        policy: Policy | None = None,
+        session: Session | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """
+        Args:
+            base_url: with or without `/v2`, or an `Environment`.
+            session: tokens of an earlier login to go on with.
+            transport: httpx's own way to be tested without a network.
+            sleep: how to wait, in seconds.
+
+        Raises:
+            ValueError: `base_url` is none.
+        """
+        self._core = Core(policy or Policy(), session or Session())
+        self._http = httpx.Client(
+            base_url=api_root(base_url),
+            timeout=self._core.policy.timeout,
+            transport=transport,
+            follow_redirects=False,
+        )
+        self._sleep = sleep
+        self._refreshing = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. The session on the server goes on; `logout` ends it."""
+        self._http.close()
+
+    @property
+    def session(self) -> Session:
+        """The tokens of the login."""
+        return self._core.session
+
+    def login_with_token(
+        self,
+        token: str,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        authorization_policy: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Log in with a KSeF token; returns the reference number of the login.
+
+        Args:
+            nip: the context, if it is a NIP.
+            context: any context as (type, value), e.g. `("InternalId", "5265877635-12345")`.
+            authorization_policy: as in the API, e.g. `{"allowedIps": {"ip4Addresses": ["192.0.2.1"]}}`.
+
+        Raises:
+            KsefAuthenticationError: KSeF has refused the token.
+            KsefTimeoutError: the login was not processed in time.
+            KsefApiError: one of the calls was refused.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.login_with_token(token, nip, context, authorization_policy))
+
+    def refresh(self) -> None:
+        """Get a new access token now. Needed only by those who use the token themselves."""
+        self._run(self._core.refresh())
+
+    def logout(self) -> None:
+        """End the session on the server; does nothing without one."""
+        self._run(self._core.logout())
+
+    def challenge(self) -> Challenge:
+        """POST /auth/challenge."""
+        return self._run(self._core.challenge())
+
+    def public_key_certificates(self) -> tuple[PublicKeyCertificate, ...]:
+        """GET /security/public-key-certificates."""
+        return self._run(self._core.public_key_certificates())
+
+    def status(self, reference_number: str) -> AuthenticationStatus:
+        """GET /auth/{referenceNumber}, with the access token."""
+        return self._run(self._core.status(reference_number))
+
+    def sessions(self, page_size: int = 10, continuation_token: str | None = None) -> SessionPage:
+        """GET /auth/sessions."""
+        return self._run(self._core.sessions(page_size, continuation_token))
+
+    def revoke_session(self, reference_number: str) -> None:
+        """DELETE /auth/sessions/{referenceNumber}."""
+        self._run(self._core.revoke_session(reference_number))
+
+    def context_limits(self) -> dict[str, Any]:
+        """GET /limits/context."""
+        return self._run(self._core.authorized(Send("GET", "/limits/context"), dict[str, Any]))
+
+    def rate_limits(self) -> dict[str, Any]:
+        """GET /rate-limits."""
+        return self._run(self._core.authorized(Send("GET", "/rate-limits"), dict[str, Any]))
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    result = self._perform(effect)
+                except KsefError as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+    def _perform(self, effect: Effect) -> Reply | None:
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, Wait):
+            self._sleep(effect.seconds)
+        else:
+            self._refresh(effect)
+        return None
+
+    def _send(self, effect: Send) -> Reply:
+        with translated(effect), self._http.stream(**request_of(effect)) as response:
+            body = Collector(self._core.policy.max_answer)
+            for chunk in response.iter_bytes():
+                body.add(chunk)
+            return Reply(response.status_code, dict(response.headers), body.whole())
+
+    def _refresh(self, effect: Refresh) -> None:
+        with self._refreshing:
+            if self.session.access_token == effect.stale:
+                self._run(self._core.refresh())
