@@ -4,7 +4,8 @@ It meets the system over HTTP alone: the same code talks to TEST, DEMO, PRODUCTI
 """
 
 from ksef_client_min.async_client import AsyncKsefClient
-from ksef_client_min.core import Policy, Session
+from ksef_client_min.core import PendingLogin, Policy, Session
+from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
 from ksef_client_min.errors import (
     KsefApiError,
@@ -28,6 +29,8 @@ __all__ = [
     "PROD",
     "TEST",
     "AsyncKsefClient",
+    "BrokenCredentials",
+    "Credentials",
     "Environment",
     "KsefApiError",
     "KsefAuthenticationError",
@@ -40,7 +43,10 @@ __all__ = [
     "KsefRateLimitError",
     "KsefTimeoutError",
     "KsefUnauthorizedError",
+    "PendingLogin",
     "Policy",
     "Problem",
     "Session",
+    "load_pem",
+    "load_pkcs12",
 ]

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from ksef_client_min.core import Core, Effect, Flow, Policy, Refresh, Send, Session, Wait
+from ksef_client_min.core import (
+    Core,
+    Delegate,
+    Effect,
+    Flow,
+    PendingLogin,
+    Policy,
+    Refresh,
+    Send,
+    Session,
+    Wait,
+)
+from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError
 from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
@@ -70,6 +83,59 @@ class AsyncKsefClient:
         """As `KsefClient.login_with_token`."""
         return await self._run(self._core.login_with_token(token, nip, context, authorization_policy))
 
+    async def login_with_certificate(
+        self,
+        credentials: Credentials,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+        verify_certificate_chain: bool = False,
+    ) -> str:
+        """As `KsefClient.login_with_certificate`."""
+        return await self._run(
+            self._core.login_with_certificate(
+                credentials, nip, context, subject_identifier_type, allowed_ips, verify_certificate_chain
+            )
+        )
+
+    async def login_with_external_signature(
+        self,
+        sign_xml: Callable[[bytes], bytes | Awaitable[bytes]],
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+        verify_certificate_chain: bool = False,
+    ) -> str:
+        """As `KsefClient.login_with_external_signature`; `sign_xml` may be a coroutine function."""
+        return await self._run(
+            self._core.login_with_external_signature(
+                sign_xml, nip, context, subject_identifier_type, allowed_ips, verify_certificate_chain
+            )
+        )
+
+    async def begin_external_login(
+        self,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+    ) -> PendingLogin:
+        """As `KsefClient.begin_external_login`."""
+        return await self._run(
+            self._core.begin_external_login(nip, context, subject_identifier_type, allowed_ips)
+        )
+
+    async def complete_external_login(
+        self, signed_xml: bytes, *, verify_certificate_chain: bool = False
+    ) -> str:
+        """As `KsefClient.complete_external_login`."""
+        return await self._run(self._core.complete_external_login(signed_xml, verify_certificate_chain))
+
     async def refresh(self) -> None:
         """As `KsefClient.refresh`."""
         await self._run(self._core.refresh())
@@ -120,9 +186,13 @@ class AsyncKsefClient:
             value: T = stop.value
             return value
 
-    async def _perform(self, effect: Effect) -> Reply | None:
+    async def _perform(self, effect: Effect) -> Reply | bytes | None:
         if isinstance(effect, Send):
             return await self._send(effect)
+        if isinstance(effect, Delegate):
+            signed: Any = effect.sign_xml(effect.xml)
+            found: bytes = await signed if inspect.isawaitable(signed) else signed
+            return found
         if isinstance(effect, Wait):
             await self._sleep(effect.seconds)
         else:

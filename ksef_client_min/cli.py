@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import ENVIRONMENTS, api_root
 from ksef_client_min.errors import (
     KsefApiError,
@@ -24,7 +26,7 @@ from ksef_client_min.errors import (
     KsefNotLoggedInError,
     KsefUnauthorizedError,
 )
-from ksef_client_min.session_file import BrokenFile, Home, SavedSession
+from ksef_client_min.session_file import BrokenFile, Home, PendingChallenge, SavedSession
 from ksef_client_min.sync_client import KsefClient
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -102,6 +104,8 @@ def _explained(command: F) -> F:
             _fail(f"{error}. Check --env and the network, then try again", UNREACHABLE)
         except BrokenFile as error:
             _fail(str(error), NEEDS_LOGIN)
+        except BrokenCredentials as error:
+            _fail(str(error), REFUSED)
 
     return run  # type: ignore[return-value]  # same signature, which functools.wraps cannot say
 
@@ -111,23 +115,124 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @auth.command()
 @click.option("--token", envvar="KSEF_TOKEN", help="KSeF token; else KSEF_TOKEN, else a prompt.")
+@click.option("--cert", type=_FILE, help="Certificate to log in with (PEM or DER), its issuers may follow.")
+@click.option("--key", type=_FILE, help="Private key of the certificate (PEM or DER).")
+@click.option("--p12", type=_FILE, help="PKCS#12 file with both.")
+@click.option("--key-password", envvar="KSEF_KEY_PASSWORD", help="Password of the key or PKCS#12 file.")
 @click.option("--nip", help="NIP of the context; else the one in the token.")
 @_environment_option
 @_json_option
 @_explained
-def login(token: str | None, nip: str | None, environment: str, as_json: bool) -> None:
-    """Log in with a KSeF token."""
-    if not token:
-        token = click.prompt("KSeF token", hide_input=True, err=True)
-    assert token is not None
-    nip = nip or _nip_in(token)
+def login(
+    token: str | None,
+    cert: Path | None,
+    key: Path | None,
+    p12: Path | None,
+    key_password: str | None,
+    nip: str | None,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """Log in with a KSeF token, or with a certificate and its private key."""
+    credentials = _credentials(cert, key, p12, key_password)
+    if credentials is None:
+        token = token or click.prompt("KSeF token", hide_input=True, err=True)
+        nip = nip or _nip_in(token)
     if nip is None:
-        raise click.UsageError("the token does not say its NIP: give --nip")
+        raise click.UsageError("whose context is it? Give --nip")
     with KsefClient(_base_url(environment)) as ksef:
-        reference = ksef.login_with_token(token, nip)
+        if credentials is not None:
+            ksef.login_with_certificate(credentials, nip)
+        else:
+            assert token is not None
+            ksef.login_with_token(token, nip)
         _save(environment, nip, ksef)
+        _show_login(ksef, environment, nip, as_json)
+
+
+@auth.command(name="login-external")
+@click.option("--generate", "phase", flag_value="generate", help="First phase: write the XML to sign.")
+@click.option("--submit", "phase", flag_value="submit", help="Second phase: submit the signed XML.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the XML.")
+@click.option("--input", "signed", type=_FILE, help="The signed XML.")
+@click.option("--nip", required=True, help="NIP of the context.")
+@_environment_option
+@_json_option
+@_explained
+def login_external(
+    phase: str | None, output: Path | None, signed: Path | None, nip: str, environment: str, as_json: bool
+) -> None:
+    """Log in with a signature made elsewhere, in two phases within 10 minutes.
+
+    --generate writes an XML document; have it signed by any tool that makes XAdES signatures, such as
+    Profil Zaufany; --submit sends it in and logs in.
+    """
+    if phase == "generate":
+        if output is None:
+            raise click.UsageError("--generate needs --output FILE")
+        _generate(output, nip, environment, as_json)
+    elif phase == "submit":
+        if signed is None:
+            raise click.UsageError("--submit needs --input FILE")
+        _submit(signed, nip, environment, as_json)
+    else:
+        raise click.UsageError("give --generate or --submit")
+
+
+def _generate(output: Path, nip: str, environment: str, as_json: bool) -> None:
+    with KsefClient(_base_url(environment)) as ksef:
+        pending = ksef.begin_external_login(nip)
+    try:
+        output.write_bytes(pending.xml)
+    except OSError as error:
+        raise BrokenFile(f"{output} cannot be written: {error.strerror}") from None
+    timestamp = pending.challenge.timestamp.isoformat()
+    Home().save_pending(PendingChallenge(environment, "Nip", nip, pending.challenge.challenge, timestamp))
+    Output(as_json).show(
+        {"status": "ok", "challenge": pending.challenge.challenge, "output": str(output)},
+        f"Wrote {output}. Have it signed, then run, within 10 minutes:\n"
+        f"ksef auth login-external --submit --input SIGNED.xml --nip {nip} --env {environment}",
+    )
+
+
+def _submit(signed: Path, nip: str, environment: str, as_json: bool) -> None:
+    home = Home()
+    pending = home.load_pending()
+    if pending is None:
+        raise BrokenFile("no login was begun here: run ksef auth login-external --generate first")
+    if (pending.context_value, pending.environment) != (nip, environment):
+        raise click.UsageError(
+            f"the login that was begun is for --nip {pending.context_value} --env {pending.environment}"
+        )
+    document = signed.read_bytes()
+    if pending.challenge.encode() not in document:
+        raise click.UsageError(f"{signed} does not contain the challenge {pending.challenge} of that login")
+    with KsefClient(_base_url(environment)) as ksef:
+        ksef.complete_external_login(document)
+        _save(environment, nip, ksef)
+        home.delete_pending()
+        _show_login(ksef, environment, nip, as_json)
+
+
+def _credentials(
+    cert: Path | None, key: Path | None, p12: Path | None, password: str | None
+) -> Credentials | None:
+    if p12 is not None and cert is None and key is None:
+        return load_pkcs12(p12, password)
+    if cert is not None and key is not None and p12 is None:
+        return load_pem(cert, key, password)
+    if cert is None and key is None and p12 is None:
+        return None
+    raise click.UsageError("a login with a certificate takes --cert and --key, or --p12")
+
+
+def _show_login(ksef: KsefClient, environment: str, nip: str, as_json: bool) -> None:
+    reference = ksef.session.reference_number
     Output(as_json).show(
         {"status": "ok", "referenceNumber": reference, "nip": nip, "environment": environment},
         f"Logged in to {environment} as {nip} ({reference}).",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
+from ksef_client_min.credentials import Credentials
 from ksef_client_min.errors import (
     KsefApiError,
     KsefAuthenticationError,
@@ -33,6 +34,7 @@ from ksef_client_min.models import (
 )
 from ksef_client_min.replies import Reply, decode, error_of
 from ksef_client_min.token_cipher import encrypt_token, select_key
+from ksef_client_min.xades import build_auth_token_request, sign
 
 T = TypeVar("T")
 
@@ -48,6 +50,7 @@ class Send:
     path: str
     bearer: str | None = field(default=None, repr=False)
     json: Any = field(default=None, repr=False)
+    xml: bytes | None = field(default=None, repr=False)
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] | None = None
 
@@ -66,7 +69,15 @@ class Refresh:
     stale: str = field(repr=False)
 
 
-Effect: TypeAlias = Send | Wait | Refresh
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Have somebody else sign a document; the asynchronous client takes a coroutine function too."""
+
+    sign_xml: Callable[[bytes], Any] = field(repr=False)
+    xml: bytes = field(repr=False)
+
+
+Effect: TypeAlias = Send | Wait | Refresh | Delegate
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -85,6 +96,16 @@ class Policy:
     retry_budget: float = 60.0
     #: Octets of an answer.
     max_answer: int = 10_485_760
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLogin:
+    """The first phase of a login with an external signature: what is to be signed, within 10 minutes."""
+
+    challenge: Challenge
+    context: tuple[str, str]
+    #: The unsigned AuthTokenRequest.
+    xml: bytes
 
 
 @dataclass(slots=True)
@@ -122,9 +143,7 @@ class Core:
         authorization_policy: Mapping[str, Any] | None,
     ) -> Flow[str]:
         """A whole login; the reference number of its operation."""
-        if (nip is None) == (context is None):
-            raise ValueError("a login needs either nip or context")
-        kind, value = context or ("Nip", nip)
+        kind, value = context_of(nip, context)
         challenge = yield from self.challenge()
         try:
             started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
@@ -133,6 +152,57 @@ class Core:
             if error.code != UNKNOWN_PUBLIC_KEY:
                 raise
             started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
+        return (yield from self._finish(started))
+
+    def login_with_certificate(
+        self,
+        credentials: Credentials,
+        nip: str | None,
+        context: tuple[str, str] | None,
+        subject_identifier_type: str,
+        allowed_ips: Mapping[str, Sequence[str]] | None,
+        verify_certificate_chain: bool,
+    ) -> Flow[str]:
+        """A whole login with a certificate whose key is at hand."""
+        pending = yield from self.begin_external_login(nip, context, subject_identifier_type, allowed_ips)
+        signed = sign(pending.xml, credentials.certificate, credentials.key, chain=credentials.chain)
+        return (yield from self.complete_external_login(signed, verify_certificate_chain))
+
+    def login_with_external_signature(
+        self,
+        sign_xml: Callable[[bytes], Any],
+        nip: str | None,
+        context: tuple[str, str] | None,
+        subject_identifier_type: str,
+        allowed_ips: Mapping[str, Sequence[str]] | None,
+        verify_certificate_chain: bool,
+    ) -> Flow[str]:
+        """A whole login in which `sign_xml` turns the unsigned document into the signed one."""
+        pending = yield from self.begin_external_login(nip, context, subject_identifier_type, allowed_ips)
+        signed: bytes = yield Delegate(sign_xml, pending.xml)
+        return (yield from self.complete_external_login(signed, verify_certificate_chain))
+
+    def begin_external_login(
+        self,
+        nip: str | None,
+        context: tuple[str, str] | None,
+        subject_identifier_type: str,
+        allowed_ips: Mapping[str, Sequence[str]] | None,
+    ) -> Flow[PendingLogin]:
+        chosen = context_of(nip, context)
+        challenge = yield from self.challenge()
+        xml = build_auth_token_request(
+            challenge.challenge,
+            chosen,
+            subject_identifier_type=subject_identifier_type,
+            allowed_ips=allowed_ips,
+        )
+        return PendingLogin(challenge, chosen, xml)
+
+    def complete_external_login(self, signed_xml: bytes, verify_certificate_chain: bool) -> Flow[str]:
+        params = {"verifyCertificateChain": "true"} if verify_certificate_chain else None
+        request = Send("POST", "/auth/xades-signature", xml=signed_xml, params=params)
+        started = yield from self._call(request, AuthenticationStarted)
         return (yield from self._finish(started))
 
     def challenge(self) -> Flow[Challenge]:
@@ -147,7 +217,7 @@ class Core:
         token: str,
         challenge: Challenge,
         kind: str,
-        value: str | None,
+        value: str,
         authorization_policy: Mapping[str, Any] | None,
     ) -> Flow[AuthenticationStarted]:
         published = yield from self.public_key_certificates()
@@ -270,4 +340,17 @@ class Core:
 
 
 def _with_bearer(request: Send, bearer: str | None) -> Send:
-    return Send(request.method, request.path, bearer, request.json, request.params, request.headers)
+    return replace(request, bearer=bearer)
+
+
+def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, str]:
+    """Type and value of the context that a login names.
+
+    Raises:
+        ValueError: neither argument is given, or both.
+    """
+    if nip is not None and context is None:
+        return "Nip", nip
+    if nip is None and context is not None:
+        return context
+    raise ValueError("a login needs either nip or context")

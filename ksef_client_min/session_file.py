@@ -29,6 +29,17 @@ class SavedSession(msgspec.Struct, rename="camel"):
         return f"SavedSession({self.context_type} {self.context_value} on {self.environment})"
 
 
+class PendingChallenge(msgspec.Struct, rename="camel"):
+    """pending-challenge.json: an external login between its two phases."""
+
+    environment: str
+    context_type: str
+    context_value: str
+    challenge: str
+    #: ISO 8601.
+    timestamp: str
+
+
 class BrokenFile(Exception):
     """A file that cannot be used; the message names it and says what to do."""
 
@@ -44,37 +55,54 @@ class Home:
     def session_path(self) -> Path:
         return self.folder / "session.json"
 
+    @property
+    def pending_path(self) -> Path:
+        return self.folder / "pending-challenge.json"
+
     def load_session(self) -> SavedSession | None:
         """The saved login; None if there is none.
 
         Raises:
             BrokenFile: there is something else in the file.
         """
-        try:
-            content = self.session_path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise BrokenFile(f"{self.session_path} cannot be read: {error.strerror}") from None
-        try:
-            return msgspec.json.decode(content, type=SavedSession)
-        except msgspec.MsgspecError:
-            raise BrokenFile(f"{self.session_path} is damaged: delete it and log in again") from None
+        return _load(self.session_path, SavedSession)
 
     def save_session(self, session: SavedSession) -> None:
         """
         Raises:
             BrokenFile: the folder or the file cannot be written.
         """
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(self.session_path, msgspec.json.format(msgspec.json.encode(session)))
-        except OSError as error:
-            raise BrokenFile(f"{self.session_path} cannot be written: {error.strerror}") from None
+        self._save(self.session_path, session)
 
     def delete_session(self) -> None:
         """Forget the login; nothing happens without one."""
         self.session_path.unlink(missing_ok=True)
+
+    def load_pending(self) -> PendingChallenge | None:
+        """The external login that was begun; None if there is none.
+
+        Raises:
+            BrokenFile: there is something else in the file.
+        """
+        return _load(self.pending_path, PendingChallenge)
+
+    def save_pending(self, pending: PendingChallenge) -> None:
+        """
+        Raises:
+            BrokenFile: the folder or the file cannot be written.
+        """
+        self._save(self.pending_path, pending)
+
+    def delete_pending(self) -> None:
+        """The external login is over."""
+        self.pending_path.unlink(missing_ok=True)
+
+    def _save(self, path: Path, content: msgspec.Struct) -> None:
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(path, msgspec.json.format(msgspec.json.encode(content)))
+        except OSError as error:
+            raise BrokenFile(f"{path} cannot be written: {error.strerror}") from None
 
     def _write(self, path: Path, content: bytes) -> None:
         # mkstemp makes the file 0600 from its first moment.
@@ -88,3 +116,16 @@ class Home:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _load(path: Path, model: type[S]) -> S | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BrokenFile(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return msgspec.json.decode(content, type=model)
+    except msgspec.MsgspecError:
+        raise BrokenFile(f"{path} is damaged: delete it and log in again") from None

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from ksef_client_min.core import Core, Effect, Flow, Policy, Refresh, Send, Session, Wait
+from ksef_client_min.core import (
+    Core,
+    Delegate,
+    Effect,
+    Flow,
+    PendingLogin,
+    Policy,
+    Refresh,
+    Send,
+    Session,
+    Wait,
+)
+from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError
 from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
@@ -100,6 +112,67 @@ class KsefClient:
         """
         return self._run(self._core.login_with_token(token, nip, context, authorization_policy))
 
+    def login_with_certificate(
+        self,
+        credentials: Credentials,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+        verify_certificate_chain: bool = False,
+    ) -> str:
+        """Log in with a certificate and its private key; returns the reference number of the login.
+
+        Args:
+            credentials: see `ksef_client_min.credentials.load_pem` and `load_pkcs12`.
+            subject_identifier_type: certificateSubject, or certificateFingerprint.
+            allowed_ips: `ip4Addresses`, `ip4Ranges`, `ip4Masks` from which the login may be used.
+            verify_certificate_chain: have TEST verify what the other environments always do.
+
+        Raises:
+            KsefAuthenticationError: KSeF has refused the signer.
+            KsefApiError: the document was refused, e.g. 9105; or one of the other calls.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(
+            self._core.login_with_certificate(
+                credentials, nip, context, subject_identifier_type, allowed_ips, verify_certificate_chain
+            )
+        )
+
+    def login_with_external_signature(
+        self,
+        sign_xml: Callable[[bytes], bytes],
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+        verify_certificate_chain: bool = False,
+    ) -> str:
+        """The same with a signature made elsewhere: `sign_xml` takes the XML and returns it signed."""
+        return self._run(
+            self._core.login_with_external_signature(
+                sign_xml, nip, context, subject_identifier_type, allowed_ips, verify_certificate_chain
+            )
+        )
+
+    def begin_external_login(
+        self,
+        nip: str | None = None,
+        *,
+        context: tuple[str, str] | None = None,
+        subject_identifier_type: str = "certificateSubject",
+        allowed_ips: Mapping[str, Sequence[str]] | None = None,
+    ) -> PendingLogin:
+        """First phase of a login that is signed by hand: the XML to sign within 10 minutes."""
+        return self._run(self._core.begin_external_login(nip, context, subject_identifier_type, allowed_ips))
+
+    def complete_external_login(self, signed_xml: bytes, *, verify_certificate_chain: bool = False) -> str:
+        """Second phase: submit the signed XML; returns the reference number of the login."""
+        return self._run(self._core.complete_external_login(signed_xml, verify_certificate_chain))
+
     def refresh(self) -> None:
         """Get a new access token now. Needed only by those who use the token themselves."""
         self._run(self._core.refresh())
@@ -150,9 +223,12 @@ class KsefClient:
             value: T = stop.value
             return value
 
-    def _perform(self, effect: Effect) -> Reply | None:
+    def _perform(self, effect: Effect) -> Reply | bytes | None:
         if isinstance(effect, Send):
             return self._send(effect)
+        if isinstance(effect, Delegate):
+            signed: bytes = effect.sign_xml(effect.xml)
+            return signed
         if isinstance(effect, Wait):
             self._sleep(effect.seconds)
         else:

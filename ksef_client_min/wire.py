@@ -26,6 +26,9 @@ def request_of(effect: Send) -> dict[str, Any]:
     if effect.json is not None:
         headers["Content-Type"] = "application/json"
         content = msgspec.json.encode(effect.json)
+    elif effect.xml is not None:
+        headers["Content-Type"] = "application/xml"
+        content = effect.xml
     return {
         "method": effect.method,
         "url": effect.path,

@@ -8,8 +8,8 @@ that is what lxml leaves out, and is also the only thing in which Canonical XML 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
+import msgspec
 from lxml import etree
 
 from ksef_mock.xades.names import XML
@@ -28,8 +28,7 @@ class Uncanonical(Exception):
     """The part has no canonical form (a relative namespace name, for one)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Canonicalization:
+class Canonicalization(msgspec.Struct, frozen=True):
     """A canonicalisation method with its parameters."""
 
     #: `C14N`, `C14N11` or `EXC_C14N`.
@@ -56,8 +55,7 @@ METHODS: dict[str, Canonicalization] = {
 DEFAULT = METHODS[C14N]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """A node-set as the allowed transforms make them: a subtree without some of the subtrees in it."""
 
     apex: etree._Element
@@ -108,7 +106,7 @@ def canonicalize(selection: Selection, method: Canonicalization) -> bytes:
 def serialize(
     part: etree._Element | etree._ElementTree, method: Canonicalization, *, comments: bool = False
 ) -> bytes:
-    """The canonical form of an element as it stands in its tree, or of a tree with what stands beside its root.
+    """The canonical form of an element where it stands, or of a tree with what stands beside its root.
 
     Comments are in it where both `comments`, the node-set, and the method have them.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from lxml import etree
 
-from ksef_mock.xades.names import DS, XADES, ds, local_name
+from ksef_mock.xades.names import DS, XADES, XML, ds, local_name
 
 ENVELOPED = "enveloped"
 ENVELOPING = "enveloping"
@@ -18,9 +17,8 @@ _SIGNATURES = etree.XPath(
     namespaces=_NAMESPACES,
 )
 #: In any namespace: two elements of this name are never an honest document.
-_REQUESTS = etree.XPath("//*[local-name() = 'AuthTokenRequest']")
-_IDENTIFIED = etree.XPath("//*[@Id or @ID or @id or @xml:id]")
-_ID_ATTRIBUTES = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id")
+_REQUEST = "{*}AuthTokenRequest"
+_ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
 
 
 class NoSignature(Exception):
@@ -53,8 +51,7 @@ def find_signature(root: etree._Element) -> etree._Element:
     return signature
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The form of the document and the one AuthTokenRequest in it."""
 
     form: str
@@ -70,8 +67,7 @@ def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
     Raises:
         WrongForm: anything else, detached signatures and wrappings among it.
     """
-    requests = _REQUESTS(root)
-    assert isinstance(requests, list)
+    requests = list(root.iter(_REQUEST))
     if len(requests) != 1:
         raise WrongForm(
             f"there are {len(requests)} AuthTokenRequest elements, exactly one is accepted"
@@ -79,7 +75,6 @@ def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
             else "there is no AuthTokenRequest in the document: a detached signature, or of something else"
         )
     request = requests[0]
-    assert isinstance(request, etree._Element)
     if request is root:
         if signature.getparent() is not root:
             raise WrongForm("the ds:Signature is not a child of AuthTokenRequest")
@@ -101,12 +96,9 @@ def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
 
 def identified_elements(root: etree._Element) -> dict[str, list[etree._Element]]:
     """Every element by its Id, ID, id or xml:id. A name that has several of them must not be referred to."""
-    found = _IDENTIFIED(root)
-    assert isinstance(found, list)
     elements: dict[str, list[etree._Element]] = {}
-    for element in found:
-        assert isinstance(element, etree._Element)
-        for value in {element.get(name) for name in _ID_ATTRIBUTES}:
-            if value is not None:
-                elements.setdefault(value, []).append(element)
+    for element in root.iter("*"):
+        for name, value in element.items():
+            if name in _ID_ATTRIBUTES:
+                elements.setdefault(str(value), []).append(element)
     return elements

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,6 +17,8 @@ from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.structure import decode_base64
 
+_DATA, _CERTIFICATE = ds("X509Data"), ds("X509Certificate")
+_KEY_VALUE, _DER_KEY_VALUE = ds("KeyValue"), f"{{{DS11}}}DEREncodedKeyValue"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -27,12 +30,14 @@ class Unusable(Exception):
         self.explanation = explanation
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A certificate in KeyInfo with its public key."""
 
+    der: bytes
     certificate: x509.Certificate
     key: CertificatePublicKeyTypes
+    #: Its subject (RFC 4514).
+    subject: str
 
 
 def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
@@ -43,7 +48,7 @@ def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
     """
     if key_info is None:
         raise Unusable("the signature has no KeyInfo, so no certificate")
-    found = list(key_info.iterfind(f"{ds('X509Data')}/{ds('X509Certificate')}"))
+    found = [element for data in key_info.iterchildren(_DATA) for element in data.iterchildren(_CERTIFICATE)]
     if not found:
         raise Unusable("KeyInfo has no X509Data with an X509Certificate")
     return [_read_certificate(text_of(element)) for element in found]
@@ -51,7 +56,7 @@ def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
 
 def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> str | None:
     """Why a KeyValue or DEREncodedKeyValue is not the certificate's `key`; None if all of them are."""
-    for element in (*key_info.iterfind(ds("KeyValue")), *key_info.iterfind(f"{{{DS11}}}DEREncodedKeyValue")):
+    for element in key_info.iterchildren(_KEY_VALUE, _DER_KEY_VALUE):
         if _bare_key(element) != _der(key):
             return f"{etree.QName(element).localname} in KeyInfo is not the certificate's key"
     return None
@@ -62,14 +67,20 @@ def _read_certificate(text: str) -> Candidate:
     if der is None:
         raise Unusable("X509Certificate is not base64", _why_not_base64(text))
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        # Read lazily by the library: whoever looks at the names later must not meet an error in them.
-        certificate.subject, certificate.issuer  # noqa: B018
-        return Candidate(certificate, certificate.public_key())
+        return _load(der)
     except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Unusable(
             f"X509Certificate is no certificate that can be read: {error}", _why_not_der(der)
         ) from None
+
+
+@lru_cache(64)
+def _load(der: bytes) -> Candidate:
+    """Memoised: clients log in with the same certificate again and again."""
+    certificate = x509.load_der_x509_certificate(der)
+    # The library reads names lazily: whoever looks at them later must not meet an error in them.
+    certificate.issuer  # noqa: B018
+    return Candidate(der, certificate, certificate.public_key(), certificate.subject.rfc4514_string())
 
 
 def _why_not_base64(text: str) -> str | None:

@@ -31,6 +31,11 @@ def xades(name: str) -> str:
     return f"{{{XADES}}}{name}"
 
 
+def child(element: etree._Element, tag: str) -> etree._Element | None:
+    """The first child element with this qualified name."""
+    return next(element.iterchildren(tag), None)
+
+
 def local_name(element: etree._Element) -> str:
     """The element's name without its namespace; empty for comments and processing instructions."""
     tag = element.tag

@@ -1,4 +1,4 @@
-"""From bytes to a tree: UTF-8 only, no document type, no entities, bounded depth, no I/O."""
+"""From bytes to a tree: UTF-8 only, no document type, no entities, bounded depth and width, no I/O."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from lxml import etree
 #: Levels of elements that a document may have. A signed request with LTA properties has about fifteen.
 MAX_DEPTH = 100
 
+#: Attributes that an element may have: canonicalisation sorts them in quadratic time. Real ones have four.
+MAX_ATTRIBUTES = 100
+#: Namespace declarations in a document, for the same reason. Real ones have ten.
+MAX_NAMESPACES = 1000
+
 _BOM = codecs.BOM_UTF8
 _DECLARATION = re.compile(
     rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"(?P<v1>[^"]*)"|'(?P<v2>[^']*)')"""
@@ -18,6 +23,7 @@ _DECLARATION = re.compile(
 #: White space, processing instructions and comments: what may stand before the root or a document type.
 _PROLOG = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
+_TOO_WIDE = etree.XPath(f"boolean(//*[@*[{MAX_ATTRIBUTES + 1}]])")
 
 
 class WrongEncoding(Exception):
@@ -60,7 +66,7 @@ def parse(document: bytes) -> etree._ElementTree:
     """The tree of a UTF-8 document, comments and processing instructions included.
 
     Raises:
-        NotWellFormed: not XML 1.0, a document type, an entity, or more than 100 levels of elements.
+        NotWellFormed: not XML 1.0, a document type, an entity, or beyond the bounds.
     """
     version = _declared(document, "v")
     if version is not None and version != b"1.0":
@@ -70,6 +76,8 @@ def parse(document: bytes) -> etree._ElementTree:
     assert prolog is not None
     if document.startswith(b"<!DOCTYPE", prolog.end()):
         raise NotWellFormed("a document type declaration (DTD) is never accepted")
+    if document.count(b"xmlns") > MAX_NAMESPACES:
+        raise NotWellFormed(f"more than {MAX_NAMESPACES} namespace declarations")
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     )
@@ -79,6 +87,8 @@ def parse(document: bytes) -> etree._ElementTree:
         raise NotWellFormed(f"not well-formed: {error.msg}") from None
     if _TOO_DEEP(root):
         raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
+    if _TOO_WIDE(root):
+        raise NotWellFormed(f"an element has more than {MAX_ATTRIBUTES} attributes")
     return root.getroottree()
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
-from cryptography import x509
+import msgspec
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from ksef_mock.xades.algorithms import DIGESTS, digest
-from ksef_mock.xades.names import ds, text_of, xades
+from ksef_mock.xades.names import child, ds, text_of, xades
 from ksef_mock.xades.structure import Signature, decode_base64
+
+_QUALIFYING_PROPERTIES = xades("QualifyingProperties")
+_SIGNED_PROPERTIES = xades("SignedProperties")
+_SIGNED_SIGNATURE_PROPERTIES = xades("SignedSignatureProperties")
+_TIME = xades("SigningTime")
+_SIGNING_CERTIFICATES = (xades("SigningCertificate"), xades("SigningCertificateV2"))
+_CERT, _CERT_DIGEST, _ISSUER_SERIAL = xades("Cert"), xades("CertDigest"), xades("IssuerSerial")
+_DIGEST_METHOD, _DIGEST_VALUE, _SERIAL_NUMBER = ds("DigestMethod"), ds("DigestValue"), ds("X509SerialNumber")
 
 
 class Misplaced(Exception):
@@ -25,11 +31,9 @@ class NotATime(Exception):
     """Not an xsd:dateTime."""
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateDigest:
+class CertificateDigest(msgspec.Struct, frozen=True):
     """One Cert of SigningCertificate or SigningCertificateV2."""
 
-    version: int
     hash: hashes.HashAlgorithm | None
     #: As written.
     algorithm: str
@@ -42,15 +46,12 @@ class CertificateDigest:
         """The stated digest; None if it is not base64."""
         return decode_base64(self.digest_text)
 
-    def names(self, certificate: x509.Certificate) -> bool:
-        """Whether the digest is that of `certificate` (of its DER form)."""
-        return self.hash is not None and self.digest == digest(
-            self.hash, certificate.public_bytes(Encoding.DER)
-        )
+    def names(self, der: bytes) -> bool:
+        """Whether the digest is that of the certificate with this DER form."""
+        return self.hash is not None and self.digest == digest(self.hash, der)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedProperties:
+class SignedProperties(msgspec.Struct, frozen=True):
     """xades:SignedProperties of one signature."""
 
     element: etree._Element
@@ -69,21 +70,19 @@ def read_signed_properties(signature: Signature) -> SignedProperties | None:
         Misplaced: more than one set of them.
     """
     holders = [
-        child
-        for container in signature.objects
-        for child in container.iterchildren(xades("QualifyingProperties"))
+        holder for container in signature.objects for holder in container.iterchildren(_QUALIFYING_PROPERTIES)
     ]
     if not holders:
         return None
     if len(holders) > 1:
         raise Misplaced(f"there are {len(holders)} QualifyingProperties, XAdES has one")
-    found = list(holders[0].iterchildren(xades("SignedProperties")))
+    found = list(holders[0].iterchildren(_SIGNED_PROPERTIES))
     if not found:
         return None
     if len(found) > 1:
         raise Misplaced(f"there are {len(found)} SignedProperties, XAdES has one")
-    own = found[0].find(xades("SignedSignatureProperties"))
-    time = None if own is None else own.find(xades("SigningTime"))
+    own = child(found[0], _SIGNED_SIGNATURE_PROPERTIES)
+    time = None if own is None else child(own, _TIME)
     groups = () if own is None else tuple(_certificate_groups(own))
     return SignedProperties(
         found[0], holders[0].get("Target"), None if time is None else text_of(time), groups
@@ -128,19 +127,18 @@ def _zone(text: str | None) -> timezone:
 
 
 def _certificate_groups(properties: etree._Element) -> Iterator[tuple[CertificateDigest, ...]]:
-    for version, name in ((1, "SigningCertificate"), (2, "SigningCertificateV2")):
-        for group in properties.iterchildren(xades(name)):
-            yield tuple(_certificate(cert, version) for cert in group.iterchildren(xades("Cert")))
+    for tag in _SIGNING_CERTIFICATES:
+        for group in properties.iterchildren(tag):
+            yield tuple(map(_certificate, group.iterchildren(_CERT)))
 
 
-def _certificate(cert: etree._Element, version: int) -> CertificateDigest:
-    stated = cert.find(xades("CertDigest"))
-    method = None if stated is None else stated.find(ds("DigestMethod"))
-    value = None if stated is None else stated.find(ds("DigestValue"))
-    serial = cert.find(f"{xades('IssuerSerial')}/{ds('X509SerialNumber')}")
+def _certificate(cert: etree._Element) -> CertificateDigest:
+    stated, issuer = child(cert, _CERT_DIGEST), child(cert, _ISSUER_SERIAL)
+    method = None if stated is None else child(stated, _DIGEST_METHOD)
+    value = None if stated is None else child(stated, _DIGEST_VALUE)
+    serial = None if issuer is None else child(issuer, _SERIAL_NUMBER)
     uri = "" if method is None else method.get("Algorithm", "")
     return CertificateDigest(
-        version,
         DIGESTS.get(uri),
         uri,
         "" if value is None else text_of(value),
@@ -148,6 +146,6 @@ def _certificate(cert: etree._Element, version: int) -> CertificateDigest:
     )
 
 
-def naming(groups: Sequence[Sequence[CertificateDigest]], certificate: x509.Certificate) -> bool:
-    """Whether any of the stated digests is that of `certificate`."""
-    return any(entry.names(certificate) for group in groups for entry in group)
+def naming(groups: Sequence[Sequence[CertificateDigest]], der: bytes) -> bool:
+    """Whether any of the stated digests is that of the certificate with this DER form."""
+    return any(entry.names(der) for group in groups for entry in group)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from lxml import etree
 
 from ksef_mock.auth.ip_policy import AllowedIps
@@ -24,8 +23,7 @@ from ksef_mock.xades.report import BAD_SIGNATURE, Check, Refusal, Report, failed
 from ksef_mock.xades.structure import Malformed, Signature, read_signature
 
 
-@dataclass(frozen=True, slots=True)
-class AuthTokenRequest:
+class AuthTokenRequest(msgspec.Struct, frozen=True):
     """The request that was signed. Its values match the patterns of their types."""
 
     #: "2.0" or "2.1".
@@ -37,8 +35,7 @@ class AuthTokenRequest:
     allowed_ips: AllowedIps | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A document as far as it could be read. Not to be used by two threads at once."""
 
     octets: bytes
@@ -168,9 +165,11 @@ def _collapsed(element: etree._Element) -> str:
 
 
 def _remark(layout: Layout, signature: etree._Element, request: AuthTokenRequest) -> str:
+    remark = f"version {request.version}"
+    if next(layout.request.iter(etree.Comment, etree.PI), None) is None:
+        return remark
     parts = (part for part in layout.request.iterchildren("*") if part is not signature)
     split = [element for part in parts for element in part.iter("*") if _is_split(element)]
-    remark = f"version {request.version}"
     if split:
         # Comments are no part of what is signed, so a reader that stops at one reads something unsigned.
         values = ", ".join(f"{local_name(element)} as {text_of(element)!r}" for element in split)

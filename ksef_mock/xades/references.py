@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
@@ -21,8 +21,7 @@ class Unresolvable(Exception):
     """The URI names nothing that may be signed here; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """A reference with all that could be found out about it."""
 
     reference: Reference

@@ -6,11 +6,11 @@ The HTTP answer, the log line, the dashboard and the printed table are all views
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -64,8 +64,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Answered at once with 400: the exception code and KSeF's details, in Polish where KSeF writes them."""
 
     code: Code
@@ -86,8 +85,7 @@ def bad_digest(name: str) -> Refusal:
 Consequence = Refusal | Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True):
     """The result of one check."""
 
     check: Check
@@ -98,7 +96,7 @@ class CheckResult:
     #: The usual mistake that explains a failure; set only when recomputing proved it.
     explanation: str | None = None
     #: Values that the reader needs to follow the reason: URIs, digests in base64, lengths.
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: dict[str, str] = {}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: strings, numbers and None only."""
@@ -108,7 +106,7 @@ class CheckResult:
             "reason": self.reason,
             "consequence": _consequence_to_dict(self.consequence),
             "explanation": self.explanation,
-            "evidence": dict(self.evidence),
+            "evidence": self.evidence,
         }
 
 
@@ -135,8 +133,7 @@ def skipped(check: Check, reason: str, /) -> CheckResult:
     return CheckResult(check, Outcome.SKIPPED, reason)
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceFacts:
+class ReferenceFacts(msgspec.Struct, frozen=True):
     """One ds:Reference as it was computed."""
 
     #: As written, or None where the attribute is missing.
@@ -164,8 +161,7 @@ class ReferenceFacts:
         }
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """What the document says of itself, as far as it could be read."""
 
     #: "2.0" or "2.1".
@@ -237,7 +233,7 @@ class Report:
 
     def copy(self) -> Report:
         """A report with the same results, to which others can be added independently."""
-        copied = Report(self.results, replace(self.facts))
+        copied = Report(self.results, msgspec.structs.replace(self.facts))
         copied.certificate = self.certificate
         copied.other_certificates = self.other_certificates
         return copied

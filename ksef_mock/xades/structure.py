@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+import msgspec
 from lxml import etree
 
 from ksef_mock.xades.names import ds, local_name, text_of
@@ -18,20 +18,16 @@ class Malformed(Exception):
     """Not the structure of a ds:Signature; the message says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A ds:Reference as written."""
 
     uri: str | None
     type: str | None
     transforms: tuple[etree._Element, ...]
     digest_algorithm: str
+    #: The stated digest as written, and as octets; None if it is not base64.
     digest_text: str
-
-    @property
-    def digest(self) -> bytes | None:
-        """The stated digest; None if it is not base64."""
-        return decode_base64(self.digest_text)
+    digest: bytes | None
 
     @property
     def name(self) -> str:
@@ -39,8 +35,7 @@ class Reference:
         return (self.uri or "").removeprefix("#")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """A ds:Signature as written."""
 
     element: etree._Element
@@ -64,12 +59,12 @@ def read_signature(element: etree._Element) -> Signature:
     Raises:
         Malformed: it does not have the structure of XML Signature's schema.
     """
-    parts = _children(element, ("SignedInfo", "SignatureValue", "KeyInfo", "Object"))
+    parts = _children(element, _SIGNATURE)
     signed_info = _one(element, parts, "SignedInfo")
     value = _one(element, parts, "SignatureValue")
     if len(parts["KeyInfo"]) > 1:
         raise Malformed("Signature has more than one KeyInfo")
-    info = _children(signed_info, ("CanonicalizationMethod", "SignatureMethod", "Reference"))
+    info = _children(signed_info, _SIGNED_INFO)
     references = info["Reference"]
     if not references:
         raise Malformed("SignedInfo has no Reference: the signature signs nothing")
@@ -90,38 +85,53 @@ def read_signature(element: etree._Element) -> Signature:
 def decode_base64(text: str) -> bytes | None:
     """The octets of an xsd:base64Binary, line breaks and all; None if it is not base64."""
     try:
-        return base64.b64decode("".join(text.split()).encode(), validate=True)
-    except binascii.Error:
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
         return None
 
 
 def _read_reference(element: etree._Element) -> Reference:
-    parts = _children(element, ("Transforms", "DigestMethod", "DigestValue"))
+    parts = _children(element, _REFERENCE)
     groups = parts["Transforms"]
     if len(groups) > 1:
         raise Malformed("Reference has more than one Transforms")
-    transforms = _children(groups[0], ("Transform",))["Transform"] if groups else []
+    transforms = _children(groups[0], _TRANSFORMS)["Transform"] if groups else []
     method = _one(element, parts, "DigestMethod")
+    digest_text = text_of(_one(element, parts, "DigestValue"))
     return Reference(
         uri=element.get("URI"),
         type=element.get("Type"),
         transforms=tuple(transforms),
         digest_algorithm=method.get("Algorithm", ""),
-        digest_text=text_of(_one(element, parts, "DigestValue")),
+        digest_text=digest_text,
+        digest=decode_base64(digest_text),
     )
 
 
-def _children(element: etree._Element, names: tuple[str, ...]) -> dict[str, list[etree._Element]]:
+def _sequence(*names: str) -> dict[object, tuple[int, str]]:
+    """Qualified name -> position and plain name, of the children that an element has in this order."""
+    return {ds(name): (position, name) for position, name in enumerate(names)}
+
+
+_SIGNATURE = _sequence("SignedInfo", "SignatureValue", "KeyInfo", "Object")
+_SIGNED_INFO = _sequence("CanonicalizationMethod", "SignatureMethod", "Reference")
+_REFERENCE = _sequence("Transforms", "DigestMethod", "DigestValue")
+_TRANSFORMS = _sequence("Transform")
+
+
+def _children(
+    element: etree._Element, sequence: Mapping[object, tuple[int, str]]
+) -> dict[str, list[etree._Element]]:
     """The child elements by name, in the order that the schema gives them."""
-    found: dict[str, list[etree._Element]] = {name: [] for name in names}
+    found: dict[str, list[etree._Element]] = {name: [] for _, name in sequence.values()}
     latest = 0
     for child in element.iterchildren("*"):
-        name = local_name(child)
-        if child.tag != ds(name) or name not in found:
+        known = sequence.get(child.tag)
+        if known is None:
             raise Malformed(f"{local_name(element)} contains {child.tag}, which does not belong there")
-        position = names.index(name)
+        position, name = known
         if position < latest:
-            raise Malformed(f"{name} stands after {names[latest]} in {local_name(element)}")
+            raise Malformed(f"{name} stands too late in {local_name(element)}")
         latest = position
         found[name].append(child)
     return found

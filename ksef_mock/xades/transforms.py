@@ -10,8 +10,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
+import msgspec
 from lxml import etree
 
 from ksef_mock.xades.canonical import DEFAULT, METHODS, Canonicalization, Selection, canonicalize
@@ -32,8 +32,7 @@ class Refused(Exception):
     """A transform that is not allowed, or that does not make sense where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One transform, ready to be applied."""
 
     uri: str
@@ -41,8 +40,7 @@ class Step:
     canonicalization: Canonicalization | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Processed:
+class Processed(msgspec.Struct, frozen=True):
     """What the transforms of a reference made of its target."""
 
     #: What is hashed.
@@ -95,7 +93,7 @@ def read_canonicalization(element: etree._Element) -> Canonicalization:
         or method.base != _EXC_C14N_NS
     ):
         raise Refused(f"canonicalisation {uri} does not have such parameters")
-    return replace(method, prefixes=tuple(children[0].get("PrefixList", "").split()))
+    return msgspec.structs.replace(method, prefixes=tuple(children[0].get("PrefixList", "").split()))
 
 
 def process(target: Selection, steps: Sequence[Step]) -> Processed:
@@ -148,7 +146,7 @@ def _decode(data: Selection | bytes) -> bytes:
 
 
 def _minus(selection: Selection, cuts: Sequence[etree._Element]) -> Selection:
-    return replace(selection, without=(*selection.without, *cuts))
+    return msgspec.structs.replace(selection, without=(*selection.without, *cuts))
 
 
 def _without_signatures(selection: Selection) -> Selection:

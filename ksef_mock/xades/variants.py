@@ -10,10 +10,10 @@ import codecs
 import copy
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from lxml import etree
 
 from ksef_mock.xades.canonical import (
@@ -27,14 +27,15 @@ from ksef_mock.xades.canonical import (
 )
 from ksef_mock.xades.names import local_name
 
+_Part = TypeVar("_Part")
+
 #: Namespace contexts are tried in all combinations of this many declarations at most.
 _MAX_DECLARATIONS = 6
 #: Elements nested deeper than the signer's pretty printer would indent them do not occur.
 _INDENTS = ("  ", "    ", "\t")
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True):
     """Octets that a signer may have hashed instead, and what that would mean."""
 
     octets: bytes
@@ -75,12 +76,12 @@ _SIGNATURE = re.compile(rb"<(?P<name>(?:[\w.-]+:)?Signature)[\s>].*</(?P=name)>"
 def _other_methods(selection: Selection, method: Canonicalization) -> Iterator[Variant]:
     for comments in (selection.comments, not selection.comments):
         for other in METHODS.values():
-            octets = _attempt(lambda: canonicalize(replace(selection, comments=comments), other))  # noqa: B023
+            octets = _attempt(canonicalize, msgspec.structs.replace(selection, comments=comments), other)
             if octets is not None:
                 same = _or_without_context(selection.apex) if _is_narrower(other, method) else ""
                 yield Variant(octets, f"canonicalised by {other.uri} instead of {method.uri}{same}")
     if method.prefixes:
-        octets = _attempt(lambda: canonicalize(selection, replace(method, prefixes=())))
+        octets = _attempt(canonicalize, selection, msgspec.structs.replace(method, prefixes=()))
         if octets is not None:
             yield Variant(octets, "canonicalised without the InclusiveNamespaces PrefixList")
 
@@ -116,7 +117,7 @@ def _line_ends(octets: bytes) -> Iterator[Variant]:
 
 def _namespaces(apex: etree._Element, method: Canonicalization, octets: bytes) -> Iterator[Variant]:
     name = local_name(apex)
-    if apex.prefix is None:
+    if not apex.prefix:
         without = re.sub(rb' xmlns="[^"]*"', b"", octets)
         yield Variant(without, f"{name} was signed before it got its default namespace (xmlns)")
     if method.base == EXC_C14N:
@@ -124,11 +125,11 @@ def _namespaces(apex: etree._Element, method: Canonicalization, octets: bytes) -
     optional = sorted((prefix for prefix in apex.nsmap if prefix != apex.prefix), key=str)[:_MAX_DECLARATIONS]
     for count in range(len(optional)):
         for kept in combinations(optional, count):
-            octets_ = _attempt(lambda: serialize(_in_context(apex, kept), method))  # noqa: B023
-            if octets_ is not None:
+            alone = _attempt(serialize, _in_context(apex, kept), method)
+            if alone is not None:
                 missing = ", ".join(_xmlns(prefix) for prefix in optional if prefix not in kept)
                 yield Variant(
-                    octets_,
+                    alone,
                     f"{name} was canonicalised outside its namespace context: without {missing} in scope",
                 )
 
@@ -164,20 +165,12 @@ def _white_space(apex: etree._Element, method: Canonicalization) -> Iterator[Var
             )
         )
     for mistake, change in changes:
-        altered = copy.deepcopy(apex.getroottree()).getroot() if apex.getparent() is None else _wrapped(apex)
+        altered = Selection(apex).isolate()
+        assert altered is not None
         change(altered)
-        octets = _attempt(lambda: serialize(altered, method))  # noqa: B023
+        octets = _attempt(serialize, altered, method)
         if octets is not None:
             yield Variant(octets, mistake)
-
-
-def _wrapped(apex: etree._Element) -> etree._Element:
-    # Copied together with its surroundings, whose namespaces it inherits.
-    root = copy.deepcopy(apex.getroottree()).getroot()
-    path = apex.getroottree().getelementpath(apex)
-    found = root.find(path)
-    assert found is not None
-    return found
 
 
 def _drop_blanks(apex: etree._Element) -> None:
@@ -216,8 +209,10 @@ def _not_canonical(apex: etree._Element) -> Iterator[Variant]:
     )
 
 
-def _attempt(make: Callable[[], bytes]) -> bytes | None:
+def _attempt(
+    make: Callable[[_Part, Canonicalization], bytes], part: _Part, method: Canonicalization
+) -> bytes | None:
     try:
-        return make()
+        return make(part, method)
     except Uncanonical:
         return None

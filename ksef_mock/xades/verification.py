@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from lxml import etree
 
 from ksef_mock.auth.operation import Verdict
@@ -40,6 +40,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 #: A signing time without an offset may be local time anywhere on earth.
 UNKNOWN_OFFSET = timedelta(hours=14)
 
+_DOCUMENT_CHECKS = tuple(check for check in Check if check not in SERVER_CHECKS)
 _CERTIFICATE = Code.INVALID_CERTIFICATE
 _NO_XADES = "; tolerated where XAdES is not enforced"
 
@@ -53,31 +54,31 @@ def verify(document: bytes | Reading, *, at: datetime | Instant, enforce_xades: 
     Never raises, whatever the bytes. Checks that need a server are reported as skipped: their results
     are added by whoever has one (`Report.record`).
     """
-    reading = document if isinstance(document, Reading) else read(document)
-    report = reading.report.copy()
+    if isinstance(document, Reading):
+        reading, report = document, document.report.copy()
+    else:
+        reading = read(document)
+        report = reading.report
     moment = to_datetime(from_datetime(at) if isinstance(at, datetime) else at)
     if reading.root is not None and reading.signature is not None:
         for result in _results(reading, reading.root, reading.signature, moment, enforce_xades, report):
             report.record(result)
     failure = report.failure
-    for check in Check:
-        if check in SERVER_CHECKS:
-            report.skip_missing([check], SERVER_CHECKS[check])
-        elif failure is not None:
-            report.skip_missing([check], f"needs what failed: {failure.check}")
+    if failure is not None:
+        report.skip_missing(_DOCUMENT_CHECKS, f"needs what failed: {failure.check}")
+    for check, reason in SERVER_CHECKS.items():
+        report.skip_missing((check,), reason)
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Signer:
+class _Signer(msgspec.Struct, frozen=True):
     """The signing certificate, or why there is none."""
 
     candidate: key_info.Candidate | None
     error: key_info.Unusable | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Methods:
+class _Methods(msgspec.Struct, frozen=True):
     """The allowed methods of SignedInfo, and what is wrong where they are not."""
 
     canonicalization: Canonicalization | None
@@ -111,7 +112,7 @@ def _results(
 
     yield from _check_algorithms(methods, references, signer)
     yield from _check_transforms(references)
-    yield from _check_references(reading, references)
+    yield from _check_references(reading, references, facts.references)
     yield _check_signature_value(signature, methods, signed_info, references, signer, report)
     yield _check_signed_properties(signature, own_properties, misplaced, references, enforce_xades)
     yield _check_signing_time(own_properties, signer, moment, enforce_xades)
@@ -136,9 +137,7 @@ def _find_signer(signature: Signature, own_properties: SignedProperties | None, 
     except key_info.Unusable as error:
         return _Signer(None, error)
     groups = own_properties.certificates if own_properties else ()
-    chosen = next(
-        (found for found in candidates if properties.naming(groups, found.certificate)), candidates[0]
-    )
+    chosen = next((found for found in candidates if properties.naming(groups, found.der)), candidates[0])
     report.certificate = chosen.certificate
     report.other_certificates = tuple(found.certificate for found in candidates if found is not chosen)
     return _Signer(chosen)
@@ -220,13 +219,12 @@ def _check_transforms(references: tuple[Resolved, ...]) -> Iterator[CheckResult]
         yield passed(Check.TRANSFORMS)
 
 
-def _check_references(reading: Reading, references: tuple[Resolved, ...]) -> Iterator[CheckResult]:
+def _check_references(
+    reading: Reading, references: tuple[Resolved, ...], facts: tuple[ReferenceFacts, ...]
+) -> Iterator[CheckResult]:
     for found in references:
         yield _check_reference(found, reading)
-    if reading.layout is None:
-        return
-    request = reading.layout.request
-    if not any(found.protects(request) for found in references):
+    if reading.layout is not None and not any(each.covers == "request" for each in facts):
         yield failed(
             Check.REFERENCES,
             "no reference covers the AuthTokenRequest: what is read here is not what was signed",
@@ -375,7 +373,7 @@ def _check_signing_certificate(
             if entry.hash is None:
                 reason = f"digest algorithm {entry.algorithm or '(none)'} is not allowed"
                 return failed(check, reason, BAD_SIGNATURE)
-        if not any(entry.names(certificate) for entry in group):
+        if not any(entry.names(signer.candidate.der) for entry in group):
             return failed(
                 check,
                 "the digest in SigningCertificate is not that of the certificate in KeyInfo",
@@ -403,7 +401,7 @@ def _check_key_info(signature: Signature, signer: _Signer) -> CheckResult:
     error = key_info.contradiction(signature.key_info, signer.candidate.key)
     if error is not None:
         return failed(check, error, BAD_SIGNATURE)
-    return passed(check, signer.candidate.certificate.subject.rfc4514_string())
+    return passed(check, signer.candidate.subject)
 
 
 def _check_validity(signer: _Signer, moment: datetime) -> CheckResult:

@@ -11,7 +11,7 @@ from ksef_mock.auth.ip_policy import AllowedIps
 from ksef_mock.errors import Code
 from ksef_mock.identifiers import Identifier
 from ksef_mock.xades import Check, Outcome, Refusal, Report, read, verify
-from ksef_mock.xades.parsing import MAX_DEPTH
+from ksef_mock.xades.parsing import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NAMESPACES
 from tests.xades.signer import CHALLENGE, NIP, NOW, POLICY, Signer, request_xml
 
 
@@ -144,6 +144,25 @@ def test_depth_is_bounded() -> None:
     assert read(nested(MAX_DEPTH)).report.passed(Check.WELL_FORMEDNESS)
     for levels in (MAX_DEPTH + 1, 300, 100_000):
         refused(nested(levels), Check.WELL_FORMEDNESS, Code.UNREADABLE)
+
+
+def test_the_number_of_attributes_is_bounded() -> None:
+    def element(count: int) -> bytes:
+        return b"<a>text<b %s/></a>" % b" ".join(b'a%d="1"' % number for number in range(count))
+
+    assert read(element(MAX_ATTRIBUTES)).report.passed(Check.WELL_FORMEDNESS)
+    for count in (MAX_ATTRIBUTES + 1, 50_000):
+        refused(element(count), Check.WELL_FORMEDNESS, Code.UNREADABLE)
+
+
+def test_the_number_of_namespaces_is_bounded() -> None:
+    def elements(count: int) -> bytes:
+        return b"<a>%s</a>" % b"".join(
+            b'<b xmlns:n%d="urn:%d"/>' % (number, number) for number in range(count)
+        )
+
+    assert read(elements(MAX_NAMESPACES)).report.passed(Check.WELL_FORMEDNESS)
+    refused(elements(MAX_NAMESPACES + 1), Check.WELL_FORMEDNESS, Code.UNREADABLE)
 
 
 def test_everything_after_an_unreadable_document_is_skipped() -> None:

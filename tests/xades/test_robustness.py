@@ -131,7 +131,7 @@ def test_a_large_document_gets_its_report() -> None:
 
 @pytest.mark.parametrize("c14n", [C14N, EXC])
 def test_many_namespaces_are_no_burden(c14n: str) -> None:
-    declarations = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(2_000))
+    declarations = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(900))
     document = Signer(request=request_xml(attributes=declarations), c14n=c14n).sign()
     assert verify(document, at=NOW).ok
 
