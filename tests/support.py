@@ -1,4 +1,4 @@
-"""A bare HTTP driver of the API for the tests: it knows the wire format and nothing of the packages' own code."""
+"""A bare HTTP driver of the API for the tests: it knows the wire format and nothing of the packages' code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Api:
         body: dict[str, Any] = response.json()
         return body
 
-    def keys(self, usage: str = "KsefTokenEncryption") -> list[dict[str, Any]]:
+    def public_keys(self, usage: str = "KsefTokenEncryption") -> list[dict[str, Any]]:
         return [
             key
             for key in self.call("GET", "/security/public-key-certificates").json()
@@ -76,7 +76,7 @@ class Api:
     ) -> dict[str, Any]:
         """The body of a correct POST /auth/ksef-token, but for `changes` (None removes a member)."""
         challenge = challenge or self.challenge()
-        key = key or self.keys()[0]
+        key = key or self.public_keys()[0]
         plaintext = f"{token}|{challenge['timestampMs']}"
         body = {
             "challenge": challenge["challenge"],

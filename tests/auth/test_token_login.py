@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import Any
 
 import jwt
 import pytest
@@ -50,7 +51,7 @@ def test_each_ec_layout_logs_in_and_is_told_apart(
     serve: Serve, tag_first: bool, hashed: bool, scheme: str
 ) -> None:
     mock, api = serve(token_key="ec")
-    challenge, (key,) = api.challenge(), api.keys()
+    challenge, (key,) = api.challenge(), api.public_keys()
     plaintext = f"{mock.issue_token(NIP)}|{challenge['timestampMs']}".encode()
     body = api.token_request(
         "", challenge=challenge, key=key,
@@ -62,7 +63,7 @@ def test_each_ec_layout_logs_in_and_is_told_apart(
 
 def test_login_without_public_key_id_tries_each_published_key(serve: Serve) -> None:
     mock, api = serve(token_key="both")
-    for key in api.keys():
+    for key in api.public_keys():
         body = api.token_request(mock.issue_token(NIP), key=key, publicKeyId=None)
         assert api.status(api.submit(body))["code"] == 200
 
@@ -82,7 +83,7 @@ def test_unknown_public_key_id_is_refused_with_21470(api: Api, ksef_token: str) 
 
 
 def test_public_key_id_of_another_usage_is_refused(ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
-    (key,) = api.keys("SymmetricKeyEncryption")
+    (key,) = api.public_keys("SymmetricKeyEncryption")
     response = api.submit(api.token_request(ksef_token, publicKeyId=key["publicKeyId"]))
     assert error(response)[0] == 21470
     assert "another usage" in (ksef_mock.journal.last().reason or "")
@@ -98,7 +99,7 @@ def test_token_encrypted_for_another_mocks_key_is_undecryptable(
     api: Api, serve: Serve, ksef_token: str
 ) -> None:
     _, other = serve()
-    body = api.token_request(ksef_token, key=other.keys()[0], publicKeyId=None)
+    body = api.token_request(ksef_token, key=other.public_keys()[0], publicKeyId=None)
     assert refused(api.status(api.submit(body)), "Invalid token encoding.")
 
 
@@ -106,7 +107,7 @@ def test_token_encrypted_for_another_mocks_key_is_undecryptable(
 @pytest.mark.parametrize("damage", ["truncated", "bit flipped", "empty tail", "garbage"])
 def test_damaged_ciphertext_is_undecryptable(serve: Serve, token_key: str, damage: str) -> None:
     mock, api = serve(token_key=token_key)
-    challenge, key = api.challenge(), api.keys()[0]
+    challenge, key = api.challenge(), api.public_keys()[0]
     sealed = encrypt(key, f"{mock.issue_token(NIP)}|{challenge['timestampMs']}".encode())
     damaged = {
         "truncated": sealed[:-1],
@@ -144,7 +145,7 @@ def test_ephemeral_key_that_is_no_ec_key_is_undecryptable(serve: Serve) -> None:
 def test_wrong_rsa_padding_is_refused_and_the_journal_names_it(
     ksef_mock: MockServer, api: Api, ksef_token: str, scheme: padding.AsymmetricPadding, explanation: str
 ) -> None:
-    challenge, (key,) = api.challenge(), api.keys()
+    challenge, (key,) = api.challenge(), api.public_keys()
     public_key = certificate_of(key).public_key()
     assert isinstance(public_key, rsa.RSAPublicKey)
     sealed = public_key.encrypt(f"{ksef_token}|{challenge['timestampMs']}".encode(), scheme)
@@ -156,7 +157,7 @@ def test_wrong_rsa_padding_is_refused_and_the_journal_names_it(
 def test_certificate_of_the_wrong_usage_is_refused_and_the_journal_names_it(
     ksef_mock: MockServer, api: Api, ksef_token: str
 ) -> None:
-    (key,) = api.keys("SymmetricKeyEncryption")
+    (key,) = api.public_keys("SymmetricKeyEncryption")
     body = api.token_request(ksef_token, key=key, publicKeyId=None)
     assert refused(api.status(api.submit(body)), "Invalid token encoding.")
     assert "certificate of another usage" in why(ksef_mock)
@@ -174,7 +175,7 @@ def test_challenge_names_the_same_millisecond_twice_and_the_client(api: Api) -> 
 
 
 @pytest.mark.parametrize("options", [{}, {"json": {}}, {"headers": {"Content-Type": "application/json"}}])
-def test_challenge_needs_no_body(api: Api, options: dict[str, object]) -> None:
+def test_challenge_needs_no_body(api: Api, options: dict[str, Any]) -> None:
     assert api.call("POST", "/auth/challenge", **options).status_code == 200
 
 
@@ -244,7 +245,7 @@ def test_challenge_lives_ten_minutes(ksef_mock: MockServer, api: Api, ksef_token
 def test_any_other_timestamp_is_refused(
     ksef_mock: MockServer, api: Api, ksef_token: str, change: Callable[[int], object], hint: str
 ) -> None:
-    challenge, (key,) = api.challenge(), api.keys()
+    challenge, (key,) = api.challenge(), api.public_keys()
     plaintext = f"{ksef_token}|{change(challenge['timestampMs'])}"
     body = api.token_request(
         "", challenge=challenge, key=key, encryptedToken=b64(encrypt(key, plaintext.encode()))
@@ -255,7 +256,7 @@ def test_any_other_timestamp_is_refused(
 
 @pytest.mark.parametrize("plaintext", [b"no bar at all", b"\xff\xfe|1"])
 def test_payload_that_is_not_token_bar_timestamp_is_refused(api: Api, plaintext: bytes) -> None:
-    (key,) = api.keys()
+    (key,) = api.public_keys()
     body = api.token_request("", key=key, encryptedToken=b64(encrypt(key, plaintext)))
     assert refused(api.status(api.submit(body)), "Invalid token encoding.")
 

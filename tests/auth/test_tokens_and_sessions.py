@@ -397,7 +397,7 @@ def test_continuation_leads_through_all_pages_once(api: Api, ksef_token: str) ->
             break
         headers = {"x-continuation-token": body["continuationToken"]}
     assert [len(page) for page in pages] == [10, 10, 5]
-    assert sum(pages, []) == [login.reference for login in reversed(logins)]
+    assert [each for page in pages for each in page] == [login.reference for login in reversed(logins)]
 
 
 def test_page_that_ends_with_the_list_has_no_continuation(api: Api, ksef_token: str) -> None:
