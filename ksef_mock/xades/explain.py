@@ -25,6 +25,7 @@ from ksef_mock.xades.algorithms import (
     rsa_verifies,
 )
 from ksef_mock.xades.canonical import Canonicalization, Selection
+from ksef_mock.xades.parsing import canonical_work
 from ksef_mock.xades.properties import CertificateDigest
 from ksef_mock.xades.reading import Reading
 from ksef_mock.xades.references import Resolved
@@ -32,8 +33,9 @@ from ksef_mock.xades.structure import Signature, decode_base64
 from ksef_mock.xades.transforms import ENVELOPED
 from ksef_mock.xades.variants import Variant, documents, variants
 
-#: Larger parts are not searched for an explanation: it takes dozens of canonicalisations.
+#: Documents beyond these bounds are not searched for an explanation: it takes dozens of canonicalisations.
 MAX_OCTETS = 65_536
+MAX_CANONICAL_WORK = 10**6
 
 _URL_SAFE = str.maketrans("+/", "-_")
 
@@ -48,7 +50,7 @@ def reference(found: Resolved, reading: Reading) -> str | None:
     assert found.hash is not None
     assert found.processed is not None
     octets, algorithm = found.processed.octets, found.hash
-    if len(reading.octets) > MAX_OCTETS:
+    if not _is_affordable(reading.octets):
         return None
     spelled = _misspelled(found.reference.digest_text, digest(algorithm, octets))
     if spelled is not None:
@@ -66,6 +68,7 @@ def reference(found: Resolved, reading: Reading) -> str | None:
 
 
 def signature_value(
+    document: bytes,
     signature: Signature,
     method: SignatureMethod,
     canonicalization: Canonicalization,
@@ -75,7 +78,7 @@ def signature_value(
     others: Sequence[x509.Certificate],
 ) -> str | None:
     """Why the signature value does not verify, or None if that cannot be proven."""
-    if len(signed_info) > MAX_OCTETS:
+    if not _is_affordable(document):
         return None
     for value, spelled in _values(signature.value_text):
         signed = _signed_with(key, method, value, signed_info)
@@ -104,6 +107,10 @@ def certificate_digest(
         if found is not None:
             return found
     return None
+
+
+def _is_affordable(document: bytes) -> bool:
+    return len(document) <= MAX_OCTETS and canonical_work(document) <= MAX_CANONICAL_WORK
 
 
 # ---- digests

@@ -113,7 +113,7 @@ def _results(
     yield from _check_algorithms(methods, references, signer)
     yield from _check_transforms(references)
     yield from _check_references(reading, references, facts.references)
-    yield _check_signature_value(signature, methods, signed_info, references, signer, report)
+    yield _check_signature_value(reading, signature, methods, signed_info, references, signer, report)
     yield _check_signed_properties(signature, own_properties, misplaced, references, enforce_xades)
     yield _check_signing_time(own_properties, signer, moment, enforce_xades)
     yield _check_signing_certificate(own_properties, signer, report, enforce_xades)
@@ -254,6 +254,7 @@ def _check_reference(found: Resolved, reading: Reading) -> CheckResult:
 
 
 def _check_signature_value(
+    reading: Reading,
     signature: Signature,
     methods: _Methods,
     signed_info: bytes | None,
@@ -285,6 +286,7 @@ def _check_signature_value(
     else:
         reason = "the signature value does not sign the canonical SignedInfo with the certificate's key"
     explanation = explain.signature_value(
+        reading.octets,
         signature,
         methods.signature,
         methods.canonicalization,
