@@ -12,7 +12,7 @@ MAX_DEPTH = 100
 
 #: Attributes that an element may have: canonicalisation sorts them in quadratic time. Real ones have four.
 MAX_ATTRIBUTES = 100
-#: `canonical_work` that a document may make. An ordinary one makes 10^4, one with LTA properties 10^7 at most.
+#: `canonical_work` that a document may make. An ordinary one makes 10^4, one with LTA properties 10^7.
 MAX_CANONICAL_WORK = 10**8
 
 _BOM = codecs.BOM_UTF8

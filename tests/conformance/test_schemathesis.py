@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 import pytest
 import schemathesis
@@ -43,7 +44,7 @@ def access_token(ksef_mock: MockServer, ksef_token: str) -> str:
 
 @SIMULATED.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_operation(case: schemathesis.Case, ksef_mock: MockServer, access_token: str) -> None:
+def test_operation(case: schemathesis.Case[Any], ksef_mock: MockServer, access_token: str) -> None:
     response = case.call(base_url=f"{ksef_mock.url}/v2", headers={"Authorization": f"Bearer {access_token}"})
     if response.status_code == 501:
         return
