@@ -30,6 +30,7 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.login
 	$(BIN)/python -m bench.login --key ec
 	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.xades
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

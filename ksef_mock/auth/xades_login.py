@@ -7,6 +7,7 @@ asynchronous operation: the call answers 202 and the status turns to 460, 415, 4
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from ksef_mock.auth.challenge import Challenge, Challenges
@@ -23,6 +24,9 @@ from ksef_mock.xades import Check, Reading, Refusal, Report, failed, passed, rea
 from ksef_mock.xades import Outcome as Found
 from ksef_mock.xades.identity import Signer, identify
 from ksef_mock.xades.trust import Trust, TrustService
+
+#: In octets; signed logins are 3,000 to 15,000 long.
+_ORDINARY_SIZE = 65_536
 
 _OUTCOMES = {Found.PASSED: Outcome.PASSED, Found.FAILED: Outcome.FAILED, Found.SKIPPED: Outcome.NOTED}
 
@@ -63,10 +67,9 @@ class XadesAuthenticator:
         Raises:
             BadRequest: the code and details of the report's first failed check, if that is a refusal.
         """
-        reading = read(login.document)
-        challenge, unusable = await self._find_challenge(reading)
         enforce = login.enforce_xades or self._profile.enforces_xades
-        report = verify(reading, at=self._clock.now(), enforce_xades=enforce)
+        reading, report = await self._verify(login.document, enforce)
+        challenge, unusable = await self._find_challenge(reading)
         if unusable is not None:
             report.record(failed(Check.CHALLENGE, unusable.reason, Refusal(Code.INVALID_CHALLENGE)))
         elif challenge is not None:
@@ -97,6 +100,17 @@ class XadesAuthenticator:
         )
         await self._challenges.use(challenge, operation.reference)
         return await self._operations.start(operation)
+
+    async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:
+        now = self._clock.now()
+
+        def work() -> tuple[Reading, Report]:
+            reading = read(document)
+            return reading, verify(reading, at=now, enforce_xades=enforce_xades)
+
+        # An ordinary document takes less time than the way to another thread; one that was blown up must not
+        # keep everybody else waiting.
+        return work() if len(document) <= _ORDINARY_SIZE else await asyncio.to_thread(work)
 
     async def _find_challenge(self, reading: Reading) -> tuple[Challenge | None, BadRequest | None]:
         if reading.request is None:

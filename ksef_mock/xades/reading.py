@@ -132,7 +132,13 @@ def _read_request(layout: Layout, signature: etree._Element, report: Report) -> 
         reason = f"valid, but {request.context.type} has digits other than 0 to 9"
         report.record(failed(Check.SCHEMA, reason, Refusal(Code.VALIDATION)))
         return None
-    report.record(passed(Check.SCHEMA, _remark(layout, signature, request)))
+    split = _split_values(layout, signature)
+    if split:
+        # Comments are no part of what is usually signed: a reader that stops at one reads something unsigned.
+        reason = f"a comment or processing instruction stands inside of a value: {', '.join(split)}"
+        report.record(failed(Check.SCHEMA, reason, Refusal(Code.INVALID_DOCUMENT)))
+    else:
+        report.record(passed(Check.SCHEMA, f"version {version}"))
     return request
 
 
@@ -164,17 +170,12 @@ def _collapsed(element: etree._Element) -> str:
     return " ".join(text_of(element).split())
 
 
-def _remark(layout: Layout, signature: etree._Element, request: AuthTokenRequest) -> str:
-    remark = f"version {request.version}"
+def _split_values(layout: Layout, signature: etree._Element) -> list[str]:
+    """The values of the request that have a comment or processing instruction in the middle."""
     if next(layout.request.iter(etree.Comment, etree.PI), None) is None:
-        return remark
+        return []
     parts = (part for part in layout.request.iterchildren("*") if part is not signature)
-    split = [element for part in parts for element in part.iter("*") if _is_split(element)]
-    if split:
-        # Comments are no part of what is signed, so a reader that stops at one reads something unsigned.
-        values = ", ".join(f"{local_name(element)} as {text_of(element)!r}" for element in split)
-        remark += f"; a comment or processing instruction splits a value, all of which is read: {values}"
-    return remark
+    return [local_name(element) for part in parts for element in part.iter("*") if _is_split(element)]
 
 
 def _is_split(element: etree._Element) -> bool:
