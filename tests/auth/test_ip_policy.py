@@ -48,7 +48,8 @@ def test_addresses(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ", "\u0661.2.3.4", "1.2.3.4\n", "::1"]
+    "text",
+    ["", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ", "\u0661.2.3.4", "1.2.3.4\n", "::1"],
 )
 def test_what_is_no_address(text: str) -> None:
     assert not ADDRESS_PATTERN.fullmatch(text)
