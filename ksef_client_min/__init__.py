@@ -4,6 +4,8 @@ It meets the system over HTTP alone: the same code talks to TEST, DEMO, PRODUCTI
 """
 
 from ksef_client_min.async_client import AsyncKsefClient
+from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
+from ksef_client_min.call import Call
 from ksef_client_min.core import PendingLogin, Policy, Session
 from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
@@ -29,8 +31,11 @@ __all__ = [
     "PROD",
     "TEST",
     "AsyncKsefClient",
+    "AuthManager",
     "BrokenCredentials",
+    "Call",
     "Credentials",
+    "DefaultAuthManager",
     "Environment",
     "KsefApiError",
     "KsefAuthenticationError",

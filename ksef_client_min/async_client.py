@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
+from ksef_client_min.call import Call, Send
 from ksef_client_min.core import (
     Core,
     Delegate,
@@ -18,14 +20,14 @@ from ksef_client_min.core import (
     PendingLogin,
     Policy,
     Refresh,
-    Send,
     Session,
     Wait,
 )
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
-from ksef_client_min.errors import KsefError
-from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
+from ksef_client_min.errors import KsefError, KsefNotLoggedInError
+from ksef_client_min.models import SessionPage
+from ksef_client_min.operations import auth, limits
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
 
@@ -40,12 +42,13 @@ class AsyncKsefClient:
         base_url: str | Environment,
         *,
         policy: Policy | None = None,
-        session: Session | None = None,
+        auth_manager: AuthManager | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """As `KsefClient`."""
-        self._core = Core(policy or Policy(), session or Session())
+        manager = auth_manager or DefaultAuthManager(self._refreshed)
+        self._core = Core(policy or Policy(), Session(manager))
         self._http = httpx.AsyncClient(
             base_url=api_root(base_url),
             timeout=self._core.policy.timeout,
@@ -138,39 +141,23 @@ class AsyncKsefClient:
 
     async def refresh(self) -> None:
         """As `KsefClient.refresh`."""
-        await self._run(self._core.refresh())
+        await self._refreshed()
 
     async def logout(self) -> None:
         """As `KsefClient.logout`."""
         await self._run(self._core.logout())
 
-    async def challenge(self) -> Challenge:
-        """POST /auth/challenge."""
-        return await self._run(self._core.challenge())
-
-    async def public_key_certificates(self) -> tuple[PublicKeyCertificate, ...]:
-        """GET /security/public-key-certificates."""
-        return await self._run(self._core.public_key_certificates())
-
-    async def status(self, reference_number: str) -> AuthenticationStatus:
-        """GET /auth/{referenceNumber}, with the access token."""
-        return await self._run(self._core.status(reference_number))
+    async def call(self, call: Call[T]) -> T:
+        """As `KsefClient.call`."""
+        return await self._run(self._core.call(call))
 
     async def sessions(self, page_size: int = 10, continuation_token: str | None = None) -> SessionPage:
         """GET /auth/sessions."""
-        return await self._run(self._core.sessions(page_size, continuation_token))
-
-    async def revoke_session(self, reference_number: str) -> None:
-        """DELETE /auth/sessions/{referenceNumber}."""
-        await self._run(self._core.revoke_session(reference_number))
+        return await self.call(auth.sessions(page_size, continuation_token))
 
     async def context_limits(self) -> dict[str, Any]:
         """GET /limits/context."""
-        return await self._run(self._core.authorized(Send("GET", "/limits/context"), dict[str, Any]))
-
-    async def rate_limits(self) -> dict[str, Any]:
-        """GET /rate-limits."""
-        return await self._run(self._core.authorized(Send("GET", "/rate-limits"), dict[str, Any]))
+        return await self.call(limits.context())
 
     async def _run(self, flow: Flow[T]) -> T:
         try:
@@ -209,5 +196,14 @@ class AsyncKsefClient:
 
     async def _refresh(self, effect: Refresh) -> None:
         async with self._refreshing:
-            if self.session.access_token == effect.stale:
-                await self._run(self._core.refresh())
+            manager = self.session.manager
+            if manager.get_access_token() != effect.stale:
+                return  # somebody else was faster
+            answer = manager.on_unauthorized()
+            token = await answer if inspect.isawaitable(answer) else answer
+            if token is None:
+                raise KsefNotLoggedInError("there is no new access token to be had")
+            manager.set_access_token(token)
+
+    async def _refreshed(self) -> str:
+        return await self._run(self._core.refresh())

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from ksef_client_min import operations
 from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import ENVIRONMENTS, api_root
 from ksef_client_min.errors import (
@@ -245,7 +246,7 @@ def _show_login(ksef: KsefClient, environment: str, nip: str, as_json: bool) -> 
 def whoami(as_json: bool) -> None:
     """Show the login that the next commands will use."""
     with _logged_in() as (ksef, saved):
-        status = ksef.status(saved.reference_number)
+        status = ksef.call(operations.auth.status(saved.reference_number))
     Output(as_json).show(
         {
             "environment": saved.environment,
@@ -270,7 +271,7 @@ def status(reference_number: str | None, as_json: bool) -> None:
     """Show the status of a login; of the current one unless told otherwise."""
     with _logged_in() as (ksef, saved):
         reference = reference_number or saved.reference_number
-        found = ksef.status(reference).status
+        found = ksef.call(operations.auth.status(reference)).status
     details = list(found.details or ())
     Output(as_json).show(
         {
@@ -305,7 +306,7 @@ def refresh(as_json: bool) -> None:
 def challenge(environment: str, as_json: bool) -> None:
     """Get a challenge, for whoever wants to log in by hand."""
     with KsefClient(_base_url(environment)) as ksef:
-        issued = ksef.challenge()
+        issued = ksef.call(operations.auth.challenge())
     Output(as_json).show(
         {
             "challenge": issued.challenge,

@@ -7,13 +7,14 @@ drivers of the same flows.
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
+from ksef_client_min.auth_manager import AuthManager
+from ksef_client_min.call import Call, Send
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.errors import (
     KsefApiError,
@@ -23,15 +24,8 @@ from ksef_client_min.errors import (
     KsefTimeoutError,
     KsefUnauthorizedError,
 )
-from ksef_client_min.models import (
-    AuthenticationStarted,
-    AuthenticationStatus,
-    Challenge,
-    PublicKeyCertificate,
-    Refreshed,
-    SessionPage,
-    Tokens,
-)
+from ksef_client_min.models import AuthenticationStarted, Challenge
+from ksef_client_min.operations import auth, security
 from ksef_client_min.replies import Reply, decode, error_of
 from ksef_client_min.token_cipher import encrypt_token, select_key
 from ksef_client_min.xades import build_auth_token_request, sign
@@ -40,19 +34,6 @@ T = TypeVar("T")
 
 #: Exception code of a publicKeyId that KSeF does not know (any more).
 UNKNOWN_PUBLIC_KEY = 21470
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a request. `bearer` is in no repr."""
-
-    method: str
-    path: str
-    bearer: str | None = field(default=None, repr=False)
-    json: Any = field(default=None, repr=False)
-    xml: bytes | None = field(default=None, repr=False)
-    params: Mapping[str, str] | None = None
-    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +89,37 @@ class PendingLogin:
     xml: bytes
 
 
-@dataclass(slots=True)
 class Session:
-    """The tokens of a login. They are in no repr."""
+    """The login that a client works with. The tokens are kept by an `AuthManager`, and are in no repr."""
 
-    access_token: str | None = field(default=None, repr=False)
-    refresh_token: str | None = field(default=None, repr=False)
-    access_valid_until: datetime | None = None
-    refresh_valid_until: datetime | None = None
-    reference_number: str | None = None
+    def __init__(self, manager: AuthManager) -> None:
+        self.manager = manager
+        self.access_valid_until: datetime | None = None
+        self.refresh_valid_until: datetime | None = None
+        #: Of the login's operation.
+        self.reference_number: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Session(reference_number={self.reference_number!r})"
+
+    @property
+    def access_token(self) -> str | None:
+        return self.manager.get_access_token()
+
+    @access_token.setter
+    def access_token(self, token: str | None) -> None:
+        self.manager.set_access_token(token)
+
+    @property
+    def refresh_token(self) -> str | None:
+        return self.manager.get_refresh_token()
+
+    @refresh_token.setter
+    def refresh_token(self, token: str | None) -> None:
+        self.manager.set_refresh_token(token)
 
     def clear(self) -> None:
+        """Forget the login."""
         self.access_token = self.refresh_token = self.reference_number = None
         self.access_valid_until = self.refresh_valid_until = None
 
@@ -143,15 +144,15 @@ class Core:
         authorization_policy: Mapping[str, Any] | None,
     ) -> Flow[str]:
         """A whole login; the reference number of its operation."""
-        kind, value = context_of(nip, context)
-        challenge = yield from self.challenge()
+        chosen = context_of(nip, context)
+        challenge = yield from self.call(auth.challenge())
         try:
-            started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
+            started = yield from self._submit_token(token, challenge, chosen, authorization_policy)
         except KsefApiError as error:
             # The keys were changed in between. A refused submission has not used the challenge up.
             if error.code != UNKNOWN_PUBLIC_KEY:
                 raise
-            started = yield from self._submit_token(token, challenge, kind, value, authorization_policy)
+            started = yield from self._submit_token(token, challenge, chosen, authorization_policy)
         return (yield from self._finish(started))
 
     def login_with_certificate(
@@ -190,7 +191,7 @@ class Core:
         allowed_ips: Mapping[str, Sequence[str]] | None,
     ) -> Flow[PendingLogin]:
         chosen = context_of(nip, context)
-        challenge = yield from self.challenge()
+        challenge = yield from self.call(auth.challenge())
         xml = build_auth_token_request(
             challenge.challenge,
             chosen,
@@ -200,43 +201,34 @@ class Core:
         return PendingLogin(challenge, chosen, xml)
 
     def complete_external_login(self, signed_xml: bytes, verify_certificate_chain: bool) -> Flow[str]:
-        params = {"verifyCertificateChain": "true"} if verify_certificate_chain else None
-        request = Send("POST", "/auth/xades-signature", xml=signed_xml, params=params)
-        started = yield from self._call(request, AuthenticationStarted)
+        submission = auth.submit_xades_signature(
+            signed_xml, verify_certificate_chain=verify_certificate_chain
+        )
+        started = yield from self.call(submission)
         return (yield from self._finish(started))
-
-    def challenge(self) -> Flow[Challenge]:
-        return (yield from self._call(Send("POST", "/auth/challenge"), Challenge))
-
-    def public_key_certificates(self) -> Flow[tuple[PublicKeyCertificate, ...]]:
-        path = "/security/public-key-certificates"
-        return (yield from self._call(Send("GET", path), tuple[PublicKeyCertificate, ...]))
 
     def _submit_token(
         self,
         token: str,
         challenge: Challenge,
-        kind: str,
-        value: str,
+        context: tuple[str, str],
         authorization_policy: Mapping[str, Any] | None,
     ) -> Flow[AuthenticationStarted]:
-        published = yield from self.public_key_certificates()
+        published = yield from self.call(security.public_key_certificates())
         key = select_key(published, datetime.now(UTC))
-        body: dict[str, Any] = {
-            "challenge": challenge.challenge,
-            "contextIdentifier": {"type": kind, "value": value},
-            "encryptedToken": base64.b64encode(encrypt_token(token, challenge.timestamp_ms, key)).decode(),
-        }
-        if key.public_key_id is not None:
-            body["publicKeyId"] = key.public_key_id
-        if authorization_policy is not None:
-            body["authorizationPolicy"] = authorization_policy
-        return (yield from self._call(Send("POST", "/auth/ksef-token", json=body), AuthenticationStarted))
+        submission = auth.submit_ksef_token(
+            challenge.challenge,
+            context,
+            encrypt_token(token, challenge.timestamp_ms, key),
+            public_key_id=key.public_key_id,
+            authorization_policy=authorization_policy,
+        )
+        return (yield from self.call(submission))
 
     def _finish(self, started: AuthenticationStarted) -> Flow[str]:
         bearer = started.authentication_token.token
         yield from self._await_success(started.reference_number, bearer)
-        tokens = yield from self._call(Send("POST", "/auth/token/redeem", bearer), Tokens)
+        tokens = yield from self.call(auth.redeem(bearer))
         session = self.session
         session.access_token = tokens.access_token.token
         session.access_valid_until = tokens.access_token.valid_until
@@ -249,10 +241,7 @@ class Core:
         deadline = self._monotonic() + self.policy.login_deadline
         pause = self.policy.poll_at_first
         while True:
-            answer = yield from self._call(
-                Send("GET", f"/auth/{reference_number}", bearer), AuthenticationStatus
-            )
-            status = answer.status
+            status = (yield from self.call(auth.status(reference_number, bearer))).status
             if status.code == 200:
                 return
             if status.code != 100:
@@ -268,14 +257,15 @@ class Core:
 
     # -- the session
 
-    def refresh(self) -> Flow[None]:
-        """A new access token. Never answered by another refresh, whatever comes back."""
+    def refresh(self) -> Flow[str]:
+        """A new access token, kept and returned."""
         token = self.session.refresh_token
         if token is None:
             raise KsefNotLoggedInError("there is no refresh token: log in first")
-        answer = yield from self._call(Send("POST", "/auth/token/refresh", token), Refreshed)
+        answer = yield from self.call(auth.refresh(token))
         self.session.access_token = answer.access_token.token
         self.session.access_valid_until = answer.access_token.valid_until
+        return answer.access_token.token
 
     def logout(self) -> Flow[None]:
         """End the session on the server, and forget its tokens whatever the server says."""
@@ -284,45 +274,32 @@ class Core:
         if token is None:
             return
         try:
-            yield from self._send(Send("DELETE", "/auth/sessions/current", token))
+            yield from self.call(auth.end_session(token))
         finally:
             self.session.clear()
 
-    def sessions(self, page_size: int, continuation_token: str | None) -> Flow[SessionPage]:
-        headers = {} if continuation_token is None else {"x-continuation-token": continuation_token}
-        request = Send("GET", "/auth/sessions", params={"pageSize": str(page_size)}, headers=headers)
-        return (yield from self.authorized(request, SessionPage))
+    # -- calls
 
-    def revoke_session(self, reference_number: str) -> Flow[None]:
-        yield from self._authorized_reply(Send("DELETE", f"/auth/sessions/{reference_number}"))
-
-    def status(self, reference_number: str) -> Flow[AuthenticationStatus]:
-        return (yield from self.authorized(Send("GET", f"/auth/{reference_number}"), AuthenticationStatus))
-
-    def authorized(self, request: Send, model: type[T]) -> Flow[T]:
-        """A call with the access token, decoded; on 401 one refresh and one more try."""
-        return decode((yield from self._authorized_reply(request)), model)
+    def call(self, call: Call[T]) -> Flow[T]:
+        """Carry out a call; on 401 to the access token of the login one refresh and one more try."""
+        reply = yield from self._authorized_reply(call.send) if call.authorized else self._send(call.send)
+        if call.model is type(None):
+            return None
+        return decode(reply, call.model)
 
     def _authorized_reply(self, request: Send) -> Flow[Reply]:
         token = self.session.access_token
         if token is None:
             raise KsefNotLoggedInError("this call needs a login")
         try:
-            return (yield from self._send(_with_bearer(request, token)))
+            return (yield from self._send(replace(request, bearer=token)))
         except KsefUnauthorizedError as refusal:
-            if self.session.refresh_token is None:
-                raise
             try:
                 yield Refresh(token)
             except KsefError as error:
                 raise refusal from error
         # Another 401 now is final: the token is as fresh as it can be.
-        return (yield from self._send(_with_bearer(request, self.session.access_token)))
-
-    # -- one request
-
-    def _call(self, request: Send, model: type[T]) -> Flow[T]:
-        return decode((yield from self._send(request)), model)
+        return (yield from self._send(replace(request, bearer=self.session.access_token)))
 
     def _send(self, request: Send) -> Flow[Reply]:
         """Send, and send again when asked to wait, as long as the waits fit into the budget."""
@@ -337,10 +314,6 @@ class Core:
                 raise error
             budget -= max(wait, 1.0)
             yield Wait(wait)
-
-
-def _with_bearer(request: Send, bearer: str | None) -> Send:
-    return replace(request, bearer=bearer)
 
 
 def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
+from ksef_client_min.call import Call, Send
 from ksef_client_min.core import (
     Core,
     Delegate,
@@ -18,14 +20,14 @@ from ksef_client_min.core import (
     PendingLogin,
     Policy,
     Refresh,
-    Send,
     Session,
     Wait,
 )
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
-from ksef_client_min.errors import KsefError
-from ksef_client_min.models import AuthenticationStatus, Challenge, PublicKeyCertificate, SessionPage
+from ksef_client_min.errors import KsefError, KsefNotLoggedInError
+from ksef_client_min.models import SessionPage
+from ksef_client_min.operations import auth, limits
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
 
@@ -48,21 +50,22 @@ class KsefClient:
         base_url: str | Environment,
         *,
         policy: Policy | None = None,
-        session: Session | None = None,
+        auth_manager: AuthManager | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """
         Args:
             base_url: with or without `/v2`, or an `Environment`.
-            session: tokens of an earlier login to go on with.
+            auth_manager: keeps the tokens; in memory unless told otherwise.
             transport: httpx's own way to be tested without a network.
             sleep: how to wait, in seconds.
 
         Raises:
             ValueError: `base_url` is none.
         """
-        self._core = Core(policy or Policy(), session or Session())
+        manager = auth_manager or DefaultAuthManager(self._refreshed)
+        self._core = Core(policy or Policy(), Session(manager))
         self._http = httpx.Client(
             base_url=api_root(base_url),
             timeout=self._core.policy.timeout,
@@ -175,39 +178,28 @@ class KsefClient:
 
     def refresh(self) -> None:
         """Get a new access token now. Needed only by those who use the token themselves."""
-        self._run(self._core.refresh())
+        self._refreshed()
 
     def logout(self) -> None:
         """End the session on the server; does nothing without one."""
         self._run(self._core.logout())
 
-    def challenge(self) -> Challenge:
-        """POST /auth/challenge."""
-        return self._run(self._core.challenge())
+    def call(self, call: Call[T]) -> T:
+        """Any single operation, made by the functions of `ksef_client_min.operations`.
 
-    def public_key_certificates(self) -> tuple[PublicKeyCertificate, ...]:
-        """GET /security/public-key-certificates."""
-        return self._run(self._core.public_key_certificates())
-
-    def status(self, reference_number: str) -> AuthenticationStatus:
-        """GET /auth/{referenceNumber}, with the access token."""
-        return self._run(self._core.status(reference_number))
+        Raises:
+            KsefApiError: it was refused; `KsefUnauthorizedError` if a refresh did not help.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.call(call))
 
     def sessions(self, page_size: int = 10, continuation_token: str | None = None) -> SessionPage:
         """GET /auth/sessions."""
-        return self._run(self._core.sessions(page_size, continuation_token))
-
-    def revoke_session(self, reference_number: str) -> None:
-        """DELETE /auth/sessions/{referenceNumber}."""
-        self._run(self._core.revoke_session(reference_number))
+        return self.call(auth.sessions(page_size, continuation_token))
 
     def context_limits(self) -> dict[str, Any]:
         """GET /limits/context."""
-        return self._run(self._core.authorized(Send("GET", "/limits/context"), dict[str, Any]))
-
-    def rate_limits(self) -> dict[str, Any]:
-        """GET /rate-limits."""
-        return self._run(self._core.authorized(Send("GET", "/rate-limits"), dict[str, Any]))
+        return self.call(limits.context())
 
     def _run(self, flow: Flow[T]) -> T:
         try:
@@ -244,5 +236,14 @@ class KsefClient:
 
     def _refresh(self, effect: Refresh) -> None:
         with self._refreshing:
-            if self.session.access_token == effect.stale:
-                self._run(self._core.refresh())
+            manager = self.session.manager
+            if manager.get_access_token() != effect.stale:
+                return  # somebody else was faster
+            token = manager.on_unauthorized()
+            if token is None:
+                raise KsefNotLoggedInError("there is no new access token to be had")
+            assert isinstance(token, str), "a coroutine function belongs to AsyncKsefClient"
+            manager.set_access_token(token)
+
+    def _refreshed(self) -> str:
+        return self._run(self._core.refresh())

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from ksef_client_min.core import Send
+from ksef_client_min.call import Send
 from ksef_client_min.errors import KsefConnectionError, KsefProtocolError, KsefTimeoutError
 
 

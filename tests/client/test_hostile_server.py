@@ -17,6 +17,7 @@ from ksef_client_min import (
     KsefTimeoutError,
     Policy,
 )
+from ksef_client_min.operations import auth
 
 Answer = Callable[[socket.socket], object]
 CHALLENGE = (
@@ -104,14 +105,14 @@ def test_answers_that_ksef_does_not_give(
 ) -> None:
     policy = Policy(timeout=0.3, max_answer=1_000_000)
     with KsefClient(server(answer), policy=policy) as client, pytest.raises(error, match=message):
-        client.challenge()
+        client.call(auth.challenge())
 
 
 def test_nobody_listening() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with KsefClient(f"http://127.0.0.1:{port}") as client, pytest.raises(KsefConnectionError):
-        client.challenge()
+        client.call(auth.challenge())
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_refusals_in_any_shape(
     server: Callable[..., str], answer: bytes, status: int, code: int, description: str | None
 ) -> None:
     with KsefClient(server(answer)) as client, pytest.raises(KsefApiError) as caught:
-        client.challenge()
+        client.call(auth.challenge())
     assert (caught.value.status, caught.value.code) == (status, code)
     assert description is None or caught.value.description == description
 
@@ -152,7 +153,7 @@ def test_retry_after_is_honoured_within_the_budget(server: Callable[..., str], s
     pauses: list[float] = []
     url = server(http(status, b"", "Retry-After: 7"), http("200 OK", CHALLENGE))
     with KsefClient(url, sleep=pauses.append) as client:
-        assert client.challenge().timestamp_ms == 1795482153107
+        assert client.call(auth.challenge()).timestamp_ms == 1795482153107
     assert pauses == [7.0]
 
 
@@ -160,7 +161,7 @@ def test_retry_after_beyond_the_budget_is_an_error(server: Callable[..., str]) -
     body = b'{"status": {"code": 429, "description": "Too Many Requests", "details": ["limit"]}}'
     url = server(http("429 Too Many Requests", body, "Retry-After: 61"))
     with KsefClient(url) as client, pytest.raises(KsefRateLimitError) as caught:
-        client.challenge()
+        client.call(auth.challenge())
     assert caught.value.retry_after == 61.0
     assert caught.value.details == ("limit",)
 
@@ -171,12 +172,12 @@ def test_retry_after_again_and_again_ends(server: Callable[..., str]) -> None:
     url = server(*answers)
     policy = Policy(retry_budget=5)
     with KsefClient(url, policy=policy, sleep=pauses.append) as client, pytest.raises(KsefApiError):
-        client.challenge()
+        client.call(auth.challenge())
     assert len(pauses) == 6
 
 
 def test_date_in_retry_after_is_no_promise(server: Callable[..., str]) -> None:
     url = server(http("503 Service Unavailable", b"", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"))
     with KsefClient(url) as client, pytest.raises(KsefApiError) as caught:
-        client.challenge()
+        client.call(auth.challenge())
     assert caught.value.retry_after is None

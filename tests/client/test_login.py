@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from ksef_client_min import (
@@ -24,6 +25,7 @@ from ksef_client_min import (
     KsefUnauthorizedError,
     Policy,
 )
+from ksef_client_min.operations import auth, limits
 from ksef_mock.settings import Delay
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP
@@ -53,8 +55,8 @@ def test_synchronous_login(token_key: Any) -> None:
         (session,) = client.sessions().items
         assert (session.reference_number, session.is_current) == (reference, True)
         assert client.context_limits()["onlineSession"]["maxInvoices"] == 10_000
-        assert "onlineSession" in client.rate_limits()
-        assert client.status(reference).authentication_method == "Token"
+        assert "onlineSession" in client.call(limits.rates())
+        assert client.call(auth.status(reference)).authentication_method == "Token"
 
 
 @pytest.mark.parametrize("token_key", ["rsa", "ec"])
@@ -65,8 +67,8 @@ def test_asynchronous_login(token_key: Any) -> None:
             (session,) = (await client.sessions()).items
             assert (session.reference_number, session.is_current) == (reference, True)
             assert "onlineSession" in await client.context_limits()
-            assert "onlineSession" in await client.rate_limits()
-            assert (await client.status(reference)).status.code == 200
+            assert "onlineSession" in await client.call(limits.rates())
+            assert (await client.call(auth.status(reference))).status.code == 200
             await client.refresh()
             await client.logout()
             assert client.session.access_token is None
@@ -116,21 +118,19 @@ def test_refused_token_is_an_authentication_error(ksef_mock: MockServer) -> None
 
 
 def test_key_rotated_in_mid_login_is_fetched_again(ksef_mock: MockServer, ksef_token: str) -> None:
-    client = KsefClient(ksef_mock.url)
-    fetch = client._core.public_key_certificates
-    calls = 0
+    fetched = 0
 
-    def fetch_and_rotate() -> Any:
-        nonlocal calls
-        calls += 1
-        published = yield from fetch()
-        if calls == 1:
-            ksef_mock.keys.rotate(emergency=True)
-        return published
+    def rotate_after_the_first_fetch(response: httpx.Response) -> None:
+        nonlocal fetched
+        if response.request.url.path.endswith("/public-key-certificates"):
+            fetched += 1
+            if fetched == 1:
+                ksef_mock.keys.rotate(emergency=True)
 
-    client._core.public_key_certificates = fetch_and_rotate  # type: ignore[method-assign]
-    client.login_with_token(ksef_token, NIP)
-    client.close()
+    with KsefClient(ksef_mock.url) as client:
+        client._http.event_hooks["response"].append(rotate_after_the_first_fetch)
+        client.login_with_token(ksef_token, NIP)
+    assert fetched == 2
     assert [entry.status for entry in ksef_mock.journal.entries(path="/auth/ksef-token")] == [400, 202]
     assert len(ksef_mock.journal.entries(path="/auth/challenge")) == 1
 
@@ -196,22 +196,86 @@ def test_failed_refresh_raises_the_original_401(ksef_mock: MockServer, ksef: Kse
     assert refreshes(ksef_mock) == [401]
 
 
-def test_401_after_a_refresh_is_final(ksef_mock: MockServer, ksef: KsefClient) -> None:
-    refresh_token = ksef.session.refresh_token
-    ksef.session.access_token = "not a JWT"
-    other = KsefClient(ksef_mock.url, session=ksef.session)
-    fresh = other._core.refresh
+class Keeper:
+    """A manager of one's own: gets new tokens from elsewhere."""
 
-    def refresh_to_nonsense() -> Any:
-        yield from fresh()
-        other.session.access_token = "still not a JWT"
+    def __init__(self, *fresh: str | None) -> None:
+        self.access_token: str | None = None
+        self.refresh_token: str | None = None
+        self.fresh = list(fresh)
+        self.asked = 0
 
-    other._core.refresh = refresh_to_nonsense  # type: ignore[method-assign]
-    with pytest.raises(KsefUnauthorizedError):
-        other.context_limits()
-    other.close()
-    assert refreshes(ksef_mock) == [200]
-    assert other.session.refresh_token == refresh_token
+    def get_access_token(self) -> str | None:
+        return self.access_token
+
+    def set_access_token(self, token: str | None) -> None:
+        self.access_token = token
+
+    def get_refresh_token(self) -> str | None:
+        return self.refresh_token
+
+    def set_refresh_token(self, token: str | None) -> None:
+        self.refresh_token = token
+
+    def on_unauthorized(self) -> str | None:
+        self.asked += 1
+        return self.fresh.pop(0)
+
+
+def test_401_after_a_new_token_is_final(ksef_mock: MockServer, ksef_token: str) -> None:
+    keeper = Keeper("no JWT", "no JWT either")
+    with KsefClient(ksef_mock.url, auth_manager=keeper) as client:
+        client.login_with_token(ksef_token, NIP)
+        ksef_mock.clock.advance(seconds=16 * MINUTE)
+        with pytest.raises(KsefUnauthorizedError):
+            client.context_limits()
+    assert keeper.asked == 1
+    assert keeper.access_token == "no JWT"
+    assert refreshes(ksef_mock) == []
+
+
+def test_manager_of_ones_own_gets_the_tokens_and_gives_new_ones(
+    ksef_mock: MockServer, ksef_token: str, ksef: KsefClient
+) -> None:
+    keeper = Keeper()
+    with KsefClient(ksef_mock.url, auth_manager=keeper) as client:
+        client.login_with_token(ksef_token, NIP)
+        assert keeper.refresh_token
+        ksef_mock.clock.advance(seconds=16 * MINUTE)
+        ksef.refresh()
+        keeper.fresh.append(ksef.session.access_token)
+        assert client.context_limits()
+        assert keeper.asked == 1
+
+
+def test_manager_without_a_new_token_leads_to_the_original_401(
+    ksef_mock: MockServer, ksef_token: str
+) -> None:
+    with KsefClient(ksef_mock.url, auth_manager=Keeper(None)) as client:
+        client.login_with_token(ksef_token, NIP)
+        ksef_mock.clock.advance(seconds=16 * MINUTE)
+        with pytest.raises(KsefUnauthorizedError):
+            client.context_limits()
+
+
+def test_asynchronous_manager_may_be_a_coroutine(ksef_mock: MockServer, ksef_token: str) -> None:
+    class Patient(Keeper):
+        async def on_unauthorized(self) -> str | None:  # type: ignore[override]
+            await asyncio.sleep(0)
+            return await other._refreshed()
+
+    other: AsyncKsefClient
+
+    async def scenario() -> None:
+        nonlocal other
+        async with AsyncKsefClient(ksef_mock.url) as other:
+            await other.login_with_token(ksef_token, NIP)
+            manager = Patient()
+            async with AsyncKsefClient(ksef_mock.url, auth_manager=manager) as client:
+                manager.access_token = "no JWT"
+                assert await client.context_limits()
+
+    asyncio.run(scenario())
 
 
 def test_calls_before_a_login_say_so(ksef_mock: MockServer) -> None:
@@ -244,7 +308,7 @@ def test_sessions_can_be_paged_and_revoked(ksef_mock: MockServer, ksef_token: st
     assert len(first.items) == 10
     second = ksef.sessions(continuation_token=first.continuation_token)
     assert [item.is_current for item in second.items] == [True]
-    ksef.revoke_session(last)
+    ksef.call(auth.revoke_session(last))
     assert last not in [item.reference_number for item in ksef.sessions(page_size=100).items]
 
 

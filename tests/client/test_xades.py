@@ -29,6 +29,7 @@ from ksef_client_min import (
     load_pkcs12,
 )
 from ksef_client_min.cli import main
+from ksef_client_min.operations import auth
 from ksef_client_min.xades import build_auth_token_request, sign
 from ksef_mock.crypto.pki import Credential, person, seal
 from ksef_mock.testing import MockServer
@@ -170,7 +171,7 @@ def test_asynchronous_login_with_a_certificate(ksef_mock: MockServer, owner: Cre
     async def scenario() -> None:
         async with AsyncKsefClient(ksef_mock.url) as ksef:
             reference = await ksef.login_with_certificate(credentials_of(owner), NIP)
-            assert (await ksef.status(reference)).authentication_method == "QualifiedSignature"
+            assert (await ksef.call(auth.status(reference))).authentication_method == "QualifiedSignature"
 
     asyncio.run(scenario())
 

@@ -1,0 +1,38 @@
+"""One call of the API as a value: what to send, how to read the answer, on whose behalf.
+
+`ksef_client_min.operations` makes them; `KsefClient.call` and `AsyncKsefClient.call` carry them out:
+
+    ksef.call(tokens.generate(["InvoiceRead"], "reads invoices"))
+    await ksef.call(tokens.generate(["InvoiceRead"], "reads invoices"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request. Bodies and `bearer` are in no repr."""
+
+    method: str
+    path: str
+    bearer: str | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    xml: bytes | None = field(default=None, repr=False)
+    params: Mapping[str, str | Sequence[str]] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request with the type of its answer; `type(None)` for an answer without a body."""
+
+    send: Send
+    model: type[T]
+    #: Whether the access token of the login goes with it, and is refreshed on 401.
+    authorized: bool = True
