@@ -9,7 +9,7 @@ from typing import Protocol
 class AuthManager(Protocol):
     """Implement this to keep tokens elsewhere (a vault, a database), or to get new ones in another way.
 
-    The client calls `on_unauthorized` when KSeF has refused the access token: once for all concurrent callers,
+    The client calls `on_unauthorized` when KSeF has refused the access token: once for concurrent callers,
     and never while a call of it is under way. The asynchronous client takes a coroutine function too.
     """
 

@@ -15,6 +15,13 @@ import msgspec
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+class Config(msgspec.Struct, rename="camel", omit_defaults=True):
+    """config.json: what commands take where an option is not given."""
+
+    nip: str | None = None
+    environment: str | None = None
+
+
 class SavedSession(msgspec.Struct, rename="camel"):
     """session.json."""
 
@@ -54,6 +61,25 @@ class Home:
     @property
     def session_path(self) -> Path:
         return self.folder / "session.json"
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "config.json"
+
+    def load_config(self) -> Config:
+        """The configuration; an empty one if there is none.
+
+        Raises:
+            BrokenFile: there is something else in the file.
+        """
+        return _load(self.config_path, Config) or Config()
+
+    def save_config(self, config: Config) -> None:
+        """
+        Raises:
+            BrokenFile: the folder or the file cannot be written.
+        """
+        self._save(self.config_path, config)
 
     @property
     def pending_path(self) -> Path:
@@ -128,4 +154,4 @@ def _load(path: Path, model: type[S]) -> S | None:
     try:
         return msgspec.json.decode(content, type=model)
     except msgspec.MsgspecError:
-        raise BrokenFile(f"{path} is damaged: delete it and log in again") from None
+        raise BrokenFile(f"{path} is damaged: delete it and begin again") from None

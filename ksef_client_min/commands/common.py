@@ -1,0 +1,189 @@
+"""What all commands share: options, output, errors and their exit codes, the saved login."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ksef_client_min.credentials import BrokenCredentials
+from ksef_client_min.environments import ENVIRONMENTS, api_root
+from ksef_client_min.errors import (
+    KsefApiError,
+    KsefAuthenticationError,
+    KsefError,
+    KsefNotLoggedInError,
+    KsefUnauthorizedError,
+)
+from ksef_client_min.session_file import BrokenFile, Home, SavedSession
+from ksef_client_min.sync_client import KsefClient
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REFUSED, UNREACHABLE, NEEDS_LOGIN = 1, 3, 4
+
+
+def json_option(command: F) -> F:
+    """`--json`, as the parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(command)
+
+
+def environment_option(command: F) -> F:
+    """`--env`, else what `ksef config` says, else TEST."""
+    return click.option(
+        "--env",
+        "environment",
+        metavar="|".join((*ENVIRONMENTS, "URL")),
+        callback=_environment,
+        help="Which KSeF to talk to; else that of `ksef config`, else test.",
+    )(command)
+
+
+def nip_option(command: F) -> F:
+    """`--nip`, else what `ksef config` says, else None."""
+    return click.option("--nip", callback=_nip, help="NIP of the context; else that of `ksef config`.")(
+        command
+    )
+
+
+def _environment(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    chosen = value or _config("environment") or "test"
+    try:
+        api_root(base_url(chosen))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return chosen
+
+
+def _nip(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    return value or _config("nip")
+
+
+def _config(member: str) -> str | None:
+    try:
+        found: str | None = getattr(Home().load_config(), member)
+    except BrokenFile as error:
+        fail(str(error), NEEDS_LOGIN)
+    return found
+
+
+def base_url(environment: str) -> str:
+    """The URL of an environment's name, or the URL that it is."""
+    known = ENVIRONMENTS.get(environment)
+    return environment if known is None else known.api
+
+
+def explained(command: F) -> F:
+    """Errors as one line that says what to do next, each kind with its exit code."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except KsefNotLoggedInError as error:
+            fail(f"{error}. Run: ksef auth login", NEEDS_LOGIN)
+        except KsefUnauthorizedError:
+            fail("the login is no longer valid. Run: ksef auth login", NEEDS_LOGIN)
+        except KsefAuthenticationError as error:
+            fail(f"KSeF refused the login: {error}", REFUSED)
+        except KsefApiError as error:
+            trace = f" [trace {error.trace_id}]" if error.trace_id else ""
+            fail(f"KSeF refused: {error}{trace}", REFUSED)
+        except KsefError as error:
+            fail(f"{error}. Check --env and the network, then try again", UNREACHABLE)
+        except BrokenFile as error:
+            fail(str(error), NEEDS_LOGIN)
+        except BrokenCredentials as error:
+            fail(str(error), REFUSED)
+
+    return run  # type: ignore[return-value]  # same signature, which functools.wraps cannot say
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End the command with one line on stderr."""
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+def show(as_json: bool, data: dict[str, Any], text: str) -> None:
+    """One result, for people or as JSON."""
+    click.echo(json.dumps(data, ensure_ascii=False) if as_json else text)
+
+
+def show_list(
+    as_json: bool, name: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, more: bool = False
+) -> None:
+    """A list: a table of some columns, or JSON with all members under `name`."""
+    if as_json:
+        click.echo(json.dumps({name: rows, "hasMore": more}, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo("Nothing found.")
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    Console(highlight=False, markup=False).print(table)
+    if more:
+        click.echo("There are more: --size shows more of them at once.", err=True)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def spinner(text: str, as_json: bool) -> AbstractContextManager[object]:
+    """Something that turns while the user waits; on stderr, and only for people."""
+    console = Console(stderr=True)
+    return nullcontext() if as_json or not console.is_terminal else console.status(text)
+
+
+@contextmanager
+def logged_in() -> Iterator[tuple[KsefClient, SavedSession]]:
+    """A client with the saved login; a token refreshed on the way is saved."""
+    saved = Home().load_session()
+    if saved is None:
+        raise KsefNotLoggedInError("there is no login")
+    with client_of(saved) as ksef:
+        try:
+            yield ksef, saved
+        finally:
+            if ksef.session.access_token not in (None, saved.access_token):
+                save_login(saved.environment, (saved.context_type, saved.context_value), ksef)
+
+
+def client_of(saved: SavedSession) -> KsefClient:
+    """A client that goes on with a saved login."""
+    ksef = KsefClient(base_url(saved.environment))
+    ksef.session.access_token = saved.access_token
+    ksef.session.refresh_token = saved.refresh_token
+    ksef.session.reference_number = saved.reference_number
+    return ksef
+
+
+def save_login(environment: str, context: tuple[str, str], ksef: KsefClient) -> None:
+    """Keep the client's login for the next commands."""
+    session = ksef.session
+    assert session.access_token is not None
+    assert session.refresh_token is not None
+    assert session.reference_number is not None
+    kind, value = context
+    Home().save_session(
+        SavedSession(
+            environment=environment,
+            context_type=kind,
+            context_value=value,
+            reference_number=session.reference_number,
+            access_token=session.access_token,
+            refresh_token=session.refresh_token,
+        )
+    )
