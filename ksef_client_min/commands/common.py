@@ -48,9 +48,7 @@ def environment_option(command: F) -> F:
 
 def nip_option(command: F) -> F:
     """`--nip`, else what `ksef config` says, else None."""
-    return click.option("--nip", callback=_nip, help="NIP of the context; else that of `ksef config`.")(
-        command
-    )
+    return click.option("--nip", callback=_nip, help="NIP of the context; else the configured one.")(command)
 
 
 def _environment(_context: click.Context, _option: click.Parameter, value: str | None) -> str:

@@ -23,9 +23,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter(
-            f"{value!r} is no ISO 8601 time, such as 2026-01-01T00:00:00+00:00"
-        ) from None
+        raise click.BadParameter(f"{value!r} is no ISO 8601 time like 2026-01-01T00:00:00+00:00") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

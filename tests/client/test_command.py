@@ -133,7 +133,7 @@ def test_login_that_is_no_longer_valid(logged_in: Ksef, ksef_mock: MockServer) -
     ksef_mock.reset()
     result = logged_in("whoami")
     assert result.exit_code == 4
-    assert result.stderr == "Error: the login is no longer valid. Run: ksef auth login --nip NIP\n"
+    assert result.stderr == "Error: the login is no longer valid. Run: ksef auth login\n"
 
 
 def test_refused_token_exits_1_with_the_reason(ksef: Ksef, ksef_mock: MockServer) -> None:
@@ -166,4 +166,4 @@ def test_damaged_session_file_says_what_to_do(logged_in: Ksef, home: Path) -> No
     (home / "session.json").write_text("{")
     result = logged_in("whoami")
     assert result.exit_code == 4
-    assert "delete it and log in again" in result.stderr
+    assert "delete it and begin again" in result.stderr
