@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from ksef_mock.api import auth, invoices, limits, peppol, security, sessions, testdata, tokens
+from ksef_mock.api import auth, certificates, invoices, limits, peppol, security, sessions, testdata, tokens
 from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
 from ksef_mock.endpoints import endpoints
@@ -35,6 +35,7 @@ def create_app(
         *limits.ROUTES,
         *testdata.ROUTES,
         *tokens.ROUTES,
+        *certificates.ROUTES,
         *invoices.ROUTES,
         *peppol.ROUTES,
     ]

@@ -41,6 +41,18 @@ class Code(IntEnum):
     # /tokens
     TOKEN_PERMISSIONS = 26001
     TOKEN_CONTEXT_TYPE = 26002
+    # /certificates
+    NO_CSR_DATA = 25001
+    NO_ENROLLMENT = 25002
+    CSR_SUBJECT = 25003
+    BAD_CSR = 25004
+    NO_SUCH_ENROLLMENT = 25005
+    ENROLLMENT_LIMIT = 25006
+    CERTIFICATE_LIMIT = 25007
+    NO_SUCH_CERTIFICATE = 25008
+    CERTIFICATE_NOT_ACTIVE = 25009
+    BAD_KEY = 25010
+    BAD_CSR_ALGORITHM = 25011
     # /invoices/query/metadata
     BEYOND_AVAILABLE_DATA = 21183
 
@@ -66,6 +78,21 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.ALREADY_EXISTS: "Podmiot lub uprawnienie już istnieje.",
     Code.TOKEN_PERMISSIONS: "Nie można nadać tokenowi uprawnień których nie posiadasz.",
     Code.TOKEN_CONTEXT_TYPE: "Nie można wygenerować tokena dla obecnego typu kontekstu.",
+    Code.NO_CSR_DATA: "Brak możliwości pobrania danych do CSR dla wykorzystanego sposobu uwierzytelnienia.",
+    Code.NO_ENROLLMENT: (
+        "Brak możliwości złożenia wniosku certyfikacyjnego dla wykorzystanego sposobu uwierzytelnienia."
+    ),
+    Code.CSR_SUBJECT: "Dane w CSR nie zgadzają się z danymi w użytym wektorze uwierzytelniającym.",
+    Code.BAD_CSR: "Niepoprawny format CSR lub niepoprawny podpis CSR.",
+    Code.NO_SUCH_ENROLLMENT: "Wniosek certyfikacyjny o podanym numerze referencyjnym nie istnieje.",
+    Code.ENROLLMENT_LIMIT: "Osiągnięto limit możliwych do złożenia wniosków certyfikacyjnych.",
+    Code.CERTIFICATE_LIMIT: "Osiągnięto limit dopuszczalnej liczby posiadanych certyfikatów.",
+    Code.NO_SUCH_CERTIFICATE: "Certyfikat o podanym numerze seryjnym nie istnieje.",
+    Code.CERTIFICATE_NOT_ACTIVE: (
+        "Nie można odwołać wskazanego certyfikatu, ponieważ jest już odwołany, zablokowany lub nieważny."
+    ),
+    Code.BAD_KEY: "Nieprawidłowy typ lub długość klucza.",
+    Code.BAD_CSR_ALGORITHM: "Nieprawidłowy algorytm podpisu CSR.",
     Code.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych.",
 }
 

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     CHALLENGE = "CR"
     AUTHENTICATION = "AU"
     KSEF_TOKEN = "EC"
+    ENROLLMENT = "EH"
 
 
 def new_reference(kind: Kind, now: Instant) -> str:

@@ -13,6 +13,7 @@ from ksef_mock.auth.revocations import Revocations
 from ksef_mock.auth.subjects import Subjects
 from ksef_mock.auth.token_login import TokenAuthenticator
 from ksef_mock.auth.xades_login import XadesAuthenticator
+from ksef_mock.certificates import Certificates
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.chain import load_anchors
 from ksef_mock.crypto.keys import KeyRing
@@ -49,6 +50,9 @@ class System:
         self.pki = Pki(clock)
         self.revocations = Revocations(store, clock)
         self.limits = Limits(store, settings.rate_limits)
+        self.certificates = Certificates(
+            store, clock, self.pki, self.revocations, self.limits, settings.delay
+        )
         self.rate_limiter = RateLimiter(clock)
         self.invoices = Invoices(store)
         self.providers = Providers(store)
@@ -64,7 +68,13 @@ class System:
             load_anchors(settings.trusted_cas),
         )
         self.xades_login = XadesAuthenticator(
-            clock, environment, self.challenges, self.trust, self.permissions, self.operations
+            clock,
+            environment,
+            self.challenges,
+            self.trust,
+            self.permissions,
+            self.certificates,
+            self.operations,
         )
 
     async def reset(self) -> None:

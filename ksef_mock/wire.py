@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ksef_mock import warsaw
 from ksef_mock.auth.ip_policy import (
     ADDRESS_PATTERN,
     MASK_PATTERN,
@@ -20,7 +21,7 @@ from ksef_mock.auth.jwts import Issued
 from ksef_mock.auth.methods import METHOD_INFO
 from ksef_mock.auth.operation import Operation, State, description_of, status_of
 from ksef_mock.auth.token_login import TokenLogin
-from ksef_mock.clock import iso, unix_milliseconds
+from ksef_mock.clock import Instant, iso, unix_milliseconds
 from ksef_mock.crypto.keys import PublishedKey
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.identifiers import CONTEXT_PATTERNS, Identifier, is_context_identifier
@@ -121,6 +122,18 @@ _MISSING = re.compile(r"missing required field `([^`]+)`")
 def invalid(field: str, rule: str) -> BadRequest:
     """21405: `field` breaks the documented `rule` (a Polish clause without its full stop)."""
     return BadRequest(Code.VALIDATION, f"Nieprawidłowa wartość pola '{field}': {rule}.")
+
+
+def date_time(field: str, text: str) -> Instant:
+    """A date and time of a request.
+
+    Raises:
+        BadRequest: 21405 naming the field.
+    """
+    try:
+        return warsaw.parse(text)
+    except ValueError:
+        raise invalid(field, "wymagana jest data w formacie ISO 8601") from None
 
 
 def _base64(field: str, text: str) -> bytes:

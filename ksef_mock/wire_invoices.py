@@ -37,7 +37,7 @@ from ksef_mock.invoices import (
     ThirdSubject,
     ksef_number,
 )
-from ksef_mock.wire import Body, invalid
+from ksef_mock.wire import Body, date_time, invalid
 
 _AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
 _LONGEST_RANGE = 3  # months
@@ -116,8 +116,8 @@ class InvoiceQueryFilters(Body):
 
     def _range(self, now: Instant) -> tuple[Instant, Instant]:
         wanted = self.date_range
-        start = _date("dateRange.from", wanted.start)
-        end = now if wanted.end is None else _date("dateRange.to", wanted.end)
+        start = date_time("dateRange.from", wanted.start)
+        end = now if wanted.end is None else date_time("dateRange.to", wanted.end)
         if wanted.restrict_to_permanent_storage_hwm_date and wanted.date_type is DateType.PERMANENT_STORAGE:
             if start > now:
                 raise BadRequest(
@@ -157,13 +157,6 @@ class InvoiceQueryFilters(Body):
             if code not in CURRENCY_CODES:
                 raise invalid(f"currencyCodes[{position}]", "nieznany kod waluty")
         return frozenset(self.currency_codes) if self.currency_codes else None
-
-
-def _date(field: str, text: str) -> Instant:
-    try:
-        return warsaw.parse(text)
-    except ValueError:
-        raise invalid(field, "wymagana jest data w formacie ISO 8601") from None
 
 
 class InvoiceMetadata(Content, frozen=True, kw_only=True):
@@ -287,4 +280,4 @@ class SeedInvoicesResponse(Body):
 
 
 def _date_or(field: str, text: str | None, default: Instant) -> Instant:
-    return default if text is None else _date(field, text)
+    return default if text is None else date_time(field, text)

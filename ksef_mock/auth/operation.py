@@ -17,6 +17,7 @@ import msgspec
 from ksef_mock.auth.ip_policy import AllowedIps
 from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.clock import SECOND, Instant
+from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import STATUS_DESCRIPTIONS, BadRequest, Code, Status, StatusDetail
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Lifetimes
@@ -65,6 +66,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     #: Reference number of the KSeF token, for a token login.
     token: str | None = None
     allowed_ips: AllowedIps | None = None
+    #: The subject of the signing certificate, for a login with one.
+    signer: SubjectName | None = None
     verdict: Verdict
     #: The verdict shows from this moment on ...
     ready_at: Instant

@@ -11,6 +11,7 @@ from ksef_mock.auth.ksef_tokens import KsefTokens, TokenStatus
 from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.auth.operation import OPERATIONS, Operation, State, Verdict
 from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import BadRequest, Code, Forbidden, Gone, Reason
 from ksef_mock.identifiers import Identifier
 from ksef_mock.paging import Page, page
@@ -43,6 +44,7 @@ class Operations:
         permissions: tuple[str, ...] = (),
         token: str | None = None,
         allowed_ips: AllowedIps | None = None,
+        signer: SubjectName | None = None,
         extra_delay: float = 0.0,
     ) -> Operation:
         """A new operation, not yet in the store; `extra_delay` seconds are added to the configured delay."""
@@ -57,6 +59,7 @@ class Operations:
             permissions=permissions,
             token=token,
             allowed_ips=allowed_ips,
+            signer=signer,
             verdict=verdict,
             ready_at=machine.ready_from(now, delay.seconds + extra_delay),
             polls_left=delay.polls,
@@ -74,6 +77,10 @@ class Operations:
                 until,
             )
         return operation
+
+    async def find(self, reference: str) -> Operation | None:
+        """The operation with this reference number; None if it is unknown or forgotten."""
+        return await self._store.get(OPERATIONS, reference)
 
     async def poll(self, reference: str, principal: Principal) -> Operation:
         """The operation as a status poll sees it.

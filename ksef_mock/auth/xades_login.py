@@ -14,8 +14,10 @@ from ksef_mock.auth.challenge import Challenge, Challenges
 from ksef_mock.auth.operation import SUCCESS, Operation, Verdict
 from ksef_mock.auth.operations import Operations
 from ksef_mock.auth.permissions import Permissions
+from ksef_mock.certificates import Certificates
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.pki import fingerprint_of
+from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.exchange import Exchange, Outcome
 from ksef_mock.identifiers import Identifier
@@ -23,7 +25,7 @@ from ksef_mock.settings import Profile
 from ksef_mock.xades import Check, Reading, Refusal, Report, failed, passed, read, verify
 from ksef_mock.xades import Outcome as Found
 from ksef_mock.xades.identity import Signer, identify
-from ksef_mock.xades.trust import Trust, TrustService
+from ksef_mock.xades.trust import CertificateKind, Trust, TrustService
 
 #: In octets; signed logins are 3,000 to 15,000 long.
 _ORDINARY_SIZE = 65_536
@@ -52,6 +54,7 @@ class XadesAuthenticator:
         challenges: Challenges,
         trust: TrustService,
         permissions: Permissions,
+        certificates: Certificates,
         operations: Operations,
     ) -> None:
         self._clock = clock
@@ -59,6 +62,7 @@ class XadesAuthenticator:
         self._challenges = challenges
         self._trust = trust
         self._permissions = permissions
+        self._certificates = certificates
         self._operations = operations
 
     async def submit(self, login: XadesLogin, exchange: Exchange) -> Operation:
@@ -95,10 +99,13 @@ class XadesAuthenticator:
             subject=subject,
             permissions=permissions,
             allowed_ips=reading.request.allowed_ips,
+            signer=SubjectName.of(report.certificate.subject),
             verdict=verdict,
             extra_delay=trust.delay,
         )
         await self._challenges.use(challenge, operation.reference)
+        if verdict == SUCCESS and trust.kind is CertificateKind.KSEF:
+            await self._certificates.used(report.certificate)
         return await self._operations.start(operation)
 
     async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:

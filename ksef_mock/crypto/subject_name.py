@@ -1,0 +1,56 @@
+"""The subject of a signing certificate, as far as KSeF copies it into the certificates that it issues."""
+
+from __future__ import annotations
+
+import msgspec
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER
+
+#: Attribute of a subject -> member of GET /certificates/enrollments/data (OpenAPI).
+_ATTRIBUTES: dict[x509.ObjectIdentifier, str] = {
+    NameOID.COMMON_NAME: "common_name",
+    NameOID.COUNTRY_NAME: "country_name",
+    NameOID.GIVEN_NAME: "given_name",
+    NameOID.SURNAME: "surname",
+    NameOID.SERIAL_NUMBER: "serial_number",
+    NameOID.ORGANIZATION_NAME: "organization_name",
+    ORGANIZATION_IDENTIFIER: "organization_identifier",
+}
+
+
+class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the CSR of a certificate's holder must say. Of an attribute that occurs twice the first counts."""
+
+    common_name: str
+    country_name: str
+    given_name: str | None = None
+    surname: str | None = None
+    serial_number: str | None = None
+    organization_name: str | None = None
+    organization_identifier: str | None = None
+
+    @classmethod
+    def of(cls, name: x509.Name) -> SubjectName | None:
+        """The subject; None without a common name or a country."""
+        found: dict[str, str] = {}
+        for attribute in name:
+            member = _ATTRIBUTES.get(attribute.oid)
+            if member is not None and isinstance(attribute.value, str):
+                found.setdefault(member, attribute.value)
+        if "common_name" not in found or "country_name" not in found:
+            return None
+        return cls(**found)
+
+    def to_name(self) -> x509.Name:
+        """The subject of a certificate."""
+        values = ((oid, getattr(self, member)) for oid, member in _ATTRIBUTES.items())
+        return x509.Name([x509.NameAttribute(oid, value) for oid, value in values if value is not None])
+
+
+def has_other_attributes(name: x509.Name) -> bool:
+    """Whether there is anything in the subject that `SubjectName` does not hold."""
+    return len({attribute.oid for attribute in name}) < len(list(name)) or any(
+        attribute.oid not in _ATTRIBUTES for attribute in name
+    )
