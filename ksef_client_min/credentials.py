@@ -18,6 +18,10 @@ class BrokenCredentials(Exception):
     """No usable certificate or key; the message says what is wrong, never what is inside."""
 
 
+class PasswordNeeded(BrokenCredentials):
+    """The key is encrypted, and no password was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a login with a certificate needs. The key is in no repr."""
@@ -57,7 +61,9 @@ def load_pkcs12(file: Path | bytes, password: str | None = None) -> Credentials:
     secret = None if password is None else password.encode()
     try:
         key, certificate, issuers = pkcs12.load_key_and_certificates(_content(file), secret)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if password is None and "password" in str(error).lower():
+            raise PasswordNeeded("the PKCS#12 file is encrypted: its password is needed") from None
         raise BrokenCredentials("no PKCS#12 file, or the password is wrong") from None
     if certificate is None or key is None:
         raise BrokenCredentials("the PKCS#12 file lacks the certificate or its private key")
@@ -84,11 +90,9 @@ def _key(content: bytes, password: str | None) -> PrivateKey:
         return _supported(load(content, secret))
     except TypeError:
         # The library's way to say that a password is missing, or given for a key that has none.
-        raise BrokenCredentials(
-            "the key is encrypted: its password is needed"
-            if password is None
-            else "the key is not encrypted, but a password was given"
-        ) from None
+        if password is None:
+            raise PasswordNeeded("the key is encrypted: its password is needed") from None
+        raise BrokenCredentials("the key is not encrypted, but a password was given") from None
     except (ValueError, UnsupportedAlgorithm):
         raise BrokenCredentials("the key file holds no private key, or the password is wrong") from None
 

@@ -19,7 +19,7 @@ from ksef_client_min.commands.common import (
     show,
     spinner,
 )
-from ksef_client_min.credentials import Credentials, load_pem, load_pkcs12
+from ksef_client_min.credentials import Credentials, PasswordNeeded, load_pem, load_pkcs12
 from ksef_client_min.errors import KsefApiError
 from ksef_client_min.session_file import BrokenFile, Home, PendingChallenge
 from ksef_client_min.sync_client import KsefClient
@@ -147,6 +147,13 @@ def _submit(signed: Path, nip: str, environment: str, as_json: bool) -> None:
 def _credentials(
     cert: Path | None, key: Path | None, p12: Path | None, password: str | None
 ) -> Credentials | None:
+    try:
+        return _load(cert, key, p12, password)
+    except PasswordNeeded:
+        return _load(cert, key, p12, click.prompt("Password of the key", hide_input=True, err=True))
+
+
+def _load(cert: Path | None, key: Path | None, p12: Path | None, password: str | None) -> Credentials | None:
     if p12 is not None and cert is None and key is None:
         return load_pkcs12(p12, password)
     if cert is not None and key is not None and p12 is None:

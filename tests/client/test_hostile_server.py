@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ksef_client_min import (
+    AsyncKsefClient,
     KsefApiError,
     KsefClient,
     KsefConnectionError,
@@ -100,12 +102,29 @@ def flood(connection: socket.socket) -> None:
         (http("304 Not Modified"), KsefProtocolError, "redirect"),
     ],
 )
+@pytest.mark.parametrize("asynchronous", [False, True])
 def test_answers_that_ksef_does_not_give(
-    server: Callable[..., str], answer: bytes | Answer, error: type[Exception], message: str
+    server: Callable[..., str],
+    answer: bytes | Answer,
+    error: type[Exception],
+    message: str,
+    asynchronous: bool,
 ) -> None:
-    policy = Policy(timeout=0.3, max_answer=1_000_000)
-    with KsefClient(server(answer), policy=policy) as client, pytest.raises(error, match=message):
-        client.call(auth.challenge())
+    url, policy = server(answer), Policy(timeout=0.3, max_answer=1_000_000)
+
+    async def ask_asynchronously() -> None:
+        async with AsyncKsefClient(url, policy=policy) as client:
+            await client.call(auth.challenge())
+
+    def ask() -> None:
+        if asynchronous:
+            return asyncio.run(ask_asynchronously())
+        with KsefClient(url, policy=policy) as client:
+            client.call(auth.challenge())
+        return None
+
+    with pytest.raises(error, match=message):
+        ask()
 
 
 def test_nobody_listening() -> None:

@@ -21,6 +21,7 @@ from ksef_client_min import (
     KsefClient,
     KsefForbiddenError,
     KsefNotLoggedInError,
+    KsefProtocolError,
     KsefTimeoutError,
     KsefUnauthorizedError,
     Policy,
@@ -108,6 +109,33 @@ def test_login_that_is_never_done_ends_at_the_deadline() -> None:
         with pytest.raises(KsefTimeoutError, match="took more than 0 s"):
             client.login_with_token(mock.issue_token(NIP), NIP)
         assert client.session.access_token is None
+
+
+def test_waiting_for_a_login_can_be_cancelled() -> None:
+    waiting = asyncio.Event()
+
+    async def wait_for_ever(_seconds: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def scenario(mock: MockServer) -> None:
+        async with AsyncKsefClient(mock.url, sleep=wait_for_ever) as client:
+            login = asyncio.create_task(client.login_with_token(mock.issue_token(NIP), NIP))
+            await waiting.wait()
+            login.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await login
+            assert client.session.access_token is None
+
+    with MockServer(delay=Delay(polls=1)) as mock:
+        asyncio.run(scenario(mock))
+
+
+def test_clock_that_is_years_off_is_a_readable_error(ksef_mock: MockServer, ksef_token: str) -> None:
+    ksef_mock.clock.advance(seconds=10 * 366 * 24 * 60 * MINUTE)
+    ksef_mock.keys.recertify()
+    with KsefClient(ksef_mock.url) as client, pytest.raises(KsefProtocolError, match="valid now"):
+        client.login_with_token(ksef_token, NIP)
 
 
 def test_refused_token_is_an_authentication_error(ksef_mock: MockServer) -> None:

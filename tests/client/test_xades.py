@@ -281,10 +281,10 @@ def test_files_with_something_else(ksef_mock: MockServer, content: bytes) -> Non
 
 @pytest.fixture
 def ksef(tmp_path: Path, ksef_mock: MockServer) -> Callable[..., Result]:
-    def run(*arguments: object) -> Result:
+    def run(*arguments: object, stdin: str | None = None) -> Result:
         environment = {"KSEF_HOME": str(tmp_path / "home"), "KSEF_TOKEN": None, "KSEF_KEY_PASSWORD": None}
         command = ["auth", *map(str, arguments), "--nip", NIP, "--env", ksef_mock.url]
-        return CliRunner(env=environment).invoke(main, command)
+        return CliRunner(env=environment).invoke(main, command, input=stdin)
 
     return run
 
@@ -300,6 +300,9 @@ def test_command_logs_in_with_pem_files(
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["status"] == "ok"
     assert ksef(*options).exit_code == 1
+    prompted = ksef(*options, stdin="my_passphrase\n")
+    assert prompted.exit_code == 0
+    assert "my_passphrase" not in prompted.output
     assert ksef("login", "--cert", certificate).exit_code == 2
 
 
@@ -309,6 +312,8 @@ def test_command_logs_in_with_a_pkcs12_file(
     file = tmp_path / "login.p12"
     file.write_bytes(owner.pkcs12("sekret"))
     assert ksef("login", "--p12", file, "--key-password", "sekret").exit_code == 0
+    assert ksef("login", "--p12", file, stdin="sekret\n").exit_code == 0
+    assert ksef("login", "--p12", file, stdin="other\n").exit_code == 1
 
 
 def by_signxml(xml: bytes, owner: Credential, folder: Path) -> bytes:
