@@ -33,7 +33,7 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @classmethod
     def of(cls, name: x509.Name) -> SubjectName | None:
-        """The subject; None without a common name or a country."""
+        """The subject; None without a common name or a country, or if no certificate can be issued for it."""
         found: dict[str, str] = {}
         for attribute in name:
             member = _ATTRIBUTES.get(attribute.oid)
@@ -41,7 +41,12 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
                 found.setdefault(member, attribute.value)
         if "common_name" not in found or "country_name" not in found:
             return None
-        return cls(**found)
+        subject = cls(**found)
+        try:
+            subject.to_name()
+        except ValueError:  # lengths that X.520 does not allow: read, but never written
+            return None
+        return subject
 
     def to_name(self) -> x509.Name:
         """The subject of a certificate."""

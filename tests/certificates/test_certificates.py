@@ -209,6 +209,14 @@ def test_login_with_a_token_cannot_enrol(api: Api, ksef_token: str) -> None:
     assert api.call("GET", "/certificates/limits", bearer=bearer).json()["canRequest"] is False
 
 
+@pytest.mark.filterwarnings("ignore:Attribute's length")
+def test_subject_that_no_certificate_may_have_cannot_enrol(ksef_mock: MockServer, api: Api) -> None:
+    attributes = [each for each in OWNER if each.oid != NameOID.COUNTRY_NAME]
+    country = x509.NameAttribute(NameOID.COUNTRY_NAME, "POL", _validate=False)
+    bearer = log_in(ksef_mock, api, ksef_mock.pki.self_signed(x509.Name([country, *attributes]), key="ec"))
+    assert error(api.call("GET", "/certificates/enrollments/data", bearer=bearer))[0] == 25001
+
+
 def test_enrolment_takes_its_time(serve: Serve) -> None:
     mock, api = serve(delay=Delay(polls=1))
     submitted = submit(api, signed(mock, api, mock.pki.self_signed(OWNER, key="ec")))
