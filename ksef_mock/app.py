@@ -9,7 +9,18 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
-from ksef_mock.api import auth, certificates, invoices, limits, peppol, security, sessions, testdata, tokens
+from ksef_mock.api import (
+    auth,
+    certificates,
+    invoices,
+    limits,
+    peppol,
+    permissions,
+    security,
+    sessions,
+    testdata,
+    tokens,
+)
 from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
 from ksef_mock.endpoints import endpoints
@@ -36,6 +47,7 @@ def create_app(
         *testdata.ROUTES,
         *tokens.ROUTES,
         *certificates.ROUTES,
+        *permissions.ROUTES,
         *invoices.ROUTES,
         *peppol.ROUTES,
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ksef_mock.auth.attachments import Attachments
 from ksef_mock.auth.challenge import Challenges
 from ksef_mock.auth.jwts import JwtService
 from ksef_mock.auth.ksef_tokens import KsefToken, KsefTokens, Permission
@@ -47,6 +48,7 @@ class System:
         self.tokens = KsefTokens(store, clock, settings.delay)
         self.subjects = Subjects(store, clock)
         self.permissions = Permissions(store, clock, self.subjects)
+        self.attachments = Attachments(store, clock)
         self.pki = Pki(clock)
         self.revocations = Revocations(store, clock)
         self.limits = Limits(store, settings.rate_limits)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from ksef_mock import warsaw
 from ksef_mock.auth.ksef_tokens import Permission
 from ksef_mock.auth.subjects import SubjectType, SubUnit
+from ksef_mock.clock import Instant, from_datetime
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.identifiers import (
     SUBJECT_PATTERNS,
@@ -50,6 +52,26 @@ class SubjectRemoveRequest(Body):
     """OpenAPI: SubjectRemoveRequest."""
 
     subject_nip: Nip
+
+
+class AttachmentPermissionGrantRequest(Body):
+    """OpenAPI: AttachmentPermissionGrantRequest."""
+
+    nip: Nip
+
+
+class AttachmentPermissionRevokeRequest(Body):
+    """OpenAPI: AttachmentPermissionRevokeRequest."""
+
+    nip: Nip
+    expected_end_date: date | None = None
+
+    @property
+    def ends_at(self) -> Instant | None:
+        """The beginning of that day in Warsaw."""
+        if self.expected_end_date is None:
+            return None
+        return from_datetime(datetime.combine(self.expected_end_date, time(), warsaw.warsaw()))
 
 
 class PersonCreateRequest(Body):

@@ -15,6 +15,8 @@ from ksef_mock.auth.permissions import identifiers_of
 from ksef_mock.identifiers import Identifier
 from ksef_mock.system import System
 from ksef_mock.wire_testdata import (
+    AttachmentPermissionGrantRequest,
+    AttachmentPermissionRevokeRequest,
     ContextAuthenticationRequest,
     PersonCreateRequest,
     PersonRemoveRequest,
@@ -101,6 +103,18 @@ async def unblock_context(system: System, body: ContextAuthenticationRequest) ->
     return f"{context} is not blocked"
 
 
+async def allow_attachments(system: System, body: AttachmentPermissionGrantRequest) -> str:
+    """POST /testdata/attachment."""
+    await system.attachments.allow(body.nip)
+    return f"{body.nip} may send attachments"
+
+
+async def revoke_attachments(system: System, body: AttachmentPermissionRevokeRequest) -> str:
+    """POST /testdata/attachment/revoke."""
+    await system.attachments.revoke(body.nip, body.ends_at)
+    return f"{body.nip} may not send attachments from {body.expected_end_date or 'now'} on"
+
+
 def _route(path: str, model: type[B], action: Callable[[System, B], Awaitable[str]]) -> Route:
     """A route that takes a body, acts on it, and answers 200 without one; the journal gets what was done."""
 
@@ -121,6 +135,8 @@ ROUTES = [
     _route("/testdata/person/remove", PersonRemoveRequest, remove_person),
     _route("/testdata/permissions", TestDataPermissionsGrantRequest, grant_permissions),
     _route("/testdata/permissions/revoke", TestDataPermissionsRevokeRequest, revoke_permissions),
+    _route("/testdata/attachment", AttachmentPermissionGrantRequest, allow_attachments),
+    _route("/testdata/attachment/revoke", AttachmentPermissionRevokeRequest, revoke_attachments),
     _route("/testdata/context/block", ContextAuthenticationRequest, block_context),
     _route("/testdata/context/unblock", ContextAuthenticationRequest, unblock_context),
 ]

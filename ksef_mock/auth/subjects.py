@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -71,6 +72,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     created_at: Instant
     removed: bool = False
+
+
+class HeldRole(NamedTuple):
+    """A role of somebody; `parent` is the NIP of the organisation above."""
+
+    nip: str
+    role: Role
+    description: str
+    since: Instant
+    parent: str | None = None
 
 
 class _PersonKey(msgspec.Struct, frozen=True):
@@ -220,16 +231,23 @@ class Subjects:
         subject = await self._store.get(SUBJECTS, nip)
         return None if subject is None or subject.removed else subject
 
-    async def roles(self, nip: str) -> tuple[Role, ...]:
-        """The roles of whoever has this NIP."""
-        roles: list[Role] = []
+    async def roles(self, nip: str) -> tuple[HeldRole, ...]:
+        """The roles of whoever has this NIP, the latest first."""
+        roles: list[HeldRole] = []
         person = await self.person(Identifier("Nip", nip))
         if person is not None and person.is_bailiff:
-            roles.append(Role.COURT_BAILIFF)
+            roles.append(HeldRole(nip, Role.COURT_BAILIFF, person.description, person.created_at))
         subject = await self.subject(nip)
         if subject is not None:
-            roles.append(subject.role)
-        return tuple(roles)
+            roles.append(_role_of(subject))
+        return tuple(sorted(roles, key=lambda role: -role.since))
+
+    async def subordinate_roles(self, nip: str) -> tuple[HeldRole, ...]:
+        """The roles of the units below the organisation with this NIP, the latest first."""
+        parent = await self.subject(nip)
+        units = [] if parent is None else [await self.subject(unit) for unit in parent.subunits]
+        roles = [_role_of(unit) for unit in units if unit is not None]
+        return tuple(sorted(roles, key=lambda role: (-role.since, role.nip)))
 
     async def _mark_removed(self, subject: Subject) -> None:
         removed = msgspec.structs.replace(subject, removed=True)
@@ -237,6 +255,10 @@ class Subjects:
 
     def _moment(self, created_at: datetime | None) -> Instant:
         return self._clock.now() if created_at is None else from_datetime(created_at)
+
+
+def _role_of(subject: Subject) -> HeldRole:
+    return HeldRole(subject.nip, subject.role, subject.description, subject.created_at, subject.parent)
 
 
 def _require_free(former: Person | Subject | None, created_at: datetime | None) -> None:

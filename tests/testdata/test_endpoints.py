@@ -58,7 +58,7 @@ def permissions(mock: MockServer, subject: Identifier, context: Identifier) -> t
 
 
 def roles(mock: MockServer, nip: str) -> tuple[Role, ...]:
-    return mock._call(system_of(mock).subjects.roles(nip))
+    return tuple(held.role for held in mock._call(system_of(mock).subjects.roles(nip)))
 
 
 OWN, BY_PESEL = Identifier("Nip", NIP), Identifier("Pesel", PESEL)
