@@ -268,15 +268,18 @@ class Core:
         return answer.access_token.token
 
     def logout(self) -> Flow[None]:
-        """End the session on the server, and forget its tokens whatever the server says."""
+        """End the session on the server and forget its tokens; they stay if the server could not be asked."""
         # The refresh token outlives the access token and ends the session just as well.
         token = self.session.refresh_token or self.session.access_token
         if token is None:
             return
         try:
             yield from self.call(auth.end_session(token))
-        finally:
-            self.session.clear()
+        except KsefApiError as error:
+            if error.status < 500:
+                self.session.clear()  # it has ended already, by expiry or by somebody else
+            raise
+        self.session.clear()
 
     # -- calls
 

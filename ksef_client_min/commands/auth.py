@@ -264,10 +264,11 @@ def logout(as_json: bool) -> None:
         try:
             with client_of(saved) as ksef:
                 ksef.logout()
-        except KsefApiError:
-            pass  # it has ended already, by expiry or by somebody else: that is what was wanted
-        finally:
-            home.delete_session()
+        except KsefApiError as error:
+            if error.status >= 500:
+                raise
+            # It has ended already, by expiry or by somebody else: that is what was wanted.
+        home.delete_session()
     show(as_json, {"status": "ok"}, "Logged out." if saved else "There was no login.")
 
 

@@ -121,6 +121,14 @@ def test_logout_of_a_session_that_has_ended_is_a_logout(
     assert list(home.iterdir()) == []
 
 
+def test_logout_that_does_not_reach_ksef_keeps_the_login(ksef: Ksef, home: Path) -> None:
+    with MockServer() as mock:
+        ksef("login", "--token", mock.issue_token(NIP), "--env", mock.url)
+    result = ksef("logout")
+    assert result.exit_code == 3
+    assert (home / "session.json").exists()
+
+
 @pytest.mark.parametrize("command", ["whoami", "status", "refresh"])
 def test_without_a_login_the_exit_code_is_4_and_the_line_says_what_to_do(ksef: Ksef, command: str) -> None:
     result = ksef(command)
