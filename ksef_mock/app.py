@@ -25,13 +25,10 @@ from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
 from ksef_mock.endpoints import endpoints
 from ksef_mock.gateway import Gateway
-from ksef_mock.routing import LiteralPaths
+from ksef_mock.routing import PREFIXES, LiteralPaths
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system import System
-
-#: The API gateway, the old addresses still in use by clients, and the web portal's gateway.
-PREFIXES = ("/v2", "/api/v2", "/webs/api/v2")
 
 
 def create_app(

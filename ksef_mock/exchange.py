@@ -8,8 +8,12 @@ from typing import Any
 
 from ksef_mock.clock import Instant
 from ksef_mock.errors import Occurrence
+from ksef_mock.identifiers import Identifier
 
 SCOPE_KEY = "ksef_mock.exchange"
+
+#: Characters; genuine ones have 36. What clients send instead is kept only as far as one wants to read it.
+_LONGEST_CHALLENGE = 64
 
 
 class Outcome(StrEnum):
@@ -23,7 +27,17 @@ class Outcome(StrEnum):
 class Exchange:
     """What is known of a request; handlers add to it, the journal keeps it."""
 
-    __slots__ = ("client_ip", "decisions", "facts", "method", "operation", "path", "started_at", "trace_id")
+    __slots__ = (
+        "client_ip",
+        "decisions",
+        "facts",
+        "method",
+        "operation",
+        "path",
+        "recorded",
+        "started_at",
+        "trace_id",
+    )
 
     def __init__(self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str) -> None:
         self.method = method
@@ -35,6 +49,13 @@ class Exchange:
         self.facts: dict[str, Any] = {}
         #: Reference number of the authentication operation that the request is about.
         self.operation: str | None = None
+        #: Whether the journal keeps it: looking at the journal must not push out what it is about.
+        self.recorded = True
+
+    def about(self, challenge: str, context: Identifier) -> None:
+        """Record which login a submission is: its challenge, as sent, and its context."""
+        self.facts["challenge"] = challenge[:_LONGEST_CHALLENGE]
+        self.facts["context"] = context
 
     def passed(self, check: str, reason: str) -> None:
         self.decisions.append((check, Outcome.PASSED, reason))

@@ -54,7 +54,8 @@ class Gateway:
         extra_headers = self._headers(scope)
 
         def record(status: int) -> None:
-            self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
+            if exchange.recorded:
+                self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
 
         async def send_recorded(message: Message) -> None:
             nonlocal answered

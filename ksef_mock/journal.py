@@ -35,6 +35,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     duration_ms: float
     #: Exception code of a 400 answer.
     code: int | None = None
+    #: What a refusal told the client, in Polish: the details of a 400, the one `detail` of other statuses.
+    details: list[str] = []
     #: Why the request was refused: the true cause, which KSeF itself would not tell.
     reason: str | None = None
     #: Reference number of the authentication operation.
@@ -101,8 +103,15 @@ def _entry(
         status=status,
         duration_ms=round(duration_ms, 3),
         code=int(error.code) if isinstance(error, BadRequest) else None,
+        details=_details(error),
         reason=error.reason if error is not None else None,
         operation=exchange.operation,
         decisions=[Decision(check, outcome.value, reason) for check, outcome, reason in exchange.decisions],
         facts=exchange.facts,
     )
+
+
+def _details(error: KsefError | None) -> list[str]:
+    if error is None:
+        return []
+    return list(error.details) if isinstance(error, BadRequest) else [error.detail]

@@ -1,4 +1,4 @@
-"""A short cut in front of Starlette's router.
+"""Where the API is, and a short cut in front of Starlette's router.
 
 The router tries one regular expression after the other; the API has many paths, and most of them are
 literal. Those are looked up in a table. Everything else (patterns, wrong methods, unknown paths) is left to
@@ -11,6 +11,17 @@ from collections.abc import Iterable
 
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+#: The API gateway, the old addresses still in use by clients, and the web portal's gateway.
+PREFIXES = ("/v2", "/api/v2", "/webs/api/v2")
+
+
+def api_path(path: str) -> str | None:
+    """`path` without the prefix of the API; None if it is no path of the API."""
+    for prefix in PREFIXES:
+        if path.startswith(f"{prefix}/"):
+            return path[len(prefix) :]
+    return None
 
 
 class LiteralPaths:

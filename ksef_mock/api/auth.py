@@ -19,9 +19,11 @@ from ksef_mock.api.http import (
     require_media_type,
     system_of,
 )
+from ksef_mock.auth import operation as machine
 from ksef_mock.auth.jwts import Kind
 from ksef_mock.auth.operation import Operation
 from ksef_mock.auth.xades_login import XadesLogin
+from ksef_mock.clock import unix_milliseconds
 
 #: Turns on, where it is not yet the rule, that a signature must be XAdES and not plain XML Signature.
 _FEATURE = "enforce-xades-compliance"
@@ -33,6 +35,8 @@ async def challenge(request: Request) -> Response:
     await read_body(request, system.settings.max_body)
     issued = await system.challenges.issue(exchange.client_ip)
     exchange.noted("challenge", f"issued {issued.value}")
+    exchange.facts["challenge"] = issued.value
+    exchange.facts["timestampMs"] = unix_milliseconds(issued.issued_at)
     return answer(wire.challenge_response(issued.value, issued.issued_at, issued.client_ip))
 
 
@@ -64,6 +68,7 @@ async def status(request: Request) -> Response:
     exchange.operation = reference
     operation = await system_of(request).operations.poll(reference, principal)
     exchange.noted("operation", operation.state.value)
+    exchange.facts["status"] = machine.status_of(operation)[0]
     return answer(wire.AuthenticationOperationStatusResponse.of(operation))
 
 
@@ -71,6 +76,7 @@ async def redeem(request: Request) -> Response:
     """POST /auth/token/redeem."""
     principal = bearer(request, Kind.AUTHENTICATION)
     access, refresh = await system_of(request).operations.redeem(principal.operation)
+    exchange_of(request).facts["issued"] = {"accessToken": access.claims, "refreshToken": refresh.claims}
     return answer(wire.AuthenticationTokensResponse(wire.TokenInfo.of(access), wire.TokenInfo.of(refresh)))
 
 
@@ -78,6 +84,7 @@ async def refresh(request: Request) -> Response:
     """POST /auth/token/refresh."""
     principal = bearer(request, Kind.REFRESH)
     access = await system_of(request).operations.refresh(principal.operation)
+    exchange_of(request).facts["issued"] = {"accessToken": access.claims}
     return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
 
 
@@ -87,8 +94,15 @@ def _features(request: Request) -> set[str]:
 
 
 def _started(request: Request, operation: Operation) -> Response:
-    exchange_of(request).operation = operation.reference
     token = system_of(request).jwts.authentication_token(operation)
+    exchange = exchange_of(request)
+    exchange.operation = operation.reference
+    facts = exchange.facts
+    facts["method"] = operation.method
+    facts["verdict"] = operation.verdict
+    facts["issued"] = {"authenticationToken": token.claims}
+    if operation.allowed_ips:
+        facts["allowedIps"] = operation.allowed_ips
     return answer(wire.AuthenticationInitResponse(operation.reference, wire.TokenInfo.of(token)), 202)
 
 

@@ -39,10 +39,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A JWT and the moment from which it is refused: its `exp`, a whole second."""
+    """A JWT, the moment from which it is refused (its `exp`, a whole second), and what it says."""
 
     token: str
     valid_until: Instant
+    claims: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ class JwtService:
         issued_at = unix_seconds(self._clock.now() if at is None else at)
         expires_at = issued_at + lifetime
         claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
-        return Issued(_JWS.encode(msgspec.json.encode(claims), self._secret, _ALGORITHM), expires_at * SECOND)
+        token = _JWS.encode(msgspec.json.encode(claims), self._secret, _ALGORITHM)
+        return Issued(token, expires_at * SECOND, claims)
 
 
 def _json(value: Any) -> str:

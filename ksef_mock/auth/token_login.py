@@ -64,6 +64,7 @@ class TokenAuthenticator:
         Raises:
             BadRequest: 21470 for the key id, 21111 for the challenge.
         """
+        exchange.about(login.challenge, login.context)
         published = await self._keys.published()
         keys = self._select(published, login.public_key_id, exchange)
         challenge = await self._challenges.find(login.challenge)

@@ -8,6 +8,7 @@ asynchronous operation: the call answers 202 and the status turns to 460, 415, 4
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ksef_mock.auth.challenge import Challenge, Challenges
@@ -29,6 +30,9 @@ from ksef_mock.xades.trust import CertificateKind, Trust, TrustService
 
 #: In octets; signed logins are 3,000 to 15,000 long.
 _ORDINARY_SIZE = 65_536
+
+#: Of the octets that were hashed the journal keeps this many: all of those of an ordinary document.
+_KEPT = 16_384
 
 _OUTCOMES = {Found.PASSED: Outcome.PASSED, Found.FAILED: Outcome.FAILED, Found.SKIPPED: Outcome.NOTED}
 
@@ -73,6 +77,8 @@ class XadesAuthenticator:
         """
         enforce = login.enforce_xades or self._profile.enforces_xades
         reading, report = await self._verify(login.document, enforce)
+        if reading.request is not None:
+            exchange.about(reading.request.challenge, reading.request.context)
         challenge, unusable = await self._find_challenge(reading)
         if unusable is not None:
             report.record(failed(Check.CHALLENGE, unusable.reason, Refusal(Code.INVALID_CHALLENGE)))
@@ -200,3 +206,14 @@ def _write_trail(report: Report, exchange: Exchange) -> None:
         reason = f"{result.reason} ({result.explanation})" if result.explanation else result.reason
         exchange.decisions.append((result.check.value, _OUTCOMES[result.outcome], reason))
     exchange.facts["xades"] = report.to_dict()
+    exchange.facts["hashed"] = [
+        {"name": name, "length": len(octets), "octets": octets[:_KEPT]} for name, octets in _hashed(report)
+    ]
+
+
+def _hashed(report: Report) -> Iterator[tuple[str, bytes]]:
+    for reference in report.facts.references:
+        if reference.octets is not None:
+            yield f"reference {reference.uri!r}", reference.octets
+    if report.facts.signed_info is not None:
+        yield "SignedInfo", report.facts.signed_info
