@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
+
+import msgspec
 
 #: A moment: nanoseconds since 1970-01-01T00:00:00Z. `datetime` stops at microseconds, KSeF shows 100 ns.
 Instant: TypeAlias = int
@@ -16,57 +19,89 @@ MILLISECOND: Instant = 1_000_000
 _TICK: Instant = 100  # the resolution of .NET's DateTimeOffset, which KSeF's timestamps come from
 
 
+class ClockState(msgspec.Struct, frozen=True, gc=False):
+    """How a clock's time follows from real time."""
+
+    #: What is added to real time ...
+    offset: Instant = 0
+    #: ... unless the clock stands still: then the moment at which it does.
+    frozen: Instant | None = None
+
+    def now(self) -> Instant:
+        """The current moment, not yet rounded to a tick."""
+        return time.time_ns() + self.offset if self.frozen is None else self.frozen
+
+    def advanced(self, seconds: float) -> ClockState:
+        delta = round(seconds * SECOND)
+        if self.frozen is None:
+            return ClockState(self.offset + delta)
+        return ClockState(self.offset, self.frozen + delta)
+
+    def at(self, moment: datetime) -> ClockState:
+        target = from_datetime(moment)
+        if self.frozen is None:
+            return ClockState(target - time.time_ns())
+        return ClockState(self.offset, target)
+
+    def stopped(self) -> ClockState:
+        return ClockState(self.offset, self.now()) if self.frozen is None else self
+
+    def running(self) -> ClockState:
+        return self if self.frozen is None else ClockState(self.frozen - time.time_ns())
+
+
+RUNNING = ClockState()
+
+#: Changes a clock's state by a step that may have to be repeated.
+Mover: TypeAlias = Callable[[Callable[[ClockState], ClockState]], object]
+
+
 class Clock:
-    """Wall-clock time plus an offset, or a frozen moment. Safe to move from any thread."""
+    """Wall-clock time plus an offset, or a frozen moment. Safe to move from any thread.
+
+    The clock of a mock whose store is shared moves for all of its processes.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._offset: Instant = 0
-        self._frozen: Instant | None = None
+        self._move: Mover = self._move_alone
+        self.state = RUNNING
 
     def now(self) -> Instant:
         """The current moment in ns since the epoch, a whole number of 100 ns ticks."""
-        moment = self._frozen
+        state = self.state
+        moment = state.frozen
         if moment is None:
-            moment = time.time_ns() + self._offset
+            moment = time.time_ns() + state.offset
         return moment - moment % _TICK
+
+    def share(self, move: Mover) -> None:
+        """From now on `move` changes the state, and whoever shares it sets `state`."""
+        self._move = move
 
     def advance(self, seconds: float) -> None:
         """Move forward (or, if negative, back) by `seconds`; works on a frozen clock too."""
-        with self._lock:
-            delta = round(seconds * SECOND)
-            if self._frozen is None:
-                self._offset += delta
-            else:
-                self._frozen += delta
+        self._move(lambda state: state.advanced(seconds))
 
     def set(self, moment: datetime) -> None:
         """Jump to `moment` (naive means UTC). A running clock goes on running from there."""
-        with self._lock:
-            target = from_datetime(moment)
-            if self._frozen is None:
-                self._offset = target - time.time_ns()
-            else:
-                self._frozen = target
+        self._move(lambda state: state.at(moment))
 
     def freeze(self) -> None:
         """Stop at the current moment until `resume`."""
-        with self._lock:
-            if self._frozen is None:
-                self._frozen = time.time_ns() + self._offset
+        self._move(ClockState.stopped)
 
     def resume(self) -> None:
         """Run on from the moment at which the clock stands."""
-        with self._lock:
-            if self._frozen is not None:
-                self._offset = self._frozen - time.time_ns()
-                self._frozen = None
+        self._move(ClockState.running)
 
     def reset(self) -> None:
         """Back to real time, running."""
+        self._move(lambda _: RUNNING)
+
+    def _move_alone(self, step: Callable[[ClockState], ClockState]) -> None:
         with self._lock:
-            self._offset = 0
-            self._frozen = None
+            self.state = step(self.state)
 
 
 def from_datetime(moment: datetime) -> Instant:

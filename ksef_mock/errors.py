@@ -366,6 +366,21 @@ class TooManyRequests(KsefError):
         return {"status": {"code": self.status, "description": self.title, "details": [self.detail]}}
 
 
+class StoreUnavailable(KsefError):
+    """503: the store that keeps the mock's state cannot be reached; `retry_after` is in whole seconds."""
+
+    status = 503
+    title = "Service Unavailable"
+    retry_after = 1
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Usługa jest chwilowo niedostępna. Spróbuj ponownie.", reason=reason)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
 class NotSimulated(KsefError):
     """501: KSeF has this operation, the mock has not."""
 

@@ -41,6 +41,11 @@ class Gateway:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        error: KsefError | None = None
+        try:
+            await self._system.catch_up()
+        except KsefError as refusal:
+            error = refusal
         exchange = Exchange(
             scope["method"],
             scope["path"],
@@ -49,7 +54,6 @@ class Gateway:
             f"{self._random.getrandbits(128):032x}",
         )
         scope[SCOPE_KEY] = exchange
-        error: KsefError | None = None
         answered = False
         extra_headers = self._headers(scope)
 
@@ -68,7 +72,8 @@ class Gateway:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_recorded)
+            if error is None:
+                await self._app(scope, receive, send_recorded)
         except KsefError as refusal:
             error = refusal
         except HTTPException as refusal:

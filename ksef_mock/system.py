@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from ksef_mock.auth.attachments import Attachments
 from ksef_mock.auth.challenge import Challenges
-from ksef_mock.auth.jwts import JwtService
+from ksef_mock.auth.jwts import JwtService, new_secret
 from ksef_mock.auth.ksef_tokens import KsefToken, KsefTokens, Permission
 from ksef_mock.auth.operations import Operations
 from ksef_mock.auth.permissions import Permissions
@@ -16,6 +18,7 @@ from ksef_mock.auth.token_login import TokenAuthenticator
 from ksef_mock.auth.xades_login import XadesAuthenticator
 from ksef_mock.certificates import Certificates
 from ksef_mock.clock import Clock
+from ksef_mock.controls import Controls
 from ksef_mock.crypto.chain import load_anchors
 from ksef_mock.crypto.keys import KeyRing
 from ksef_mock.crypto.pki import Pki
@@ -26,6 +29,7 @@ from ksef_mock.limits import Limits
 from ksef_mock.peppol import Providers
 from ksef_mock.rate_limits import RateLimiter
 from ksef_mock.settings import Settings
+from ksef_mock.shared import Shared, SharedState
 from ksef_mock.state import MemoryStore, Store
 from ksef_mock.xades.trust import TrustPolicy, TrustService
 
@@ -40,16 +44,18 @@ class System:
         self.clock = clock = clock or Clock()
         self.store = store = store if store is not None else MemoryStore(clock)
         self.journal = Journal(settings.journal_size)
-        #: `X-System-Warning` of every answer of the API.
-        self.warning: str | None = None
-        self.keys = KeyRing(clock, settings.token_key)
-        self.jwts = JwtService(clock, settings.environment, settings.lifetimes)
+        self.shared = shared = SharedState(
+            store,
+            Shared(secret=new_secret(), token_key=settings.token_key, first_token_key=settings.token_key),
+        )
+        self.keys = KeyRing(clock, shared)
+        self.jwts = JwtService(clock, settings.environment, settings.lifetimes, shared.value.secret)
         self.challenges = Challenges(store, clock, settings.lifetimes)
         self.tokens = KsefTokens(store, clock, settings.delay)
         self.subjects = Subjects(store, clock)
         self.permissions = Permissions(store, clock, self.subjects)
         self.attachments = Attachments(store, clock)
-        self.pki = Pki(clock)
+        self.pki = Pki(clock, shared)
         self.revocations = Revocations(store, clock)
         self.limits = Limits(store, settings.rate_limits)
         self.certificates = Certificates(
@@ -78,16 +84,42 @@ class System:
             self.certificates,
             self.operations,
         )
+        #: The one way to change what all processes of the mock share.
+        self.controls = Controls(shared, self.keys, self._clear)
+        clock.share(
+            lambda step: shared.change(
+                lambda record: msgspec.structs.replace(record, clock=step(record.clock))
+            )
+        )
+        shared.on_change(self._adopt)
+        if store.is_local:
+            self.keys.begin()
+
+    @property
+    def warning(self) -> str | None:
+        """`X-System-Warning` of every answer of the API."""
+        return self.shared.value.warning
+
+    async def catch_up(self) -> None:
+        """See what other processes of the mock have changed; at the start of each request.
+
+        Raises:
+            StoreUnavailable: a remote store cannot be reached.
+        """
+        await self.shared.catch_up()
 
     async def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
+        await self.controls.reset()
+
+    async def _clear(self) -> None:
         await self.store.clear()
-        self.jwts.renew_secret()
-        self.keys.reset()
         self.rate_limiter.clear()
-        self.warning = None
-        self.clock.reset()
         self.journal.clear()
+
+    def _adopt(self, record: Shared) -> None:
+        self.clock.state = record.clock
+        self.jwts.use_secret(record.secret)
 
     async def issue_token(
         self,

@@ -78,22 +78,26 @@ class Principal:
 
 
 class JwtService:
-    """Issues and reads the JWTs of one mock. The secret is random, so no other mock's token is ever valid."""
+    """Issues and reads the JWTs of one mock. The secret is random, so no other mock's token is ever valid.
 
-    def __init__(self, clock: Clock, profile: Profile, lifetimes: Lifetimes) -> None:
+    All processes of a mock have the same secret.
+    """
+
+    def __init__(self, clock: Clock, profile: Profile, lifetimes: Lifetimes, secret: bytes) -> None:
         self._clock = clock
         self._issuer = profile.issuer
         self._lifetimes = lifetimes
-        self._secret = secrets.token_bytes(32)
+        self._secret = secret
         # Token ids tell tokens apart; the HMAC protects them, so they need not be unpredictable.
         self._random = random.Random()  # noqa: S311
         # Clients present a JWT many times; what does not depend on the time is checked once.
         self._genuine = lru_cache(_REMEMBERED)(self._verify)
 
-    def renew_secret(self) -> None:
-        """Make every JWT issued so far invalid."""
-        self._secret = secrets.token_bytes(32)
-        self._genuine.cache_clear()
+    def use_secret(self, secret: bytes) -> None:
+        """Sign with `secret` from now on. If it is another, every JWT issued so far becomes invalid."""
+        if secret != self._secret:
+            self._secret = secret
+            self._genuine.cache_clear()
 
     def authentication_token(self, operation: Operation) -> Issued:
         return self._issue(
@@ -178,6 +182,11 @@ class JwtService:
         claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
         token = _JWS.encode(msgspec.json.encode(claims), self._secret, _ALGORITHM)
         return Issued(token, expires_at * SECOND, claims)
+
+
+def new_secret() -> bytes:
+    """A random secret: 256 bits, as HS256 has them."""
+    return secrets.token_bytes(32)
 
 
 def _json(value: Any) -> str:

@@ -79,9 +79,9 @@ async def advance_clock(request: Request) -> Response:
     order = await read_json(request, ClockAdvance)
     if not -_LONGEST_ADVANCE <= order.seconds <= _LONGEST_ADVANCE:
         raise BadRequest(Code.VALIDATION, "Parametr 'seconds' jest poza zakresem.")
-    clock = system_of(request).clock
-    clock.advance(order.seconds)
-    return answer(ClockTime(iso(clock.now())))
+    system = system_of(request)
+    await system.controls.advance(order.seconds)
+    return answer(ClockTime(iso(system.clock.now())))
 
 
 async def issue_token(request: Request) -> Response:

@@ -25,14 +25,15 @@ class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):
 async def set_warning(request: Request) -> Response:
     """Warn from now on."""
     require_control(request)
-    system_of(request).warning = (await read_json(request, SystemWarning)).warning
+    body = await read_json(request, SystemWarning)
+    await system_of(request).controls.warn(body.warning)
     return Response(status_code=204)
 
 
 async def clear_warning(request: Request) -> Response:
     """Warn no more."""
     require_control(request)
-    system_of(request).warning = None
+    await system_of(request).controls.warn(None)
     return Response(status_code=204)
 
 

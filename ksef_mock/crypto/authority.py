@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import Instant, to_datetime
+from ksef_mock.crypto.records import AuthorityRecord
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -51,6 +59,16 @@ class Authority:
 
     key: PrivateKey
     certificate: x509.Certificate
+
+    @classmethod
+    def of(cls, record: AuthorityRecord) -> Authority:
+        """The CA that was kept as `record`."""
+        return cls(load_pkcs8(record.key), x509.load_der_x509_certificate(record.certificate))
+
+    @cached_property
+    def record(self) -> AuthorityRecord:
+        """This CA for a store to keep."""
+        return AuthorityRecord(pkcs8(self.key), self.certificate.public_bytes(Encoding.DER))
 
     @classmethod
     def create(
@@ -120,6 +138,18 @@ class Authority:
             extensions=(*extensions, Extension(identifier)),
             serial=serial,
         )
+
+
+def pkcs8(key: PrivateKey) -> bytes:
+    """A private key in DER, unencrypted."""
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def load_pkcs8(data: bytes) -> PrivateKey:
+    """The private key that `pkcs8` has written."""
+    key = load_der_private_key(data, None)
+    assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    return key
 
 
 def certify(

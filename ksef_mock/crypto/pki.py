@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -46,6 +47,7 @@ from ksef_mock.crypto.authority import (
     end_entity_extensions,
 )
 from ksef_mock.crypto.qualified import QcType, qc_statements
+from ksef_mock.shared import Shared, SharedState
 
 #: organizationIdentifier of a seal (ETSI EN 319 412-1, 5.1.4).
 ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")
@@ -162,11 +164,17 @@ class Pki:
     years from a day before the clock's time unless told otherwise. Safe to use from any thread.
     """
 
-    def __init__(self, clock: Clock, *, valid_for: timedelta = _VALID_FOR) -> None:
+    def __init__(
+        self, clock: Clock, shared: SharedState | None = None, *, valid_for: timedelta = _VALID_FOR
+    ) -> None:
+        """`shared`: has the CAs of a mock of several processes; the first process to make one wins."""
         self._clock = clock
+        self._shared = shared
         self._valid_for = valid_for
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._authorities: dict[Role, Authority] = {}
+        if shared is not None:
+            shared.on_change(self._adopt)
 
     @property
     def authorities(self) -> dict[Role, Authority]:
@@ -175,12 +183,28 @@ class Pki:
             return dict(self._authorities)
 
     def authority(self, role: Role) -> Authority:
-        """The CA of this role. It outlives every move of the clock."""
-        with self._lock:
-            known = self._authorities.get(role)
-            if known is None:
-                known = self._authorities[role] = new_authority(f"KSeF Mock CA: {role}", role)
+        """The CA of this role. It outlives every move of the clock.
+
+        Raises:
+            StoreUnavailable: it is new, and the remote store that is to keep it cannot be reached.
+        """
+        known = self._authorities.get(role)
+        if known is not None:
             return known
+        made = new_authority(f"KSeF Mock CA: {role}", role)
+        if self._shared is None:
+            with self._lock:
+                return self._authorities.setdefault(role, made)
+        self._shared.change(lambda shared: _with_authority(shared, role, made))
+        return self._authorities[role]
+
+    def _adopt(self, shared: Shared) -> None:
+        for name, record in shared.authorities.items():
+            role = Role(name)
+            known = self._authorities.get(role)
+            if known is None or known.record != record:
+                with self._lock:
+                    self._authorities[role] = Authority.of(record)
 
     def qualified(
         self, name: x509.Name, *, key: KeyKind = "rsa", validity: Validity | None = None
@@ -274,6 +298,12 @@ class Pki:
     def validity(self) -> Validity:
         """The validity of a certificate made now."""
         return Validity.since(self._clock.now(), self._valid_for)
+
+
+def _with_authority(shared: Shared, role: Role, made: Authority) -> Shared:
+    if role.value in shared.authorities:
+        return shared
+    return msgspec.structs.replace(shared, authorities={**shared.authorities, role.value: made.record})
 
 
 def new_authority(common_name: str, role: Role) -> Authority:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import threading
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -25,8 +26,12 @@ _INDEX = "#index"  # the heap's mark of an index entry; no table is called so
 class MemoryStore:
     """Implements `ksef_mock.state.store.Store`."""
 
+    is_local = True
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
+        self._shared: tuple[str, bytes] | None = None
         self._rows: dict[tuple[str, str], tuple[Any, Instant | None]] = {}
         self._indexes: dict[str, _Index] = {}
         self._due: list[tuple[Instant, str, str, str]] = []  # (expires_at, table, key, index member)
@@ -88,6 +93,20 @@ class MemoryStore:
         self._rows.clear()
         self._indexes.clear()
         self._due.clear()
+
+    async def shared_version(self) -> str | None:
+        shared = self._shared
+        return None if shared is None else shared[0]
+
+    def load_shared(self) -> tuple[str, bytes] | None:
+        return self._shared
+
+    def swap_shared(self, old: str | None, new: str, record: bytes) -> bool:
+        with self._lock:
+            if (None if self._shared is None else self._shared[0]) != old:
+                return False
+            self._shared = (new, record)
+            return True
 
     def _write(self, table: str, key: str, record: Any, expires_at: Instant | None) -> None:
         self._rows[table, key] = (record, expires_at)

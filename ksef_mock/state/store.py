@@ -29,7 +29,13 @@ class Store(Protocol):
     """Records never change in place: `swap` replaces the one that was read by its successor.
 
     `expires_at` is an `Instant` of the mock's clock; from that moment on the record does not exist.
+
+    Beside the tables the store keeps one shared record (see `ksef_mock.shared`) with a version, a text that
+    never occurs again. The two methods that are no coroutines can be called from any thread.
     """
+
+    #: Whether the state is in this process: then no call waits for anything.
+    is_local: bool
 
     async def get(self, table: Table[R], key: str) -> R | None:
         """The record, or None if there is none or it has expired."""
@@ -55,4 +61,13 @@ class Store(Protocol):
         """Up to `limit` (position, member) pairs in descending order, all strictly below `before`."""
 
     async def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but the shared record."""
+
+    async def shared_version(self) -> str | None:
+        """The version of the shared record; None if there is none."""
+
+    def load_shared(self) -> tuple[str, bytes] | None:
+        """The shared record with its version; None if there is none."""
+
+    def swap_shared(self, old: str | None, new: str, record: bytes) -> bool:
+        """Replace the shared record of version `old` (None: there is none); False if that is not there."""
