@@ -23,6 +23,7 @@ from ksef_mock.api import (
 )
 from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
+from ksef_mock.dashboard import routes as dashboard
 from ksef_mock.endpoints import endpoints
 from ksef_mock.gateway import Gateway
 from ksef_mock.routing import PREFIXES, LiteralPaths
@@ -52,7 +53,8 @@ def create_app(
     app = _Application(
         routes=[
             *(_mount(prefix, api) for prefix in PREFIXES),
-            _mount("/_mock", control.ROUTES),
+            *dashboard.ROOT_ROUTES,
+            _mount("/_mock", [*control.ROUTES, *dashboard.ROUTES]),
         ],
     )
     app.router.redirect_slashes = False

@@ -1,0 +1,122 @@
+"""Templates to answers: Jinja2 (imported only here, and late), the formats of the pages, security headers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import PlainTextResponse, Response
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_HERE = Path(__file__).parent
+
+#: Nothing from elsewhere, nothing inline, in no frame, never kept.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: browsers would then hide the origin of forms too.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+# Not from the system's registry, which on Windows may call JavaScript plain text.
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+_MISSING = """The dashboard needs Jinja2, which is not installed here. Install it with
+
+    pip install 'ksef-mock[dashboard]'
+
+and start the mock again. Everything else works without it: see GET /_mock/journal.
+"""
+
+
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """An HTML answer; or, without Jinja2, 501 with the command that installs it."""
+    try:
+        environment = _environment()
+    except ModuleNotFoundError:
+        return PlainTextResponse(_MISSING, 501, headers=HEADERS)
+    body = environment.get_template(template).render(values)
+    return Response(body, status, HEADERS, media_type="text/html")
+
+
+def static(name: str) -> Response | None:
+    """A file of the dashboard; None if there is no such file."""
+    content = _static().get(name)
+    if content is None:
+        return None
+    return Response(content, headers=HEADERS, media_type=_MEDIA_TYPES[Path(name).suffix])
+
+
+@cache
+def _static() -> dict[str, bytes]:
+    # A table, so that no path of a request ever reaches the file system.
+    return {file.name: file.read_bytes() for file in (_HERE / "static").iterdir() if file.is_file()}
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        clock_time=clock_time,
+        date_time=date_time,
+        duration=duration,
+        milliseconds=milliseconds,
+        json=pretty,
+        parsed=datetime.fromisoformat,
+    )
+    return environment
+
+
+def clock_time(moment: datetime) -> str:
+    """`14:03:27.123`."""
+    return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def date_time(moment: datetime) -> str:
+    """`2026-03-01 14:03:27 UTC`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `0.4 ms`, `12 ms`, `3.4 s`, `4 min 5 s`, `2 h 10 min`, `8 d 1 h`; with its sign."""
+    sign = "-" if seconds < 0 else ""
+    seconds = abs(seconds)
+    if seconds < 1:
+        return sign + milliseconds(seconds * 1_000)
+    if seconds < 60:
+        return f"{sign}{seconds:.1f} s"
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount or parts:
+            parts.append(f"{amount} {unit}" if amount else "")
+    return sign + " ".join(part for part in parts[:2] if part)
+
+
+def milliseconds(value: float) -> str:
+    """`0.4 ms`, `12 ms`."""
+    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,87 @@
+// Keeps the page up to date. Without it every page works all the same, and is reloaded by hand.
+"use strict";
+
+const PULSE = 1500; // ms between two looks at whether there is news
+const live = document.querySelector("[data-live]");
+const clock = document.getElementById("now");
+const news = document.getElementById("news");
+let sequence = Number(document.body.dataset.sequence);
+let ahead = Date.parse(clock.dateTime) - Date.now(); // of the mock's clock, in ms
+
+function showTime() {
+  if (clock.dataset.frozen !== undefined) return;
+  const now = new Date(Date.now() + ahead).toISOString();
+  clock.dateTime = now;
+  clock.textContent = now.slice(0, 19).replace("T", " ") + " UTC";
+}
+
+async function look() {
+  if (document.hidden) return;
+  const answer = await fetch("/_mock/ui/pulse", { cache: "no-store" });
+  if (!answer.ok) return;
+  const pulse = await answer.json();
+  ahead = Date.parse(pulse.time) - Date.now();
+  if (pulse.sequence !== sequence) {
+    sequence = pulse.sequence;
+    await refresh();
+  }
+}
+
+async function refresh() {
+  if (live === null) return;
+  const answer = await fetch(location.href, { cache: "no-store" });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector("[data-live]");
+  if (fresh === null || fresh.innerHTML === live.innerHTML) return;
+  replace(fresh);
+}
+
+// What the reader has opened stays open, and the focus stays where it is.
+function replace(fresh) {
+  const focus = document.activeElement;
+  const focused = live.contains(focus) ? path(focus) : null;
+  for (const opened of live.querySelectorAll("details[id]")) {
+    const same = fresh.querySelector(`#${CSS.escape(opened.id)}`);
+    if (same !== null) same.open = opened.open;
+  }
+  const known = new Set([...live.querySelectorAll("tr[id]")].map((row) => row.id));
+  const rows = [...fresh.querySelectorAll("tr[id]")].filter((row) => !known.has(row.id));
+  live.replaceChildren(...fresh.childNodes);
+  for (const row of rows) row.classList.add("fresh");
+  if (focused !== null) document.querySelector(focused)?.focus({ preventScroll: true });
+  if (rows.length > 0 && known.size > 0) {
+    news.textContent = rows.length === 1 ? `New: ${words(rows[0])}` : `${rows.length} new logins`;
+  }
+}
+
+function words(element) {
+  return element.textContent.replace(/\s+/g, " ").trim();
+}
+
+// A selector that finds the element again in a page of the same shape.
+function path(element) {
+  const parts = [];
+  for (let each = element; each !== live; each = each.parentElement) {
+    if (each.id !== "") {
+      parts.unshift(`#${CSS.escape(each.id)}`);
+      return parts.join(" > ");
+    }
+    const place = [...each.parentElement.children].indexOf(each) + 1;
+    parts.unshift(`${each.localName}:nth-child(${place})`);
+  }
+  return ["#live", ...parts].join(" > ");
+}
+
+async function pulse() {
+  try {
+    await look();
+  } catch {
+    // The mock is being restarted: the next look finds it again.
+  }
+  setTimeout(pulse, PULSE);
+}
+
+setInterval(showTime, 1000);
+setTimeout(pulse, PULSE);
+document.addEventListener("visibilitychange", () => look().catch(() => {}));

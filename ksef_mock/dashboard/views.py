@@ -1,0 +1,444 @@
+"""What the pages show, as plain values: built from the journal and the system when a page is asked for."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+
+from ksef_mock import __version__
+from ksef_mock.api.http import system_of
+from ksef_mock.clock import SECOND, to_datetime
+from ksef_mock.dashboard import logins
+from ksef_mock.dashboard.logins import CheckView, Login, Outcome, Step, Tone, Why, plain
+from ksef_mock.journal import Entry
+from ksef_mock.routing import api_path
+from ksef_mock.system import System
+
+#: Rows of a list; what is older is found by searching.
+_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """The mock's clock, for the panel on each page."""
+
+    now: datetime
+    #: Seconds ahead of real time; None as long as it is less than one.
+    offset: float | None
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chrome:
+    """What each page has around its content."""
+
+    section: str
+    #: Path and query of this page, to come back to.
+    here: str
+    version: str
+    profile: str
+    base_url: str
+    clock: ClockView
+    #: Number of the newest entry of the journal: pages that are live reload when there is another.
+    sequence: int
+    signed_in: bool
+
+
+def chrome(request: Request, section: str) -> Chrome:
+    """The surroundings of a page of this section."""
+    system = system_of(request)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Chrome(
+        section=section,
+        here=request.url.path + query,
+        version=__version__,
+        profile=system.settings.profile,
+        base_url=f"{request.url.scheme}://{request.url.netloc}",
+        clock=clock_view(system),
+        sequence=newest(system),
+        signed_in=system.settings.control_token is not None,
+    )
+
+
+def clock_view(system: System) -> ClockView:
+    """The clock as it stands."""
+    now = system.clock.now()
+    offset = (now - time.time_ns()) / SECOND
+    return ClockView(to_datetime(now), offset if abs(offset) >= 1 else None, False)
+
+
+def newest(system: System) -> int:
+    """The number of the newest entry of the journal; 0 if it is empty."""
+    try:
+        return system.journal.last().sequence
+    except LookupError:
+        return 0
+
+
+# ---- logins
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One login in the list."""
+
+    key: str
+    at: datetime
+    context: str
+    method: str
+    scheme: str
+    outcome: Outcome
+    why: Why | None
+    state: str
+    #: What went wrong after the login as such had succeeded.
+    trouble: Step | None
+    seconds: float
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoginList:
+    """The logins that fit a filter, and how many there are of each outcome."""
+
+    rows: Sequence[Row]
+    counts: dict[str, int]
+    #: How many fit, of which only the newest are rows.
+    found: int
+    words: str
+    tone: str
+
+
+async def login_list(system: System, words: str, tone: str) -> LoginList:
+    """The newest logins in which all `words` occur, with an outcome of this `tone` ("" for any)."""
+    known = [login for login in await _logins(system) if not words or logins.matches(login, words)]
+    now = system.clock.now()
+    outcomes = [logins.outcome_of(login, now) for login in known]
+    counts = {each.value: sum(outcome.tone is each for outcome in outcomes) for each in Tone}
+    chosen = [
+        (login, outcome)
+        for login, outcome in zip(known, outcomes, strict=True)
+        if not tone or outcome.tone == tone
+    ]
+    rows = [_row(login, outcome, system) for login, outcome in chosen[:_ROWS]]
+    return LoginList(rows, counts | {"": len(known)}, len(chosen), words, tone)
+
+
+async def _logins(system: System) -> list[Login]:
+    found = logins.group(system.journal.entries())
+    for login in found:
+        if login.reference is not None:
+            login.operation = await system.operations.find(login.reference)
+    return found
+
+
+def _row(login: Login, outcome: Outcome, system: System) -> Row:
+    trouble = logins.trouble(login) if outcome.tone is not Tone.BAD else None
+    return Row(
+        key=login.key,
+        at=logins.moment(login.main),
+        context=logins.context_of(login),
+        method=logins.method_of(login),
+        scheme=logins.scheme_of(login),
+        outcome=outcome,
+        why=logins.why(login.main) if outcome.tone is not Tone.GOOD else None,
+        state=logins.state_of(login, system.clock.now()),
+        trouble=logins.step(trouble) if trouble is not None else None,
+        seconds=logins.seconds_taken(login),
+        requests=len(login.entries),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """What was hashed, readable."""
+
+    name: str
+    length: int
+    text: str
+    #: Octets that are left out at the end.
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of a JWT; `value` is JSON where it is not text, `note` says what it means."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JwtView:
+    """A JWT that was handed out: what it says, never its signature."""
+
+    name: str
+    issued_at: datetime
+    expires_at: datetime
+    #: Seconds until it expires by the mock's clock; negative once it has.
+    left: float
+    claims: Sequence[Claim]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginView:
+    """One login in full."""
+
+    row: Row
+    entry: Entry
+    failures: Sequence[CheckView]
+    checks: Sequence[CheckView]
+    steps: Sequence[Step]
+    facts: Sequence[tuple[str, str]]
+    payload: Sequence[tuple[str, str, str]]
+    report: dict[str, Any] | None
+    octets: Sequence[Octets]
+    jwts: Sequence[JwtView]
+    #: Other attempts with the same challenge, oldest first.
+    siblings: Sequence[Row]
+
+
+async def login_view(system: System, key: str) -> LoginView | None:
+    """The login with this reference number (or trace id); None if the journal has none."""
+    known = await _logins(system)
+    login = next((each for each in known if each.key == key), None)
+    if login is None:
+        return None
+    now = system.clock.now()
+    entry = login.main
+    checks = _checks(entry)
+    report = _readable(entry.facts.get("xades"))
+    siblings = [
+        _row(each, logins.outcome_of(each, now), system)
+        for each in reversed(known)
+        if each is not login and login.challenge is not None and each.challenge is login.challenge
+    ]
+    return LoginView(
+        row=_row(login, logins.outcome_of(login, now), system),
+        entry=entry,
+        failures=[check for check in checks if check.outcome == "failed"],
+        checks=checks,
+        steps=logins.steps(login),
+        facts=_facts(login, system),
+        payload=_payload(login),
+        report=report,
+        octets=_octets(entry),
+        jwts=_jwts(login, now // SECOND),
+        siblings=siblings,
+    )
+
+
+def _checks(entry: Entry) -> list[CheckView]:
+    report = entry.facts.get("xades")
+    if report is None:
+        return list(logins.decisions_of(entry))
+    return [
+        CheckView(
+            result["check"],
+            result["outcome"],
+            result["reason"],
+            result["explanation"] or "",
+            result["evidence"],
+            _says(result["consequence"]),
+        )
+        for result in report["results"]
+    ]
+
+
+# As RFC 4514 has no short names for them, the report shows their numbers.
+_ATTRIBUTES = {
+    "2.5.4.4": "surname",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.42": "givenName",
+    "2.5.4.97": "organizationIdentifier",
+}
+_NUMBERED = re.compile(rf"(?:^|(?<=,))({'|'.join(map(re.escape, _ATTRIBUTES))})(?==)")
+
+
+def _readable(report: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The report with names for the numbers in the subject and issuer of its certificate."""
+    if report is None or report["certificate"] is None:
+        return report
+    names = {
+        key: _NUMBERED.sub(lambda match: _ATTRIBUTES[match[1]], report["certificate"][key])
+        for key in ("subject", "issuer")
+    }
+    return report | {"certificate": report["certificate"] | names}
+
+
+def _says(consequence: dict[str, Any] | None) -> str:
+    if consequence is None:
+        return ""
+    if "code" in consequence:
+        return " ".join(
+            ["400,", str(consequence["code"]), consequence["description"], *consequence["details"]]
+        )
+    detail = f": {consequence['detail']}" if consequence["detail"] else ""
+    return f"202, then status {consequence['status']} {consequence['description']}{detail}"
+
+
+def _facts(login: Login, system: System) -> list[tuple[str, str]]:
+    main, operation = login.main, login.operation
+    rows = [
+        ("Context", logins.context_of(login)),
+        ("Method", logins.method_of(login)),
+        ("Subject", str(operation.subject).replace(":", " ", 1) if operation else ""),
+        ("Permissions", ", ".join(operation.permissions) if operation else ""),
+        ("KSeF token", (operation.token or "") if operation else ""),
+        ("Operation", login.reference or ""),
+        ("State", logins.state_of(login, system.clock.now())),
+        ("IP policy", _policy(main)),
+        ("Client", main.client_ip),
+        ("Trace id", main.trace_id),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _policy(entry: Entry) -> str:
+    policy = plain(entry.facts.get("allowedIps")) or {}
+    return ", ".join(address for kind in ("addresses", "ranges", "masks") for address in policy.get(kind, ()))
+
+
+def _payload(login: Login) -> list[tuple[str, str, str]]:
+    """What the ciphertext held beside what it should: name, value, remark."""
+    submission = login.submission
+    decrypted = submission.facts.get("decrypted") if submission is not None else None
+    if submission is None or decrypted is None:
+        return []
+    expected = login.challenge.facts.get("timestampMs") if login.challenge is not None else None
+    sent = decrypted["timestamp"]
+    remark = ""
+    if expected is not None:
+        remark = "that of the challenge" if sent == str(expected) else f"the challenge has {expected}"
+    return [
+        ("Token", decrypted["token"], "masked"),
+        ("Timestamp", sent, remark),
+        ("Encryption", decrypted["scheme"], ""),
+        ("Key", decrypted["publicKeyId"], "publicKeyId"),
+    ]
+
+
+def _octets(entry: Entry) -> list[Octets]:
+    found = []
+    for part in plain(entry.facts.get("hashed", [])):
+        kept = base64.b64decode(part["octets"])
+        # Control characters, carriage returns above all, must be seen.
+        text = "".join(
+            c if c.isprintable() or c == "\n" else repr(c)[1:-1]
+            for c in kept.decode("utf-8", "backslashreplace")
+        )
+        found.append(Octets(part["name"], part["length"], text, part["length"] - len(kept)))
+    return found
+
+
+_CLAIM_NOTES = {
+    "typ": "kind of token",
+    "arn": "authentication operation",
+    "cit": "context type",
+    "civ": "context",
+    "aum": "authentication method",
+    "trn": "KSeF token",
+    "per": "permissions",
+    "pec": "permissions of entities",
+    "rol": "roles",
+    "pep": "Peppol permissions",
+    "sud": "subject details",
+    "asi": "subject",
+    "iop": "IP policy",
+    "tid": "token id",
+    "iss": "issuer",
+    "aud": "audience",
+}
+_NAMES = {
+    "authenticationToken": "Authentication token",
+    "accessToken": "Access token",
+    "refreshToken": "Refresh token",
+}
+
+
+def _jwts(login: Login, now: int) -> list[JwtView]:
+    """The JWTs of a login, in order; of the access tokens of many refreshes the last few."""
+    issued = [
+        JwtView(
+            _NAMES[name],
+            datetime.fromtimestamp(claims["iat"], UTC),
+            datetime.fromtimestamp(claims["exp"], UTC),
+            claims["exp"] - now,
+            [_claim(key, value) for key, value in claims.items()],
+        )
+        for entry in login.entries
+        for name, claims in plain(entry.facts.get("issued", {})).items()
+    ]
+    return issued if len(issued) <= 8 else [*issued[:3], *issued[-5:]]
+
+
+def _claim(name: str, value: Any) -> Claim:
+    if name in ("iat", "exp"):
+        return Claim(name, str(value), datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))
+    # Several claims are JSON inside of a string, which reads better without its backslashes.
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return Claim(name, text, _CLAIM_NOTES.get(name, ""))
+
+
+# ---- requests
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """One entry of the journal."""
+
+    entry: Entry
+    at: datetime
+    path: str
+    outcome: Outcome
+    note: str
+    decisions: Sequence[CheckView]
+    facts: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RequestList:
+    """The newest requests that fit a filter."""
+
+    rows: Sequence[RequestRow]
+    found: int
+    words: str
+    kind: str
+
+
+def request_list(system: System, words: str, kind: str) -> RequestList:
+    """Requests in which all `words` occur. `kind`: "" those of the API, "errors" the refused ones, "all"."""
+    wanted = words.lower().split()
+    entries = [
+        entry
+        for entry in system.journal.entries()
+        if (kind == "all" or api_path(entry.path) is not None)
+        and (kind != "errors" or entry.status >= 400)
+        and (not wanted or _contains(entry, wanted))
+    ]
+    newest_first = list(reversed(entries))
+    return RequestList([_request_row(entry) for entry in newest_first[:_ROWS]], len(entries), words, kind)
+
+
+def _contains(entry: Entry, words: Iterable[str]) -> bool:
+    parts = [entry.method, entry.path, str(entry.status), str(entry.code or ""), entry.trace_id]
+    parts += [entry.client_ip, entry.operation or "", entry.reason or "", *entry.details]
+    parts += [decision.reason for decision in entry.decisions]
+    text = "\n".join(parts).lower()
+    return all(word in text for word in words)
+
+
+def _request_row(entry: Entry) -> RequestRow:
+    step = logins.step(entry)
+    facts = plain(entry.facts)
+    for part in facts.get("hashed", ()):
+        part["octets"] = f"{len(part['octets']) * 3 // 4} octets"  # the page of the login has them
+    return RequestRow(entry, logins.moment(entry), entry.path, step.outcome, step.note, step.decisions, facts)
