@@ -86,6 +86,7 @@ class Controls:
                 warning=None,
                 token_key=shared.first_token_key,
                 keys=shared.first_keys,
+                faults=(),
             )
         )
 

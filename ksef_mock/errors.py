@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from http import HTTPStatus
 from typing import Any
 
 from ksef_mock.clock import Instant, iso
@@ -170,6 +171,34 @@ class StatusDetail(StrEnum):
         "Skontaktuj się z Ministerstwem Finansów przez formularz zgłoszeniowy."
     )
     CANCELLED = "Przetwarzanie zostało przerwane z przyczyn wewnętrznych systemu. Spróbuj ponownie"
+
+
+#: The details that each final status of an operation can have.
+STATUS_DETAILS: dict[int, tuple[StatusDetail, ...]] = {
+    Status.SUCCESS: (),
+    Status.NO_PERMISSIONS: (StatusDetail.NO_PERMISSIONS,),
+    Status.REVOKED: (StatusDetail.REVOKED,),
+    Status.TOKEN_ERROR: (
+        StatusDetail.TOKEN_INVALID,
+        StatusDetail.TOKEN_CHALLENGE,
+        StatusDetail.TOKEN_TIME,
+        StatusDetail.TOKEN_REVOKED,
+        StatusDetail.TOKEN_INACTIVE,
+        StatusDetail.TOKEN_ENCODING,
+    ),
+    Status.CERTIFICATE_ERROR: (
+        StatusDetail.CERTIFICATE_INVALID,
+        StatusDetail.CERTIFICATE_EXPIRED,
+        StatusDetail.CERTIFICATE_CHAIN_ERROR,
+        StatusDetail.CERTIFICATE_UNTRUSTED,
+        StatusDetail.CERTIFICATE_REVOKED,
+        StatusDetail.CERTIFICATE_SUSPENDED,
+    ),
+    Status.DECEASED: (StatusDetail.DECEASED,),
+    Status.BLOCKED: (StatusDetail.BLOCKED,),
+    Status.UNKNOWN_ERROR: (),
+    Status.CANCELLED: (StatusDetail.CANCELLED,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,3 +431,26 @@ class InternalError(KsefError):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__("Wystąpił nieoczekiwany błąd.", reason=reason)
+
+
+class Simulated(KsefError):
+    """Any other status, sent because a fault asks for it; `retry_after` is in whole seconds."""
+
+    def __init__(self, status: HTTPStatus, retry_after: int | None, *, reason: str) -> None:
+        super().__init__(
+            "Usługa jest tymczasowo niedostępna."
+            if status >= 500
+            else "Żądanie nie może zostać zrealizowane.",
+            reason=reason,
+        )
+        self.status = int(status)
+        self.title = status.phrase
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+class ConnectionCut(Exception):
+    """The client gets no answer: a fault asks for it."""

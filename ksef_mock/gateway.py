@@ -14,7 +14,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ksef_mock.errors import PROBLEM_JSON, InternalError, KsefError, MethodNotAllowed, NotFound
+from ksef_mock.errors import (
+    PROBLEM_JSON,
+    ConnectionCut,
+    InternalError,
+    KsefError,
+    MethodNotAllowed,
+    NotFound,
+)
 from ksef_mock.exchange import SCOPE_KEY, Exchange
 from ksef_mock.forwarding import TrustedProxies
 from ksef_mock.system import System
@@ -23,6 +30,8 @@ _log = logging.getLogger("ksef_mock")
 
 #: The journal's status of a request that nobody waits for any more (nginx's convention).
 _CLIENT_GONE = 499
+#: The same for a connection that was closed without an answer.
+_NO_ANSWER = 444
 
 
 class Gateway:
@@ -73,7 +82,12 @@ class Gateway:
 
         try:
             if error is None:
+                if self._system.faults.defined:
+                    await self._system.faults.on_request(exchange)
                 await self._app(scope, receive, send_recorded)
+        except ConnectionCut:
+            record(_NO_ANSWER)
+            await _cut(receive, send)
         except KsefError as refusal:
             error = refusal
         except HTTPException as refusal:
@@ -89,6 +103,8 @@ class Gateway:
             await response(scope, receive, send_recorded)
 
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
+        if error.status < 400:  # a fault's: no body is documented for it
+            return Response(status_code=error.status, headers=error.headers)
         at = exchange.occurrence(self._system.clock.now())
         body: dict[str, Any] | None = None
         if not _wants_problem_details(scope):
@@ -116,6 +132,17 @@ class Gateway:
             if echoed is not None:
                 warnings.append(echoed)
         return [(b"x-system-warning", _ascii_folded(b" | ".join(warnings)))] if warnings else []
+
+
+async def _cut(receive: Receive, send: Send) -> None:
+    # ASGI has no word for it. uvicorn's `send` is a method of the object that holds the connection.
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionAbortedError("a fault cuts this connection, but its server cannot do that")
+    transport.abort()
+    # Until the server has noticed, it would answer 500 for whoever says nothing.
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _translated(refusal: HTTPException) -> KsefError:

@@ -1,4 +1,4 @@
-"""What all processes of one mock have in common beside its tables: clock, keys, CAs, JWT secret, warning.
+"""What all processes of one mock have in common beside its tables: clock, keys, CAs, JWT secret, faults.
 
 It is one immutable record. Whoever changes it replaces it by its successor in one step (compare-and-swap);
 every process looks at the start of each request whether somebody has. So a change that was answered holds
@@ -17,6 +17,7 @@ import msgspec
 
 from ksef_mock.clock import RUNNING, ClockState
 from ksef_mock.crypto.records import AuthorityRecord, KeyRecord
+from ksef_mock.fault import DefinedFault
 from ksef_mock.settings import TokenKey
 from ksef_mock.state.store import Store
 
@@ -39,6 +40,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     first_keys: tuple[KeyRecord, ...] | None = None
     #: The CAs that issue certificates, by their role.
     authorities: dict[str, AuthorityRecord] = {}
+    #: What goes wrong on purpose, in the order in which it was added.
+    faults: tuple[DefinedFault, ...] = ()
 
 
 Step: TypeAlias = Callable[[Shared], Shared]

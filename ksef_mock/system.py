@@ -22,6 +22,7 @@ from ksef_mock.controls import Controls
 from ksef_mock.crypto.chain import load_anchors
 from ksef_mock.crypto.keys import KeyRing
 from ksef_mock.crypto.pki import Pki
+from ksef_mock.faults import Faults
 from ksef_mock.identifiers import Identifier, is_context_identifier
 from ksef_mock.invoices import Invoices
 from ksef_mock.journal import Journal
@@ -48,6 +49,7 @@ class System:
             store,
             Shared(secret=new_secret(), token_key=settings.token_key, first_token_key=settings.token_key),
         )
+        self.faults = Faults(store, shared)
         self.keys = KeyRing(clock, shared)
         self.jwts = JwtService(clock, settings.environment, settings.lifetimes, shared.value.secret)
         self.challenges = Challenges(store, clock, settings.lifetimes)
@@ -66,7 +68,7 @@ class System:
         self.providers = Providers(store)
         self.operations = Operations(settings, clock, store, self.jwts, self.tokens)
         self.token_login = TokenAuthenticator(
-            self.keys, self.challenges, self.tokens, self.permissions, self.operations
+            self.keys, self.challenges, self.tokens, self.permissions, self.operations, self.faults
         )
         environment = settings.environment
         self.trust = TrustService(
@@ -83,6 +85,7 @@ class System:
             self.permissions,
             self.certificates,
             self.operations,
+            self.faults,
         )
         #: The one way to change what all processes of the mock share.
         self.controls = Controls(shared, self.keys, self._clear)

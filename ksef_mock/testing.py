@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,9 @@ from ksef_mock.auth.ksef_tokens import TokenStatus
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.keys import KeyRing
 from ksef_mock.crypto.pki import Pki
+from ksef_mock.fault import DefinedFault, Fault, Hold, Outcome
+from ksef_mock.faults import Faults as FaultEngine
+from ksef_mock.faults import FaultState
 from ksef_mock.identifiers import Identifier
 from ksef_mock.journal import Journal
 from ksef_mock.server import Server, listen, url_of
@@ -129,6 +132,11 @@ class MockServer:
         return self._running.pki
 
     @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose: `add`, `remove`, `clear`."""
+        return Faults(self._running.faults, self._call)
+
+    @property
     def settings(self) -> Settings:
         return self._settings
 
@@ -187,3 +195,78 @@ class MockServer:
             work.close()
             raise RuntimeError("this mock is not running")
         return asyncio.run_coroutine_threadsafe(work, server.loop).result(_PATIENCE)
+
+
+class Faults:
+    """The faults of a mock (`ksef_mock.faults`), for tests: `mock.faults.add(path="/auth/*", status=503)`."""
+
+    def __init__(self, engine: FaultEngine, call: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._engine = engine
+        self._call = call
+
+    def add(
+        self,
+        *,
+        path: str = "*",
+        method: str | None = None,
+        times: int | None = None,
+        every: int | None = None,
+        status: int | None = None,
+        code: int | str | None = None,
+        retry_after: int | None = None,
+        delay_seconds: float | None = None,
+        cut: bool = False,
+        rate_limit: int | None = None,
+        outcome: Outcome | int | None = None,
+        hold: Hold | None = None,
+        ocsp_down: bool = False,
+    ) -> str:
+        """Act from now on; returns the fault's id. Exactly one effect out of those below is needed.
+
+        Args:
+            path: pattern without the prefix of the API; `*` stands for any characters.
+            times: the next N matching requests; until removed if None.
+            every: each N-th matching request only.
+            status: effect: this HTTP status, with `code` (400: exception code, 403: reasonCode) and
+                `retry_after` (whole seconds).
+            delay_seconds: effect: the answer comes so many seconds of real time later.
+            cut: effect: the connection is closed without an answer.
+            rate_limit: effect: 429 with this Retry-After, in whole seconds.
+            outcome: effect: a login ends in this status (and detail).
+            hold: effect: a login stays at 100 for longer.
+            ocsp_down: effect: issuers of qualified certificates do not tell their status.
+
+        Raises:
+            InvalidFault: it makes no sense; the message names the argument.
+        """
+        fault = Fault(
+            path=path,
+            method=method,
+            times=times,
+            every=every,
+            status=status,
+            code=code,
+            retry_after=retry_after,
+            delay_seconds=delay_seconds,
+            cut=cut,
+            rate_limit=rate_limit,
+            outcome=Outcome(outcome) if isinstance(outcome, int) else outcome,
+            hold=hold,
+            ocsp_down=ocsp_down,
+        )
+        defined: DefinedFault = self._call(self._engine.add(fault))
+        return defined.id
+
+    def remove(self, fault_id: str) -> bool:
+        """Act no more; False if there is no such fault."""
+        done: bool = self._call(self._engine.remove(fault_id))
+        return done
+
+    def clear(self) -> None:
+        """No faults any more."""
+        self._call(self._engine.clear())
+
+    def states(self) -> list[FaultState]:
+        """All faults in the order in which they were added, with how often each has `acted`."""
+        states: list[FaultState] = self._call(self._engine.states())
+        return states

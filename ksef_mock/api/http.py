@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -40,7 +40,7 @@ def exchange_of(request: Request) -> Exchange:
     return exchange
 
 
-def answer(body: msgspec.Struct | list[msgspec.Struct], status: int = 200) -> Response:
+def answer(body: msgspec.Struct | list[msgspec.Struct] | dict[str, Any], status: int = 200) -> Response:
     """A JSON answer."""
     return Response(_encode(body), status, media_type="application/json")
 

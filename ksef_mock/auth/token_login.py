@@ -20,6 +20,7 @@ from ksef_mock.crypto.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.crypto.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
 from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
 from ksef_mock.exchange import Exchange, masked
+from ksef_mock.faults import Faults
 from ksef_mock.identifiers import Identifier
 
 _STATUS_DETAILS = {
@@ -51,12 +52,14 @@ class TokenAuthenticator:
         tokens: KsefTokens,
         permissions: Permissions,
         operations: Operations,
+        faults: Faults,
     ) -> None:
         self._keys = keys
         self._challenges = challenges
         self._tokens = tokens
         self._permissions = permissions
         self._operations = operations
+        self._faults = faults
 
     async def submit(self, login: TokenLogin, exchange: Exchange) -> Operation:
         """Start the operation; the challenge is spent only if this succeeds.
@@ -82,8 +85,9 @@ class TokenAuthenticator:
             allowed_ips=login.allowed_ips,
             verdict=verdict,
         )
+        operation = await self._faults.on_login(operation, exchange)
         await self._challenges.use(challenge, operation.reference)
-        if token is not None and verdict == SUCCESS:
+        if token is not None and operation.verdict == SUCCESS:
             await self._tokens.used(token)
         return await self._operations.start(operation)
 

@@ -8,7 +8,7 @@ asynchronous operation: the call answers 202 and the status turns to 460, 415, 4
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from ksef_mock.auth.challenge import Challenge, Challenges
@@ -21,6 +21,7 @@ from ksef_mock.crypto.pki import fingerprint_of
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.exchange import Exchange, Outcome
+from ksef_mock.faults import Faults
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Profile
 from ksef_mock.xades import Check, Reading, Refusal, Report, failed, passed, read, verify
@@ -60,6 +61,7 @@ class XadesAuthenticator:
         permissions: Permissions,
         certificates: Certificates,
         operations: Operations,
+        faults: Faults,
     ) -> None:
         self._clock = clock
         self._profile = profile
@@ -68,6 +70,7 @@ class XadesAuthenticator:
         self._permissions = permissions
         self._certificates = certificates
         self._operations = operations
+        self._faults = faults
 
     async def submit(self, login: XadesLogin, exchange: Exchange) -> Operation:
         """Start the operation; the challenge is spent only if this succeeds.
@@ -84,7 +87,9 @@ class XadesAuthenticator:
             report.record(failed(Check.CHALLENGE, unusable.reason, Refusal(Code.INVALID_CHALLENGE)))
         elif challenge is not None:
             report.record(passed(Check.CHALLENGE, f"issued to {challenge.client_ip}"))
-        trust, signer = await self._judge_signer(reading, report, login.verify_chain)
+        trust, signer = await self._judge_signer(
+            reading, report, login.verify_chain, lambda: self._faults.issuer_answers(exchange)
+        )
         permissions = await self._judge_permission(reading, report, signer)
         self._judge_address(reading, report, exchange.client_ip)
         _write_trail(report, exchange)
@@ -109,8 +114,9 @@ class XadesAuthenticator:
             verdict=verdict,
             extra_delay=trust.delay,
         )
+        operation = await self._faults.on_login(operation, exchange)
         await self._challenges.use(challenge, operation.reference)
-        if verdict == SUCCESS and trust.kind is CertificateKind.KSEF:
+        if operation.verdict == SUCCESS and trust.kind is CertificateKind.KSEF:
             await self._certificates.used(report.certificate)
         return await self._operations.start(operation)
 
@@ -134,7 +140,11 @@ class XadesAuthenticator:
             return None, refusal
 
     async def _judge_signer(
-        self, reading: Reading, report: Report, verify_chain: bool
+        self,
+        reading: Reading,
+        report: Report,
+        verify_chain: bool,
+        issuer_answers: Callable[[], Awaitable[bool]],
     ) -> tuple[Trust | None, Signer | None]:
         if report.certificate is None:
             return None, None
@@ -143,6 +153,7 @@ class XadesAuthenticator:
             report.other_certificates,
             at=self._clock.now(),
             verify_chain=verify_chain,
+            issuer_answers=issuer_answers,
         )
         report.record(trust.result)
         if reading.request is None:

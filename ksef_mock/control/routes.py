@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ksef_mock.control import api, coverage, invoices, peppol, warning
+from ksef_mock.control import api, coverage, faults, invoices, peppol, warning
 
-ROUTES = [*api.ROUTES, *coverage.ROUTES, *invoices.ROUTES, *peppol.ROUTES, *warning.ROUTES]
+ROUTES = [*api.ROUTES, *coverage.ROUTES, *faults.ROUTES, *invoices.ROUTES, *peppol.ROUTES, *warning.ROUTES]

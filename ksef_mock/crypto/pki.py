@@ -50,7 +50,7 @@ from ksef_mock.crypto.qualified import QcType, qc_statements
 from ksef_mock.shared import Shared, SharedState
 
 #: organizationIdentifier of a seal (ETSI EN 319 412-1, 5.1.4).
-ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")
+ORGANIZATION_IDENTIFIER: x509.ObjectIdentifier = x509.ObjectIdentifier("2.5.4.97")
 
 #: `rsa` is 2048 bits, `ec` is P-256; the others are too small for KSeF.
 KeyKind: TypeAlias = Literal["rsa", "ec", "rsa-1024", "p-192"]

@@ -6,7 +6,7 @@ and its status on the others) and OpenAPI /auth/xades-signature, `verifyCertific
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,13 +61,21 @@ _WITHDRAWAL_DETAILS = {
 }
 
 
-class TrustRefused(Exception):
-    """The certificate is not accepted: the documented detail of status 460, and the cause in English."""
+#: Seconds of the mock's clock until an issuer that does not answer is given up.
+_ISSUER_TIMEOUT = 15.0
 
-    def __init__(self, detail: StatusDetail, reason: str) -> None:
+
+class TrustRefused(Exception):
+    """The certificate is not accepted: the documented detail of status 460, and the cause in English.
+
+    `delay`: seconds until that is found out.
+    """
+
+    def __init__(self, detail: StatusDetail, reason: str, delay: float = 0.0) -> None:
         super().__init__(reason)
         self.detail = detail
         self.reason = reason
+        self.delay = delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +128,21 @@ class TrustService:
         *,
         at: Instant,
         verify_chain: bool = False,
+        issuer_answers: Callable[[], Awaitable[bool]] | None = None,
     ) -> Trust:
         """What the check "certificate type" says of a signing certificate.
 
-        The registry is asked in every environment: whatever is entered there was put there on purpose.
+        The registry is asked in every environment: whatever is entered there was put there on purpose; but
+        where the issuer has to be asked and does not answer, nobody knows what it would have said.
 
         Args:
             intermediates: the other certificates of the document's KeyInfo, in any order.
             at: the moment at which everything must be valid.
             verify_chain: the request's `verifyCertificateChain`; makes TEST as strict as the others.
+            issuer_answers: called if the issuer has to be asked: whether it tells the status.
         """
         try:
-            return await self._judge(certificate, intermediates, at, verify_chain)
+            return await self._judge(certificate, intermediates, at, verify_chain, issuer_answers)
         except MALFORMED as error:
             malformed = TrustRefused(StatusDetail.CERTIFICATE_INVALID, f"a certificate is malformed: {error}")
             return _refused(CertificateKind.UNKNOWN, AuthenticationMethod.QUALIFIED_SIGNATURE, malformed)
@@ -142,6 +153,7 @@ class TrustService:
         intermediates: Sequence[x509.Certificate],
         at: Instant,
         verify_chain: bool,
+        issuer_answers: Callable[[], Awaitable[bool]] | None,
     ) -> Trust:
         anchors = [authority.certificate for authority in self._pki.authorities.values()]
         anchors += self._extra_anchors
@@ -153,16 +165,22 @@ class TrustService:
         kind = _kind_of(certificate, chain)
         method = _METHODS.get(kind) or _method_by_subject(certificate.subject)
         strict = self._policy.requires_chain or verify_chain
+        asks_issuer = strict and kind in _QUALIFIED.values()
         try:
             _require_valid(certificate, at)
             _require_purpose(certificate, kind)
+            if asks_issuer and issuer_answers is not None and not await issuer_answers():
+                raise TrustRefused(
+                    StatusDetail.CERTIFICATE_CHAIN_ERROR,
+                    "the issuer did not tell whether the certificate is revoked: OCSP does not answer",
+                    _ISSUER_TIMEOUT,
+                )
             await self._require_not_withdrawn(certificate)
             if strict:
                 _require_trusted(kind, chain)
         except TrustRefused as refused:
             return _refused(kind, method, refused)
         result = passed(Check.CERTIFICATE_TYPE, _describe(kind, chain))
-        asks_issuer = strict and kind in _QUALIFIED.values()
         return Trust(kind, method, result, self._policy.status_delay if asks_issuer else 0.0)
 
     async def _require_not_withdrawn(self, certificate: x509.Certificate) -> None:
@@ -235,4 +253,4 @@ def _describe(kind: CertificateKind, chain: Chain | NoChain) -> str:
 
 def _refused(kind: CertificateKind, method: AuthenticationMethod, refused: TrustRefused) -> Trust:
     verdict = Verdict(Status.CERTIFICATE_ERROR, refused.detail)
-    return Trust(kind, method, failed(Check.CERTIFICATE_TYPE, refused.reason, verdict))
+    return Trust(kind, method, failed(Check.CERTIFICATE_TYPE, refused.reason, verdict), refused.delay)

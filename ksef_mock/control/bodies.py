@@ -1,0 +1,30 @@
+"""Bodies of /_mock. They are orders of people, so what is wrong with them is said in full."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from ksef_mock.api.http import read_body, require_media_type, system_of
+from ksef_mock.errors import BadRequest, Code
+
+B = TypeVar("B", bound=msgspec.Struct)
+
+
+async def read_order(request: Request, model: type[B], *, default: B | None = None) -> B:
+    """The JSON body as `model`; `default` stands for an absent one.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge: as named.
+        BadRequest: 21405 with the path and the fault of what is wrong.
+    """
+    require_media_type(request, "application/json")
+    body = await read_body(request, system_of(request).settings.max_body)
+    if not body and default is not None:
+        return default
+    try:
+        return msgspec.json.decode(body, type=model)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(Code.VALIDATION, str(error)) from None
