@@ -201,6 +201,44 @@ STATUS_DETAILS: dict[int, tuple[StatusDetail, ...]] = {
 }
 
 
+class ChangeStatus(IntEnum):
+    """Codes of an operation that grants or revokes (OpenAPI: PermissionsOperationStatusResponse)."""
+
+    ACCEPTED = 100
+    SUCCESS = 200
+    FAILED = 400
+    UNRELATED_IDENTIFIERS = 410
+    NOT_PERMITTED = 420
+    WRONG_ROLE = 430
+    FORBIDDEN_RELATION = 440
+    FORBIDDEN_IDENTIFIER = 450
+    UNKNOWN_ERROR = 500
+    CANCELLED = 550
+
+
+CHANGE_STATUS_DESCRIPTIONS: dict[ChangeStatus, str] = {
+    ChangeStatus.ACCEPTED: "Operacja przyjęta do realizacji",
+    ChangeStatus.SUCCESS: "Operacja zakończona sukcesem",
+    ChangeStatus.FAILED: "Operacja zakończona niepowodzeniem",
+    ChangeStatus.UNRELATED_IDENTIFIERS: (
+        "Podane identyfikatory są niezgodne lub pozostają w niewłaściwej relacji"
+    ),
+    ChangeStatus.NOT_PERMITTED: "Użyte poświadczenia nie mają uprawnień do wykonania tej operacji",
+    ChangeStatus.WRONG_ROLE: "Kontekst identyfikatora nie odpowiada wymaganej roli lub uprawnieniom",
+    ChangeStatus.FORBIDDEN_RELATION: "Operacja niedozwolona dla wskazanych powiązań identyfikatorów",
+    ChangeStatus.FORBIDDEN_IDENTIFIER: "Operacja niedozwolona dla wskazanego identyfikatora lub jego typu",
+    ChangeStatus.UNKNOWN_ERROR: "Nieznany błąd",
+    ChangeStatus.CANCELLED: "Operacja została anulowana przez system",
+}
+
+#: The details that are documented with a code; the others have none.
+CHANGE_STATUS_DETAILS: dict[ChangeStatus, str] = {
+    ChangeStatus.CANCELLED: (
+        "Przetwarzanie zostało przerwane z przyczyn wewnętrznych systemu. Spróbuj ponownie później."
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """Where and when an error occurred: what both formats need beyond the error itself."""

@@ -45,6 +45,9 @@ _VAT_UE = "|".join(
     )
 )
 
+#: The VAT number of an EU entity, the second part of a NipVatUe.
+VAT_UE_PATTERN = re.compile(_VAT_UE)
+
 #: Type of a context identifier -> the pattern that its whole value matches.
 CONTEXT_PATTERNS: dict[str, re.Pattern[str]] = {
     "Nip": re.compile(_NIP),
@@ -87,3 +90,13 @@ def is_subject_identifier(identifier: Identifier) -> bool:
     """Whether the type is a subject type and the whole value has that type's pattern."""
     pattern = SUBJECT_PATTERNS.get(identifier.type)
     return pattern is not None and pattern.fullmatch(identifier.value) is not None
+
+
+def has_check_digit(internal_id: str) -> bool:
+    """Whether the last digit of an InternalId is its checksum: weights 1, 3, 1, 3, ...; the sum modulo 10.
+
+    Source: OpenAPI, POST /permissions/subunits/grants. It is asked for where an InternalId is made, not of
+    the context of a login.
+    """
+    *digits, last = [int(character) for character in internal_id if character.isdigit()]
+    return sum(digit * (1, 3)[position % 2] for position, digit in enumerate(digits)) % 10 == last

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     AUTHENTICATION = "AU"
     KSEF_TOKEN = "EC"
     ENROLLMENT = "EH"
+    PERMISSIONS = "EG"
 
 
 def new_reference(kind: Kind, now: Instant) -> str:

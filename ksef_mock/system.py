@@ -55,7 +55,7 @@ class System:
         self.challenges = Challenges(store, clock, settings.lifetimes)
         self.tokens = KsefTokens(store, clock, settings.delay)
         self.subjects = Subjects(store, clock)
-        self.permissions = Permissions(store, clock, self.subjects)
+        self.permissions = Permissions(store, clock, self.subjects, settings.delay)
         self.attachments = Attachments(store, clock)
         self.pki = Pki(clock, shared)
         self.revocations = Revocations(store, clock)
@@ -66,7 +66,7 @@ class System:
         self.rate_limiter = RateLimiter(clock)
         self.invoices = Invoices(store)
         self.providers = Providers(store)
-        self.operations = Operations(settings, clock, store, self.jwts, self.tokens)
+        self.operations = Operations(settings, clock, store, self.jwts, self.tokens, self.permissions)
         self.token_login = TokenAuthenticator(
             self.keys, self.challenges, self.tokens, self.permissions, self.operations, self.faults
         )

@@ -15,9 +15,9 @@ from ksef_mock.api.http import (
     read_json,
     system_of,
 )
+from ksef_mock.auth.decisions import identifiers_of
 from ksef_mock.auth.jwts import Kind, Principal
 from ksef_mock.auth.methods import METHOD_INFO, AuthenticationMethod
-from ksef_mock.auth.permissions import identifiers_of
 from ksef_mock.certificates import KsefCertificate
 from ksef_mock.clock import iso
 from ksef_mock.crypto.subject_name import SubjectName

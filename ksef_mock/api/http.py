@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ksef_mock import wire
+from ksef_mock.auth import decisions
+from ksef_mock.auth.decisions import Actor
 from ksef_mock.auth.jwts import Kind, Principal
 from ksef_mock.errors import (
     BadRequest,
@@ -76,6 +78,17 @@ async def read_json(request: Request, model: type[B]) -> B:
     return wire.decode(body, model)
 
 
+async def read_filters(request: Request, model: type[B]) -> B:
+    """The JSON body of a query as `model`. Its body is optional: without one there are no filters.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge, BadRequest: as `read_json` does.
+    """
+    require_media_type(request, "application/json")
+    body = await read_body(request, system_of(request).settings.max_body)
+    return wire.decode(body or b"{}", model)
+
+
 def require_media_type(request: Request, expected: str) -> None:
     """A request without any body needs no Content-Type.
 
@@ -120,6 +133,29 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
             security={"clientIp": exchange.client_ip},
         )
     return principal
+
+
+async def actor_of(request: Request) -> Actor:
+    """The bearer of an access token, with all of its identifiers.
+
+    Raises:
+        Unauthorized, Forbidden: as `bearer` does.
+    """
+    principal = bearer(request, Kind.ACCESS)
+    person = await system_of(request).subjects.person(principal.subject)
+    return Actor.of(principal, decisions.identifiers_of(principal.subject, person))
+
+
+async def caller(request: Request, operation: str) -> Actor:
+    """The bearer of an access token who may call `operation` (a key of `decisions.REQUIREMENTS`).
+
+    Raises:
+        Unauthorized, Forbidden: as `bearer` does.
+        Forbidden: context-type-not-allowed, missing-permissions.
+    """
+    actor = await actor_of(request)
+    decisions.require(actor, operation)
+    return actor
 
 
 def require_test_data(request: Request) -> None:

@@ -7,18 +7,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock import wire_invoices
-from ksef_mock.api.http import answer, bearer, query_choice, query_integer, read_json, system_of
-from ksef_mock.auth.authorization import require_any
-from ksef_mock.auth.jwts import Kind
-from ksef_mock.auth.ksef_tokens import Permission
+from ksef_mock.api.http import answer, caller, query_choice, query_integer, read_json, system_of
 
 _LAST_PAGE = 2**31 - 1
 
 
 async def query_metadata(request: Request) -> Response:
     """POST /invoices/query/metadata."""
-    principal = bearer(request, Kind.ACCESS)
-    require_any(principal, Permission.INVOICE_READ)
+    actor = await caller(request, "POST /invoices/query/metadata")
     order = query_choice(request, "sortOrder", "Asc", "Desc")
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=250)
@@ -26,7 +22,7 @@ async def query_metadata(request: Request) -> Response:
     now = system.clock.now()
     query = (await read_json(request, wire_invoices.InvoiceQueryFilters)).checked(now)
     found = await system.invoices.find(
-        principal.context, query, ascending=order == "Asc", offset=offset, size=size
+        actor.context, query, ascending=order == "Asc", offset=offset, size=size
     )
     return answer(wire_invoices.QueryInvoicesMetadataResponse.of(found, query, now))
 

@@ -1,4 +1,4 @@
-"""Uprawnienia, as far as nothing is granted: consent to attachments, roles of organisations."""
+"""Uprawnienia: grants, their revocation, the status of such an operation, lists, roles, attachments."""
 
 from __future__ import annotations
 
@@ -9,32 +9,196 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ksef_mock import wire_grant_queries as lists
+from ksef_mock import wire_grants as grants
 from ksef_mock import wire_permissions as wire
-from ksef_mock.api.http import answer, bearer, query_integer, read_json, system_of
-from ksef_mock.auth.authorization import require_any
-from ksef_mock.auth.jwts import Kind
-from ksef_mock.auth.ksef_tokens import Permission
+from ksef_mock.api.http import (
+    answer,
+    caller,
+    exchange_of,
+    path_reference,
+    query_integer,
+    read_filters,
+    read_json,
+    system_of,
+)
+from ksef_mock.auth import decisions
+from ksef_mock.auth.decisions import Actor
+from ksef_mock.auth.grants import Grant, GrantKind
+from ksef_mock.auth.permissions import Change
+from ksef_mock.errors import BadRequest, ChangeStatus, Code
 
 T = TypeVar("T")
+R = TypeVar("R", bound=grants.GrantRequest)
 
 _LAST_PAGE = 2**31 - 1
 
 
+def _granting(path: str, model: type[R]) -> Route:
+    """A route that takes an order for permissions and starts the operation that grants them."""
+
+    async def endpoint(request: Request) -> Response:
+        actor = await caller(request, f"POST {path}")
+        order = (await read_json(request, model)).checked()
+        system = system_of(request)
+        return _started(request, await system.permissions.request(actor, order.by(actor, system.clock.now())))
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def revoke(request: Request) -> Response:
+    """DELETE /permissions/common/grants/{permissionId}."""
+    actor = await caller(request, "DELETE /permissions/common/grants/{permissionId}")
+    change = await system_of(request).permissions.request(actor, revokes=_permission_id(request))
+    return _started(request, change)
+
+
+async def revoke_authorization(request: Request) -> Response:
+    """DELETE /permissions/authorizations/grants/{permissionId}."""
+    actor = await caller(request, "DELETE /permissions/authorizations/grants/{permissionId}")
+    change = await system_of(request).permissions.request(
+        actor, revokes=_permission_id(request), authorizations=True
+    )
+    return _started(request, change)
+
+
+async def operation_status(request: Request) -> Response:
+    """GET /permissions/operations/{referenceNumber}."""
+    actor = await caller(request, "GET /permissions/operations/{referenceNumber}")
+    change = await system_of(request).permissions.poll(path_reference(request), actor)
+    _note(request, change)
+    return answer(grants.PermissionsOperationStatusResponse.of(change))
+
+
+async def personal_grants(request: Request) -> Response:
+    """POST /permissions/query/personal/grants."""
+    actor = await caller(request, "POST /permissions/query/personal/grants")
+    matches = (await read_filters(request, lists.PersonalPermissionsQueryRequest)).checked()
+    permissions = system_of(request).permissions
+    # What the entity of the context received is listed for its owner.
+    holders = dict.fromkeys((*sorted(actor.identities, key=str), actor.context))
+    candidates = [grant for holder in holders for grant in await permissions.held(holder)]
+    active = await _active(request, candidates)
+    clients = {
+        origin
+        for origin in {grant.origin for grant in candidates if grant.kind is GrantKind.INDIRECT}
+        if any(client == actor.context for client, _ in await permissions.delegations(origin))
+    }
+    found = [
+        grant
+        for grant in candidates
+        if decisions.is_personal(grant, actor, client=grant.origin in clients)
+        and matches(grant, grant.id in active)
+    ]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QueryPersonalPermissionsResponse(
+            [lists.PersonalPermission.of(grant, grant.id in active, actor.subject) for grant in page],
+            has_more,
+        )
+    )
+
+
+async def person_grants(request: Request) -> Response:
+    """POST /permissions/query/persons/grants."""
+    actor = await caller(request, "POST /permissions/query/persons/grants")
+    query = await read_filters(request, lists.PersonPermissionsQueryRequest)
+    matches = query.checked()
+    listed = decisions.is_given if query.granted else decisions.is_in_force
+    candidates = [grant for grant in await _of_context(request, actor) if listed(grant, actor)]
+    active = await _active(request, candidates)
+    found = [grant for grant in candidates if matches(grant, grant.id in active)]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QueryPersonPermissionsResponse(
+            [lists.PersonPermission.of(grant, grant.id in active) for grant in page], has_more
+        )
+    )
+
+
+async def subunit_grants(request: Request) -> Response:
+    """POST /permissions/query/subunits/grants."""
+    actor = await caller(request, "POST /permissions/query/subunits/grants")
+    unit = (await read_filters(request, lists.SubunitPermissionsQueryRequest)).checked()
+    found = [
+        grant
+        for grant in await system_of(request).permissions.granted_from(actor.context)
+        if decisions.is_subunit_administration(grant, actor) and unit in (None, grant.context)
+    ]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QuerySubunitPermissionsResponse([lists.SubunitPermission.of(grant) for grant in page], has_more)
+    )
+
+
+async def entity_grants(request: Request) -> Response:
+    """POST /permissions/query/entities/grants."""
+    actor = await caller(request, "POST /permissions/query/entities/grants")
+    client = (await read_filters(request, lists.EntityPermissionsQueryRequest)).checked()
+    found = [
+        grant
+        for grant in await system_of(request).permissions.held(actor.context)
+        if decisions.is_received(grant, actor) and client in (None, grant.origin)
+    ]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QueryEntityPermissionsResponse(
+            [lists.EntityPermissionItem.of(grant) for grant in page], has_more
+        )
+    )
+
+
+async def authorizations(request: Request) -> Response:
+    """POST /permissions/query/authorizations/grants."""
+    actor = await caller(request, "POST /permissions/query/authorizations/grants")
+    query = await read_filters(request, lists.EntityAuthorizationPermissionsQueryRequest)
+    matches = query.checked()
+    permissions = system_of(request).permissions
+    candidates = await (
+        permissions.held(actor.context) if query.received else permissions.granted_from(actor.context)
+    )
+    found = [
+        grant
+        for grant in candidates
+        if decisions.is_authorization(grant, actor, received=query.received) and matches(grant)
+    ]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QueryEntityAuthorizationPermissionsResponse(
+            [lists.EntityAuthorizationGrant.of(grant) for grant in page], has_more
+        )
+    )
+
+
+async def eu_entity_grants(request: Request) -> Response:
+    """POST /permissions/query/eu-entities/grants."""
+    actor = await caller(request, "POST /permissions/query/eu-entities/grants")
+    matches = (await read_filters(request, lists.EuEntityPermissionsQueryRequest)).checked()
+    found = [
+        grant
+        for grant in await _of_context(request, actor)
+        if decisions.is_of_eu_entity(grant, actor) and matches(grant)
+    ]
+    page, has_more = _page(request, _sorted(found))
+    return answer(
+        lists.QueryEuEntityPermissionsResponse(
+            [lists.EuEntityPermission.of(grant) for grant in page], has_more
+        )
+    )
+
+
 async def attachments_status(request: Request) -> Response:
     """GET /permissions/attachments/status."""
-    principal = bearer(request, Kind.ACCESS)
-    require_any(principal, Permission.CREDENTIALS_MANAGE, Permission.CREDENTIALS_READ)
+    actor = await caller(request, "GET /permissions/attachments/status")
     system = system_of(request)
-    nip = principal.context.nip
+    nip = actor.context.nip
     consent = None if nip is None else await system.attachments.consent(nip)
     return answer(wire.CheckAttachmentPermissionStatusResponse.of(consent, system.clock.now()))
 
 
 async def entity_roles(request: Request) -> Response:
     """GET /permissions/query/entities/roles."""
-    principal = bearer(request, Kind.ACCESS)
-    require_any(principal, Permission.CREDENTIALS_MANAGE, Permission.CREDENTIALS_READ)
-    nip = principal.context.nip
+    nip = (await caller(request, "GET /permissions/query/entities/roles")).context.nip
     held = () if nip is None else await system_of(request).subjects.roles(nip)
     page, has_more = _page(request, held)
     return answer(wire.QueryEntityRolesResponse([wire.EntityRole.of(role) for role in page], has_more))
@@ -42,12 +206,8 @@ async def entity_roles(request: Request) -> Response:
 
 async def subordinate_entity_roles(request: Request) -> Response:
     """POST /permissions/query/subordinate-entities/roles."""
-    principal = bearer(request, Kind.ACCESS)
-    require_any(
-        principal, Permission.CREDENTIALS_MANAGE, Permission.CREDENTIALS_READ, Permission.SUBUNIT_MANAGE
-    )
-    wanted = (await read_json(request, wire.SubordinateEntityRolesQueryRequest)).checked()
-    nip = principal.context.nip
+    nip = (await caller(request, "POST /permissions/query/subordinate-entities/roles")).context.nip
+    wanted = (await read_filters(request, wire.SubordinateEntityRolesQueryRequest)).checked()
     held = () if nip is None else await system_of(request).subjects.subordinate_roles(nip)
     page, has_more = _page(request, [role for role in held if wanted in (None, role.nip)])
     return answer(
@@ -57,6 +217,51 @@ async def subordinate_entity_roles(request: Request) -> Response:
     )
 
 
+async def _of_context(request: Request, actor: Actor) -> list[Grant]:
+    """Every grant that holds in the actor's context or was made there, each once."""
+    permissions = system_of(request).permissions
+    here = await permissions.granted_in(actor.context)
+    from_here = await permissions.granted_from(actor.context)
+    return list({grant.id: grant for grant in (*here, *from_here)}.values())
+
+
+async def _active(request: Request, listed: Sequence[Grant]) -> frozenset[str]:
+    """The ids of those grants that are active."""
+    permissions = system_of(request).permissions
+    intermediaries = {grant.origin for grant in listed if grant.kind is GrantKind.INDIRECT}
+    delegations = {origin: await permissions.delegations(origin) for origin in intermediaries}
+    return frozenset(
+        grant.id for grant in listed if decisions.is_active(grant, delegations.get(grant.origin, ()))
+    )
+
+
+def _sorted(found: Sequence[Grant]) -> list[Grant]:
+    """As `x-sort` has it: the latest first, then by id."""
+    return sorted(found, key=lambda grant: (-grant.granted_at, grant.id))
+
+
+def _permission_id(request: Request) -> str:
+    permission: str = request.path_params["permission"]
+    if len(permission) != 36:
+        raise BadRequest(Code.VALIDATION, "Identyfikator uprawnienia musi mieć 36 znaków.")
+    return permission
+
+
+def _started(request: Request, change: Change) -> Response:
+    _note(request, change)
+    return answer(grants.PermissionsOperationResponse(change.reference), 202)
+
+
+def _note(request: Request, change: Change) -> None:
+    exchange, about = exchange_of(request), f"{change.reference}: {change.reason}"
+    if change.status is ChangeStatus.ACCEPTED:
+        exchange.noted("permissions", f"{change.reference} waits to be carried out")
+    elif change.status is ChangeStatus.SUCCESS:
+        exchange.passed("permissions", about)
+    else:
+        exchange.failed("permissions", f"{about} ({int(change.status)})")
+
+
 def _page(request: Request, items: Sequence[T]) -> tuple[Sequence[T], bool]:
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
@@ -64,7 +269,26 @@ def _page(request: Request, items: Sequence[T]) -> tuple[Sequence[T], bool]:
 
 
 ROUTES = [
-    Route("/permissions/attachments/status", attachments_status, methods=["GET"]),
+    _granting("/permissions/persons/grants", grants.PersonPermissionsGrantRequest),
+    _granting("/permissions/entities/grants", grants.EntityPermissionsGrantRequest),
+    _granting("/permissions/authorizations/grants", grants.EntityAuthorizationPermissionsGrantRequest),
+    _granting("/permissions/indirect/grants", grants.IndirectPermissionsGrantRequest),
+    _granting("/permissions/subunits/grants", grants.SubunitPermissionsGrantRequest),
+    _granting(
+        "/permissions/eu-entities/administration/grants",
+        grants.EuEntityAdministrationPermissionsGrantRequest,
+    ),
+    _granting("/permissions/eu-entities/grants", grants.EuEntityPermissionsGrantRequest),
+    Route("/permissions/common/grants/{permission}", revoke, methods=["DELETE"]),
+    Route("/permissions/authorizations/grants/{permission}", revoke_authorization, methods=["DELETE"]),
+    Route("/permissions/operations/{reference}", operation_status, methods=["GET"]),
+    Route("/permissions/query/personal/grants", personal_grants, methods=["POST"]),
+    Route("/permissions/query/persons/grants", person_grants, methods=["POST"]),
+    Route("/permissions/query/subunits/grants", subunit_grants, methods=["POST"]),
+    Route("/permissions/query/entities/grants", entity_grants, methods=["POST"]),
+    Route("/permissions/query/authorizations/grants", authorizations, methods=["POST"]),
+    Route("/permissions/query/eu-entities/grants", eu_entity_grants, methods=["POST"]),
     Route("/permissions/query/entities/roles", entity_roles, methods=["GET"]),
     Route("/permissions/query/subordinate-entities/roles", subordinate_entity_roles, methods=["POST"]),
+    Route("/permissions/attachments/status", attachments_status, methods=["GET"]),
 ]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, read_json, require_test_data, system_of
-from ksef_mock.auth.permissions import identifiers_of
+from ksef_mock.auth.decisions import identifiers_of
 from ksef_mock.identifiers import Identifier
 from ksef_mock.system import System
 from ksef_mock.wire_testdata import (

@@ -8,32 +8,29 @@ from starlette.routing import Route
 
 from ksef_mock import wire_tokens
 from ksef_mock.api.http import (
+    actor_of,
     answer,
-    bearer,
     exchange_of,
     path_reference,
     query_integer,
     read_json,
     system_of,
 )
-from ksef_mock.auth import authorization
-from ksef_mock.auth.authorization import Actor
-from ksef_mock.auth.jwts import Kind
+from ksef_mock.auth import decisions
 from ksef_mock.auth.ksef_tokens import KsefToken, NotActive, TokenStatus
-from ksef_mock.auth.permissions import identifiers_of
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.exchange import masked
 
 
 async def generate(request: Request) -> Response:
     """POST /tokens. The token is pending first, and shown this once."""
-    principal = bearer(request, Kind.ACCESS)
+    actor = await actor_of(request)
     permissions, description = (await read_json(request, wire_tokens.GenerateTokenRequest)).checked()
-    authorization.require_token_generation(Actor.of(principal), permissions)
+    decisions.require_token_generation(actor, permissions)
     token, text = await system_of(request).tokens.issue(
-        principal.context,
+        actor.context,
         permissions,
-        author=principal.subject,
+        author=actor.subject,
         description=description,
         status=TokenStatus.PENDING,
     )
@@ -43,7 +40,7 @@ async def generate(request: Request) -> Response:
 
 async def tokens(request: Request) -> Response:
     """GET /tokens."""
-    actor = await _actor(request)
+    actor = await actor_of(request)
     query = request.query_params
     wanted = wire_tokens.TokenFilter.checked(
         query.getlist("status"),
@@ -52,7 +49,7 @@ async def tokens(request: Request) -> Response:
         query.get("authorIdentifierType"),
     )
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
-    reach = authorization.visible_tokens(actor)
+    reach = decisions.visible_tokens(actor)
     found = await system_of(request).tokens.of_context(
         actor.context,
         lambda token: reach.covers(token, actor) and wanted.matches(token),
@@ -64,18 +61,18 @@ async def tokens(request: Request) -> Response:
 
 async def token_status(request: Request) -> Response:
     """GET /tokens/{referenceNumber}."""
-    actor = await _actor(request)
+    actor = await actor_of(request)
     token = await _requested(request)
-    authorization.require_reach(authorization.visible_tokens(actor), token, actor)
+    decisions.require_reach(decisions.visible_tokens(actor), token, actor)
     polled = await system_of(request).tokens.poll(token)
     return answer(wire_tokens.TokenStatusResponse.of(polled))
 
 
 async def revoke(request: Request) -> Response:
     """DELETE /tokens/{referenceNumber}."""
-    actor = await _actor(request)
+    actor = await actor_of(request)
     token = await _requested(request)
-    authorization.require_reach(authorization.revocable_tokens(actor), token, actor)
+    decisions.require_reach(decisions.revocable_tokens(actor), token, actor)
     try:
         await system_of(request).tokens.revoke(token)
     except NotActive as error:
@@ -85,12 +82,6 @@ async def revoke(request: Request) -> Response:
             reason=str(error),
         ) from None
     return Response(status_code=204)
-
-
-async def _actor(request: Request) -> Actor:
-    principal = bearer(request, Kind.ACCESS)
-    person = await system_of(request).subjects.person(principal.subject)
-    return Actor.of(principal, identifiers_of(principal.subject, person))
 
 
 async def _requested(request: Request) -> KsefToken:

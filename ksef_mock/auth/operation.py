@@ -114,8 +114,10 @@ def poll(operation: Operation, now: Instant) -> Operation:
     return settled
 
 
-def redeem(operation: Operation, now: Instant, lifetimes: Lifetimes) -> Operation:
-    """The tokens are handed out, once. The refresh token's lifetime starts here.
+def redeem(
+    operation: Operation, now: Instant, lifetimes: Lifetimes, permissions: tuple[str, ...]
+) -> Operation:
+    """The tokens are handed out, once, with `permissions`. The refresh token's lifetime starts here.
 
     Raises:
         BadRequest: 21301 with the documented detail: not (or no longer) successful, or redeemed before.
@@ -129,18 +131,19 @@ def redeem(operation: Operation, now: Instant, lifetimes: Lifetimes) -> Operatio
         operation,
         state=_after(operation, Event.REDEEM, "pobranie tokenów"),
         redeemed_at=now,
+        permissions=permissions,
         refresh_expires_at=(now // SECOND + lifetimes.refresh_token) * SECOND,
     )
 
 
-def refresh(operation: Operation, now: Instant) -> Operation:
-    """A new access token is handed out; the refresh token stays the same.
+def refresh(operation: Operation, now: Instant, permissions: tuple[str, ...]) -> Operation:
+    """A new access token is handed out, with `permissions`; the refresh token stays the same.
 
     Raises:
         BadRequest: 21301 with the documented detail if the session was revoked.
     """
     state = _after(operation, Event.REFRESH, "odświeżenie tokenu dostępowego")
-    return msgspec.structs.replace(operation, state=state, refreshed_at=now)
+    return msgspec.structs.replace(operation, state=state, refreshed_at=now, permissions=permissions)
 
 
 def revoke(operation: Operation) -> Operation:

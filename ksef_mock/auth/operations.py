@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ksef_mock.auth import operation as machine
+from ksef_mock.auth.decisions import require_standing
 from ksef_mock.auth.ip_policy import AllowedIps
 from ksef_mock.auth.jwts import Issued, JwtService, Kind, Principal
 from ksef_mock.auth.ksef_tokens import KsefTokens, TokenStatus
 from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.auth.operation import OPERATIONS, Operation, State, Verdict
+from ksef_mock.auth.permissions import Permissions
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import BadRequest, Code, Forbidden, Gone, Reason
+from ksef_mock.exchange import Exchange
 from ksef_mock.identifiers import Identifier
 from ksef_mock.paging import Page, page
 from ksef_mock.references import Kind as ReferenceKind
@@ -25,7 +28,13 @@ class Operations:
     """Drives the state machine of `ksef_mock.auth.operation` against a store."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: Store, jwts: JwtService, tokens: KsefTokens
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        jwts: JwtService,
+        tokens: KsefTokens,
+        permissions: Permissions,
     ) -> None:
         self._settings = settings
         self._lifetimes = settings.lifetimes
@@ -33,6 +42,7 @@ class Operations:
         self._store = store
         self._jwts = jwts
         self._tokens = tokens
+        self._permissions = permissions
 
     def prepare(
         self,
@@ -100,17 +110,21 @@ class Operations:
         _require_own(operation, principal)
         return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
 
-    async def redeem(self, reference: str) -> tuple[Issued, Issued]:
+    async def redeem(self, reference: str, exchange: Exchange) -> tuple[Issued, Issued]:
         """The access token and the refresh token, once: of concurrent calls exactly one gets them.
 
         Raises:
-            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked), 21304.
+            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked, no permission left),
+                21304, 21308 (the person has died since).
+            Forbidden: security-service-blocked, the context was blocked since.
         """
         operation = await self._find(reference)
-        await self._require_token_active(operation)
+        permissions = await self._require_standing(operation, State.SUCCEEDED, exchange)
         redeemed = await self._advance(
             operation,
-            lambda found: machine.redeem(self._settled(found), self._clock.now(), self._lifetimes),
+            lambda found: machine.redeem(
+                self._settled(found), self._clock.now(), self._lifetimes, permissions
+            ),
         )
         await self._store.index(
             _sessions_of(redeemed.context, redeemed.subject),
@@ -120,16 +134,18 @@ class Operations:
         )
         return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
 
-    async def refresh(self, reference: str) -> Issued:
-        """A new access token; the refresh token goes on as it is.
+    async def refresh(self, reference: str, exchange: Exchange) -> Issued:
+        """A new access token, with the permissions that hold now; the refresh token goes on as it is.
 
         Raises:
-            BadRequest: 21301 (session or KSeF token revoked), 21304.
+            BadRequest: 21301 (session or KSeF token revoked, no permission left), 21304, 21308 (the person
+                has died since).
+            Forbidden: security-service-blocked, the context was blocked since.
         """
         operation = await self._find(reference)
-        await self._require_token_active(operation)
+        permissions = await self._require_standing(operation, State.REDEEMED, exchange)
         refreshed = await self._advance(
-            operation, lambda found: machine.refresh(self._settled(found), self._clock.now())
+            operation, lambda found: machine.refresh(self._settled(found), self._clock.now(), permissions)
         )
         return self._jwts.access_token(refreshed)
 
@@ -187,12 +203,21 @@ class Operations:
                 return following
             operation = await self._find(operation.reference)
 
-    async def _require_token_active(self, operation: Operation) -> None:
-        if operation.token is None or self._settled(operation).verdict != machine.SUCCESS:
-            return
-        token = await self._tokens.get(operation.token)
-        if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
-            raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
+    async def _require_standing(
+        self, operation: Operation, state: State, exchange: Exchange
+    ) -> tuple[str, ...]:
+        """The permissions of the subject now, which may be others than at the login."""
+        if self._settled(operation).state is not state:
+            return operation.permissions  # it is refused for its own state
+        if operation.token is None:
+            decision = await self._permissions.admit(operation.subject, operation.context)
+        else:
+            token = await self._tokens.get(operation.token)
+            if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
+                raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
+            decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
+        require_standing(decision, exchange)
+        return decision.permissions
 
     def _settled(self, operation: Operation) -> Operation:
         return machine.settle(operation, self._clock.now())

@@ -1,46 +1,38 @@
-"""Who may log in where, and with which permissions: the one place where that is decided.
+"""What is granted in one mock, and the asynchronous operations that grant and revoke.
 
-Sources: OpenAPI status codes 415, 470, 480; /testdata/permissions, /testdata/context/block; the documented
-owner rule: whoever proves to be NIP X is the owner in the context of NIP X, anybody else needs a permission.
+Which of them is right is decided in `ksef_mock.auth.decisions`; here the facts are gathered and the outcome
+is kept. An operation under /permissions goes
+
+    WAITING --(delay)--> APPLYING --> DONE
+
+and is judged when its delay has passed, by what holds then. Whoever moves it to APPLYING, of all processes
+that find it due, carries it out.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
-from ksef_mock.auth.operation import SUCCESS, Verdict
+from ksef_mock.auth import decisions
+from ksef_mock.auth.decisions import Actor, Decision, Facts, Judgement, identifiers_of
+from ksef_mock.auth.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
 from ksef_mock.auth.subjects import Person, Subjects
-from ksef_mock.clock import Clock, Instant
-from ksef_mock.errors import Status, StatusDetail
+from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.errors import BadRequest, ChangeStatus, Code, Forbidden, Gone, Reason
 from ksef_mock.identifiers import Identifier
+from ksef_mock.references import Kind, issued_at, new_reference
+from ksef_mock.settings import DAY, Delay
 from ksef_mock.state.store import Store, Table
 
-#: The permission of an owner, in the claim `per` (seen on TEST).
-OWNER = "Owner"
-
-#: What a bailiff has on top of it (OpenAPI: /testdata/person).
-_BAILIFF = "EnforcementOperations"
+#: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
+STATUS_LIFETIME = 30 * DAY
 
 _PAGE = 100
 _NAMESPACE = uuid.UUID("6f1f5a55-9b3c-4b8e-9b58-6c5bd0a1f0d3")
-
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """One permission of somebody in a context. Granted again by the same author it stays the same grant."""
-
-    #: A UUID.
-    id: str
-    context: Identifier
-    authorized: Identifier
-    permission: str
-    description: str
-    #: None: granted by nobody within KSeF, as test data.
-    author: Identifier | None = None
-    granted_at: Instant
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -49,116 +41,80 @@ class Block(msgspec.Struct, frozen=True):
     at: Instant
 
 
-GRANTS: Table[Grant] = Table("grant", Grant)
+class ChangeState(StrEnum):
+    """Where an operation that grants or revokes stands."""
+
+    WAITING = "waiting"
+    APPLYING = "applying"
+    DONE = "done"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that grants (`grants`) or revokes (`revokes`, the id of a grant)."""
+
+    reference: str
+    context: Identifier
+    author: Identifier
+    #: Those of the author's access token, and the KSeF token that was logged in with.
+    permissions: tuple[str, ...]
+    token: str | None = None
+    grants: tuple[Grant, ...] = ()
+    revokes: str | None = None
+    #: Of the kind that DELETE /permissions/authorizations revokes, or of the others.
+    authorizations: bool = False
+    started_at: Instant
+    #: It is carried out from this moment on ...
+    ready_at: Instant
+    #: ... and after this many more status polls.
+    polls_left: int = 0
+    state: ChangeState = ChangeState.WAITING
+    status: ChangeStatus = ChangeStatus.ACCEPTED
+    #: In English, for the journal.
+    reason: str = ""
+
+
 BLOCKS: Table[Block] = Table("blocked-context", Block)
+CHANGES: Table[Change] = Table("permissions-operation", Change)
+EU_ENTITIES: Table[EuEntity] = Table("eu-entity", EuEntity)
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The outcome of a login as far as permissions go. Without success there are none."""
-
-    verdict: Verdict
-    #: In English, for the report and the journal.
-    reason: str
-    permissions: tuple[str, ...] = ()
-
-
-def decide(
-    subject: Identifier,
-    context: Identifier,
-    *,
-    person: Person | None = None,
-    granted: Iterable[str] = (),
-    blocked: bool = False,
-) -> Decision:
-    """The rule itself.
-
-    Args:
-        person: the registered person whom `subject` names.
-        granted: permissions granted in the context to any identifier of the subject.
-        blocked: whether the context is blocked.
-    """
-    if blocked:
-        return Decision(Verdict(Status.BLOCKED, StatusDetail.BLOCKED), f"the context {context} is blocked")
-    if person is not None and person.is_deceased:
-        return Decision(
-            Verdict(Status.DECEASED, StatusDetail.DECEASED), f"{subject} is a deceased person's identifier"
-        )
-    # In order of appearance, each once.
-    permissions = dict.fromkeys(granted)
-    owner = context.type == "Nip" and context in identifiers_of(subject, person)
-    if owner:
-        by_role = [_BAILIFF] if person is not None and person.is_bailiff else []
-        permissions = dict.fromkeys([OWNER, *by_role, *permissions])
-    if not permissions:
-        return Decision(
-            Verdict(Status.NO_PERMISSIONS, StatusDetail.NO_PERMISSIONS),
-            f"{subject} is not the owner of {context} and has been granted nothing there",
-        )
-    return Decision(SUCCESS, f"{subject} in {context}: {', '.join(permissions)}", tuple(permissions))
-
-
-def decide_for_token(
-    author: Identifier,
-    context: Identifier,
-    permissions: Sequence[str],
-    *,
-    person: Person | None = None,
-    granted: Iterable[str] = (),
-    blocked: bool = False,
-) -> Decision:
-    """The rule for a KSeF token: it can do no more than its author can do now.
-
-    Args:
-        permissions: those that the token was made with.
-        person, granted, blocked: as in `decide`, of the author.
-    """
-    if blocked or (person is not None and person.is_deceased):
-        return decide(author, context, person=person, blocked=blocked)
-    # A token was made inside of its context, unlike a certificate: what belongs to a NIP is its own here.
-    nip = context.nip
-    owners = {context} if nip is None else {context, Identifier("Nip", nip)}
-    if owners.intersection(identifiers_of(author, person)):
-        left = tuple(permissions)
-    else:
-        held = set(granted)
-        left = tuple(permission for permission in permissions if permission in held)
-    if not left:
-        return Decision(
-            Verdict(Status.NO_PERMISSIONS, StatusDetail.NO_PERMISSIONS),
-            f"{author}, the token's author, holds none of its permissions in {context}",
-        )
-    return Decision(SUCCESS, f"a token of {author} in {context}: {', '.join(left)}", left)
-
-
-def identifiers_of(subject: Identifier, person: Person | None) -> tuple[Identifier, ...]:
-    """Everything that names the subject: NIP and PESEL of a registered person are the same person."""
-    if person is None:
-        return (subject,)
-    return (Identifier("Nip", person.nip), Identifier("Pesel", person.pesel))
+_WAITING = "permissions-operations-waiting"
 
 
 class Permissions:
-    """Grants and blocked contexts of one mock, and the decisions that follow from them."""
+    """Grants, the operations on them, and blocked contexts of one mock."""
 
-    def __init__(self, store: Store, clock: Clock, subjects: Subjects) -> None:
+    def __init__(self, store: Store, clock: Clock, subjects: Subjects, delay: Delay | None = None) -> None:
+        """`delay`: how long an operation waits until it is carried out."""
         self._store = store
         self._clock = clock
         self._subjects = subjects
+        self._delay = delay or Delay()
+
+    # -- logins -------------------------------------------------------------------------------------------
 
     async def admit(self, subject: Identifier, context: Identifier) -> Decision:
         """Whether `subject` may log in to `context` now, and with which permissions."""
-        person, granted = await self._standing(subject, context)
-        return decide(
-            subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
-        )
+        await self._catch_up()
+        return await self._admit(subject, context)
 
     async def admit_token(
         self, author: Identifier, context: Identifier, permissions: Sequence[str]
     ) -> Decision:
         """Whether a KSeF token that `author` made with `permissions` opens `context` now."""
+        await self._catch_up()
+        return await self._admit_token(author, context, permissions)
+
+    async def _admit(self, subject: Identifier, context: Identifier) -> Decision:
+        person, granted = await self._standing(subject, context)
+        return decisions.decide(
+            subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
+        )
+
+    async def _admit_token(
+        self, author: Identifier, context: Identifier, permissions: Sequence[str]
+    ) -> Decision:
         person, granted = await self._standing(author, context)
-        return decide_for_token(
+        return decisions.decide_for_token(
             author,
             context,
             permissions,
@@ -170,11 +126,188 @@ class Permissions:
     async def _standing(
         self, subject: Identifier, context: Identifier
     ) -> tuple[Person | None, Sequence[str]]:
+        """The person, and the permissions that any of its identifiers has in the context."""
         person = await self._subjects.person(subject)
         granted: list[str] = []
         for identifier in identifiers_of(subject, person):
-            granted += [grant.permission for grant in await self.held(identifier, context)]
+            for index in (_held_in(identifier, context), _held_in(identifier, None)):
+                for grant in await self._listed(index):
+                    delegations = await self._delegations_in(grant, context)
+                    if decisions.opens(grant, context, delegations):
+                        granted.append(grant.permission)
         return person, granted
+
+    async def _delegations_in(self, grant: Grant, context: Identifier) -> set[tuple[Identifier, str]]:
+        if grant.kind is not GrantKind.INDIRECT:
+            return set()
+        return _delegated(await self._listed(_held_in(grant.origin, context)))
+
+    # -- operations that grant and revoke -------------------------------------------------------------------
+
+    async def request(
+        self,
+        actor: Actor,
+        grants: Sequence[Grant] = (),
+        *,
+        revokes: str | None = None,
+        authorizations: bool = False,
+    ) -> Change:
+        """Start an operation: make `grants`, all or none, or take back the grant with the id `revokes`.
+
+        Args:
+            authorizations: whether it is one of those that the grant to be revoked must be among.
+
+        Raises:
+            Forbidden: insufficient-resource-access, the grant is not the actor's to revoke.
+        """
+        await self._catch_up()
+        if revokes is not None:
+            grant = await self._revocable(revokes, authorizations)
+            if grant is not None:
+                decisions.require_revocation(actor, grant)
+        now = self._clock.now()
+        change = Change(
+            reference=new_reference(Kind.PERMISSIONS, now),
+            context=actor.context,
+            author=actor.subject,
+            permissions=actor.permissions,
+            token=actor.token,
+            grants=tuple(grants),
+            revokes=revokes,
+            authorizations=authorizations,
+            started_at=now,
+            ready_at=now + round(self._delay.seconds * SECOND),
+            polls_left=self._delay.polls,
+        )
+        if self._is_due(change):
+            # Nobody knows of it yet, so nobody else carries it out.
+            change = _done(change, await self._carry_out(change))
+        expires_at = _forgotten_at(change)
+        await self._store.insert(CHANGES, change.reference, change, expires_at)
+        if change.state is not ChangeState.DONE:
+            await self._store.index(_WAITING, change.reference, now, expires_at)
+        return change
+
+    async def poll(self, reference: str, actor: Actor) -> Change:
+        """The operation as a status poll sees it. A poll that finds it waiting uses up one of the delay's.
+
+        Raises:
+            BadRequest: 21405, no such operation.
+            Forbidden: insufficient-resource-access, somebody else's.
+            Gone: it was started more than 30 days ago.
+        """
+        await self._catch_up()
+        change = await self._store.get(CHANGES, reference)
+        started_at = change.started_at if change else issued_at(reference, Kind.PERMISSIONS)
+        if started_at is not None and self._clock.now() >= started_at + STATUS_LIFETIME * SECOND:
+            raise Gone(reason=f"operation {reference} was started more than 30 days ago")
+        if change is None:
+            raise BadRequest(
+                Code.VALIDATION, f"Operacja o numerze referencyjnym {reference} nie została znaleziona."
+            )
+        if change.context != actor.context or change.author not in actor.identities:
+            raise Forbidden(
+                Reason.INSUFFICIENT_RESOURCE_ACCESS,
+                reason=f"operation {reference} is of {change.author} in {change.context}",
+            )
+        while change.state is ChangeState.WAITING and change.polls_left > 0:
+            polled = msgspec.structs.replace(change, polls_left=change.polls_left - 1)
+            if await self._store.swap(CHANGES, reference, change, polled, _forgotten_at(change)):
+                return polled
+            change = await self._store.get(CHANGES, reference) or change
+        return change
+
+    def _is_due(self, change: Change) -> bool:
+        return (
+            change.state is ChangeState.WAITING
+            and change.polls_left == 0
+            and self._clock.now() >= change.ready_at
+        )
+
+    async def _catch_up(self) -> None:
+        """Carry out what is due, the oldest first: permissions must not depend on somebody polling."""
+        if not self._delay.polls and not self._delay.seconds:
+            return
+        for reference in reversed(await self._members(_WAITING)):
+            change = await self._store.get(CHANGES, reference)
+            if change is None or change.state is ChangeState.DONE:
+                await self._store.unindex(_WAITING, reference)
+            elif self._is_due(change):
+                expires_at = _forgotten_at(change)
+                applying = msgspec.structs.replace(change, state=ChangeState.APPLYING)
+                if await self._store.swap(CHANGES, reference, change, applying, expires_at):
+                    done = _done(applying, await self._carry_out(applying))
+                    await self._store.swap(CHANGES, reference, applying, done, expires_at)
+                    await self._store.unindex(_WAITING, reference)
+
+    async def _carry_out(self, change: Change) -> Judgement:
+        if change.revokes is not None:
+            grant = await self._revocable(change.revokes, change.authorizations)
+            judgement = decisions.judge_revocation(grant, Facts(await self._author(change)))
+            if (
+                grant is not None
+                and judgement.status is ChangeStatus.SUCCESS
+                and not await self.revoke(grant)
+            ):
+                return decisions.judge_revocation(None, Facts(await self._author(change)))
+            return judgement
+        facts = await self._facts(change)
+        judgements = [decisions.judge_grant(grant, facts) for grant in change.grants]
+        for judgement in judgements:
+            if judgement.status is not ChangeStatus.SUCCESS:
+                return judgement
+        for grant in change.grants:
+            await self._make(grant)
+        return Judgement(ChangeStatus.SUCCESS, "; ".join(judgement.reason for judgement in judgements))
+
+    async def _author(self, change: Change) -> Actor:
+        """The author with the permissions that are left."""
+        if change.token is None:
+            decision = await self._admit(change.author, change.context)
+        else:
+            decision = await self._admit_token(change.author, change.context, change.permissions)
+        author = change.author
+        return Actor(change.context, author, frozenset((author,)), decision.permissions, change.token)
+
+    async def _facts(self, change: Change) -> Facts:
+        first = change.grants[0]
+        authorized = await self._subjects.person(first.authorized)
+        indirect = first.kind is GrantKind.INDIRECT
+        nip = change.context.nip
+        roles = () if nip is None else await self._subjects.roles(nip)
+        units = () if nip is None else await self._subjects.subordinate_roles(nip)
+        return Facts(
+            await self._author(change),
+            frozenset(held.role for held in roles),
+            frozenset(held.nip for held in units),
+            await self.delegations(change.context) if indirect else (),
+            authorized is not None and authorized.is_deceased,
+        )
+
+    async def _make(self, grant: Grant) -> None:
+        if grant.context is not None and grant.context.type == "NipVatUe":
+            if grant.eu_entity is not None:
+                await self._describe(grant.context, grant.eu_entity)
+            else:
+                known = await self._store.get(EU_ENTITIES, str(grant.context))
+                grant = msgspec.structs.replace(grant, eu_entity=known)
+        await self._add(msgspec.structs.replace(grant, granted_at=self._clock.now()))
+
+    async def _describe(self, context: Identifier, entity: EuEntity) -> None:
+        while not await self._store.insert(EU_ENTITIES, str(context), entity, None):
+            known = await self._store.get(EU_ENTITIES, str(context))
+            if known == entity:
+                return
+            if known is not None and await self._store.swap(EU_ENTITIES, str(context), known, entity, None):
+                return
+
+    async def _revocable(self, grant_id: str, authorizations: bool) -> Grant | None:
+        grant = await self._store.get(GRANTS, grant_id)
+        if grant is None or (grant.kind is GrantKind.AUTHORIZATION) is not authorizations:
+            return None
+        return grant
+
+    # -- grants -------------------------------------------------------------------------------------------
 
     async def grant(
         self,
@@ -186,23 +319,19 @@ class Permissions:
         author: Identifier | None = None,
     ) -> Grant:
         """Let `authorized` do something in `context`; the earlier grant if there is the same one already."""
-        identity = "\n".join((str(context), str(authorized), permission, str(author)))
-        grant = Grant(
-            id=str(uuid.uuid5(_NAMESPACE, identity)),
-            context=context,
-            authorized=authorized,
-            permission=permission,
-            description=description,
-            author=author,
-            granted_at=self._clock.now(),
+        kind = GrantKind.EU_ENTITY if context.type == "NipVatUe" else GrantKind.PERSON
+        return await self._add(
+            new_grant(
+                kind,
+                context,
+                authorized,
+                permission,
+                context=context,
+                description=description,
+                author=author,
+                granted_at=self._clock.now(),
+            )
         )
-        while not await self._store.insert(GRANTS, grant.id, grant, None):
-            known = await self._store.get(GRANTS, grant.id)
-            if known is not None:
-                return known
-        for index in _indexes_of(grant):
-            await self._store.index(index, grant.id, grant.granted_at, None)
-        return grant
 
     async def revoke(self, grant: Grant) -> bool:
         """Take a permission back; False if it was taken before."""
@@ -217,11 +346,33 @@ class Permissions:
 
     async def held(self, authorized: Identifier, context: Identifier | None = None) -> Sequence[Grant]:
         """What exactly this identifier holds in one context or in all, the oldest grant first."""
+        await self._catch_up()
         return await self._listed(_held_by(authorized) if context is None else _held_in(authorized, context))
 
     async def granted_in(self, context: Identifier) -> Sequence[Grant]:
         """Everything that anybody holds in the context, the oldest grant first."""
+        await self._catch_up()
         return await self._listed(_given_in(context))
+
+    async def granted_from(self, origin: Identifier) -> Sequence[Grant]:
+        """Everything that was granted by somebody logged in to the context, the oldest grant first."""
+        await self._catch_up()
+        return await self._listed(_given_from(origin))
+
+    async def delegations(self, entity: Identifier) -> set[tuple[Identifier, str]]:
+        """What the entity may pass on to persons: contexts of its clients with the permission."""
+        return _delegated(await self._listed(_held_by(entity)))
+
+    async def _add(self, grant: Grant) -> Grant:
+        while not await self._store.insert(GRANTS, grant.id, grant, None):
+            known = await self._store.get(GRANTS, grant.id)
+            if known is not None:
+                return known
+        for index in _indexes_of(grant):
+            await self._store.index(index, grant.id, grant.granted_at, None)
+        return grant
+
+    # -- blocked contexts ---------------------------------------------------------------------------------
 
     async def block(self, context: Identifier) -> None:
         """Nobody can log in to the context from now on."""
@@ -235,25 +386,79 @@ class Permissions:
         return await self._store.get(BLOCKS, str(context)) is not None
 
     async def _listed(self, index: str) -> Sequence[Grant]:
-        found: list[Grant] = []
+        found = [await self._store.get(GRANTS, member) for member in reversed(await self._members(index))]
+        return [grant for grant in found if grant is not None]
+
+    async def _members(self, index: str) -> list[str]:
+        """All members of an index, the newest first."""
+        found: list[str] = []
         cursor: tuple[Instant, str] | None = None
         while entries := await self._store.newest(index, _PAGE, before=cursor):
-            for _, member in entries:
-                grant = await self._store.get(GRANTS, member)
-                if grant is not None:
-                    found.append(grant)
+            found += [member for _, member in entries]
             cursor = entries[-1]
-        found.reverse()
         return found
+
+
+def new_grant(
+    kind: GrantKind,
+    origin: Identifier,
+    authorized: Identifier,
+    permission: str,
+    *,
+    context: Identifier | None,
+    description: str,
+    author: Identifier | None,
+    granted_at: Instant,
+    can_delegate: bool = False,
+    details: SubjectDetails | None = None,
+    subunit_name: str | None = None,
+    eu_entity: EuEntity | None = None,
+) -> Grant:
+    """A grant with the id that belongs to it: the same one, made again, has the same id."""
+    identity = (kind, origin, context, authorized, permission, author, can_delegate)
+    return Grant(
+        id=str(uuid.uuid5(_NAMESPACE, "\n".join(map(str, identity)))),
+        kind=kind,
+        origin=origin,
+        context=context,
+        authorized=authorized,
+        permission=permission,
+        description=description,
+        author=author,
+        granted_at=granted_at,
+        can_delegate=can_delegate,
+        details=details,
+        subunit_name=subunit_name,
+        eu_entity=eu_entity,
+    )
+
+
+def _delegated(grants: Iterable[Grant]) -> set[tuple[Identifier, str]]:
+    return {
+        (grant.context, grant.permission)
+        for grant in grants
+        if grant.kind is GrantKind.ENTITY and grant.can_delegate and grant.context is not None
+    }
+
+
+def _done(change: Change, judgement: Judgement) -> Change:
+    return msgspec.structs.replace(
+        change, state=ChangeState.DONE, status=judgement.status, reason=judgement.reason
+    )
+
+
+def _forgotten_at(change: Change) -> Instant:
+    return change.started_at + STATUS_LIFETIME * SECOND
 
 
 def _indexes_of(grant: Grant) -> tuple[str, ...]:
     authorized, context = grant.authorized, grant.context
-    return (_held_in(authorized, context), _held_by(authorized), _given_in(context))
+    indexes = (_held_in(authorized, context), _held_by(authorized), _given_from(grant.origin))
+    return indexes if context is None else (*indexes, _given_in(context))
 
 
-def _held_in(authorized: Identifier, context: Identifier) -> str:
-    return f"grants:{authorized}:{context}"
+def _held_in(authorized: Identifier, context: Identifier | None) -> str:
+    return f"grants:{authorized}:{context or '*'}"
 
 
 def _held_by(authorized: Identifier) -> str:
@@ -262,3 +467,7 @@ def _held_by(authorized: Identifier) -> str:
 
 def _given_in(context: Identifier) -> str:
     return f"grants-in:{context}"
+
+
+def _given_from(origin: Identifier) -> str:
+    return f"grants-from:{origin}"

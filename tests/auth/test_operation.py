@@ -65,13 +65,14 @@ def test_settle_of_a_failed_login() -> None:
 )
 def test_redeem(state: State, detail: str | None) -> None:
     if detail is None:
-        redeemed = machine.redeem(operation(state), START + 1, Lifetimes())
+        redeemed = machine.redeem(operation(state), START + 1, Lifetimes(), ("InvoiceRead",))
+        assert redeemed.permissions == ("InvoiceRead",)
         assert redeemed.state is State.REDEEMED
         assert redeemed.redeemed_at == START + 1
         assert redeemed.refresh_expires_at == START + 7 * 86_400 * SECOND
         return
     with pytest.raises(BadRequest) as refused:
-        machine.redeem(operation(state), START, Lifetimes())
+        machine.redeem(operation(state), START, Lifetimes(), ())
     assert (refused.value.code, refused.value.details) == (Code.NOT_AUTHORIZED, (detail,))
 
 
@@ -87,11 +88,12 @@ def test_redeem(state: State, detail: str | None) -> None:
 )
 def test_refresh(state: State, status: int | None) -> None:
     if status is None:
-        refreshed = machine.refresh(operation(state), START + 5)
+        refreshed = machine.refresh(operation(state), START + 5, ("InvoiceRead",))
+        assert refreshed.permissions == ("InvoiceRead",)
         assert (refreshed.state, refreshed.refreshed_at) == (State.REDEEMED, START + 5)
         return
     with pytest.raises(BadRequest) as refused:
-        machine.refresh(operation(state), START)
+        machine.refresh(operation(state), START, ())
     detail = f"Status uwierzytelniania ({status}) nie pozwala na odświeżenie tokenu dostępowego."
     assert refused.value.details == (detail,)
 

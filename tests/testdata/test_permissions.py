@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import pytest
 
+from ksef_mock.auth.decisions import Decision, decide, decide_for_token
 from ksef_mock.auth.operation import SUCCESS
-from ksef_mock.auth.permissions import Decision, Permissions, decide, decide_for_token
+from ksef_mock.auth.permissions import Permissions
 from ksef_mock.auth.subjects import Person, Subjects
 from ksef_mock.clock import Clock
 from ksef_mock.errors import Status, StatusDetail

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ksef_mock.auth.authorization import (
+from ksef_mock.auth.decisions import (
     Actor,
     Reach,
     require_reach,
@@ -30,7 +30,7 @@ ALL, AUTHORED, OWN = Reach.ALL, Reach.AUTHORED, Reach.USED
 
 
 def actor(*permissions: str, by_token: bool = False, context: Identifier = CONTEXT) -> Actor:
-    return Actor(context, frozenset({PERSON_NIP}), permissions, USED if by_token else None)
+    return Actor(context, PERSON_NIP, frozenset({PERSON_NIP}), permissions, USED if by_token else None)
 
 
 def token(author: Identifier = SOMEBODY, reference: str = OTHER, context: Identifier = CONTEXT) -> KsefToken:
