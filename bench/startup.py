@@ -6,6 +6,7 @@
   made in the background from the start on).
 - fixture: `MockServer().start()` in a running process, to the first answer; keys: until they can be fetched.
 - reset: `MockServer.reset()`, what each test with the fixture pays. stop: `MockServer.stop()`.
+- import: a new interpreter that imports the package, or the server too; the floor imports nothing.
 
 Times are medians in ms with the slowest beside them.
 """
@@ -36,13 +37,17 @@ def main() -> None:
     rounds: int = parser.parse_args().rounds
     print(machine())
 
-    interpreter, bare, cold, keys = [], [], [], []
+    interpreter, package, server, bare, cold, keys = [], [], [], [], [], []
     for _ in range(rounds):
-        interpreter.append(_timed(lambda: subprocess.run([sys.executable, "-c", ""], check=True)))
+        interpreter.append(_python(""))
+        package.append(_python("import ksef_mock"))
+        server.append(_python("import ksef_mock.testing"))
         bare.append(_launch("/nothing", "-m", "bench._bare", stdin=_BARE))
         cold.append(_launch(_HEALTH, "-m", "ksef_mock.cli", "serve", "--port", "0"))
         keys.append(_launch(_KEYS, "-m", "ksef_mock.cli", "serve", "--port", "0"))
     _print("python itself", interpreter)
+    _print("import ksef_mock", package, aim=150)
+    _print("import ksef_mock.testing", server)
     _print("bare app, cold start", bare)
     _print("cold start", cold, aim=500)
     _print("first login possible", keys)
@@ -70,6 +75,10 @@ def _launch(path: str, *arguments: str, stdin: bytes = b"") -> float:
     with ServerProcess(*arguments, stdin=stdin) as server:
         _get(server.url + path)
         return _since(begin)
+
+
+def _python(code: str) -> float:
+    return _timed(lambda: subprocess.run([sys.executable, "-c", code], check=True))
 
 
 def _get(url: str) -> None:

@@ -1,9 +1,14 @@
 """A minimal client of KSeF, Poland's national e-invoicing system, API v2.
 
 It meets the system over HTTP alone: the same code talks to TEST, DEMO, PRODUCTION and to ksef-mock.
+The two clients need httpx, which `pip install 'ksef-mock[client]'` brings; everything else does without.
 """
 
-from ksef_client_min.async_client import AsyncKsefClient
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call
 from ksef_client_min.core import PendingLogin, Policy, Session
@@ -22,7 +27,10 @@ from ksef_client_min.errors import (
     KsefUnauthorizedError,
     Problem,
 )
-from ksef_client_min.sync_client import KsefClient
+
+if TYPE_CHECKING:
+    from ksef_client_min.async_client import AsyncKsefClient
+    from ksef_client_min.sync_client import KsefClient
 
 __all__ = [
     "DEMO",
@@ -55,3 +63,19 @@ __all__ = [
     "load_pem",
     "load_pkcs12",
 ]
+
+_CLIENTS = {"AsyncKsefClient": "async_client", "KsefClient": "sync_client"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CLIENTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_CLIENTS[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "httpx":
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs httpx: pip install 'ksef-mock[client]'", name="httpx"
+        ) from None
+    return globals().setdefault(name, getattr(module, name))

@@ -1,7 +1,7 @@
 """The `ksef` command.
 
-Exit codes: 0 done, 1 KSeF refused, 2 the command was not understood, 3 KSeF could not be reached or did not
-answer as KSeF, 4 a login is needed.
+Exit codes: 0 done, 1 KSeF refused, 2 the command was not understood or is not installed in full, 3 KSeF could
+not be reached or did not answer as KSeF, 4 a login is needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,3 @@ def main() -> None:
 
 for group in (auth, cert, config, invoice, token):
     main.add_command(group)
-
-
-if __name__ == "__main__":
-    main()

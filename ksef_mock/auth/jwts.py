@@ -13,9 +13,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-import jwt
 import msgspec
 
+from ksef_mock.auth import jws
 from ksef_mock.auth.ip_policy import AllowedIps
 from ksef_mock.auth.operation import Operation
 from ksef_mock.clock import SECOND, Clock, Instant, unix_seconds
@@ -23,8 +23,6 @@ from ksef_mock.errors import Unauthorized
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Lifetimes, Profile
 
-_ALGORITHM = "HS256"
-_JWS = jwt.PyJWS()  # msgspec writes the claims: several times as fast as PyJWT's own JSON
 #: How many verified JWTs are remembered, the least recently used one forgotten first.
 _REMEMBERED = 1_024
 
@@ -35,6 +33,17 @@ class Kind(StrEnum):
     AUTHENTICATION = "AuthenticationToken"
     ACCESS = "ContextToken"
     REFRESH = "RefreshToken"
+
+
+class _Required(msgspec.Struct):
+    """The claims of every JWT."""
+
+    typ: Kind
+    arn: str
+    exp: int
+    iat: int
+    iss: str
+    aud: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,28 +168,19 @@ class JwtService:
 
     def _verify(self, token: str) -> dict[str, Any]:
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                audience=self._issuer,
-                issuer=self._issuer,
-                # Time is judged by the caller: PyJWT would ask the system's clock, not the mock's.
-                options={"require": ["exp", "iat", "typ", "arn"], "verify_exp": False, "verify_iat": False},
-            )
-        except jwt.InvalidSignatureError:
-            raise Unauthorized(
-                reason="JWT: the signature is not of this mock (or not since its reset)"
-            ) from None
-        except jwt.PyJWTError as error:
+            claims = msgspec.json.decode(jws.verify(token, self._secret), type=dict[str, Any])
+            required = msgspec.convert(claims, _Required)
+        except (jws.Refused, msgspec.DecodeError) as error:
             raise Unauthorized(reason=f"JWT: {error}") from None
+        if {required.iss, required.aud} != {self._issuer}:
+            raise Unauthorized(reason=f"JWT: of {required.iss} for {required.aud}, not of {self._issuer}")
         return claims
 
     def _issue(self, claims: dict[str, Any], lifetime: int, *, at: Instant | None = None) -> Issued:
         issued_at = unix_seconds(self._clock.now() if at is None else at)
         expires_at = issued_at + lifetime
         claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
-        token = _JWS.encode(msgspec.json.encode(claims), self._secret, _ALGORITHM)
+        token = jws.sign(msgspec.json.encode(claims), self._secret)
         return Issued(token, expires_at * SECOND, claims)
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import sys
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from cryptography import x509
-    from rich.console import Console
 
     from ksef_mock.xades import Reading, Report
 
-_MARKS = {
-    "passed": ("✓", "green"),
-    "failed": ("✗", "bold red"),
-    "skipped": ("-", "dim"),
+_MARKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "passed": ("✓", {"fg": "green"}),
+    "failed": ("✗", {"fg": "red", "bold": True}),
+    "skipped": ("-", {"dim": True}),
 }
 #: Of the octets that were hashed this many are shown; a file has all of them.
 _SHOWN = 4_000
@@ -141,59 +143,57 @@ def _write_octets(report: Report, folder: Path) -> None:
 
 
 def _print(report: Report, moment: datetime) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=False)
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("")
-    table.add_column("check", no_wrap=True)
-    table.add_column("finding", overflow="fold")
+    width = max(len(result.check.value) for result in report.results)
+    click.secho(f"   {'check':<{width}}  finding", bold=True)
     for result in report.results:
         mark, style = _MARKS[result.outcome.value]
-        table.add_row(Text(mark, style), Text(result.check.value, style), Text(result.reason))
-    console.print(table)
-    console.print()
-    _print_verdict(console, report, moment)
+        check = click.style(f"{mark}  {result.check.value:<{width}}", **style)
+        click.echo(f"{check}  {_wrapped(_visible(result.reason), indent=width + 5)}")
+    click.echo()
+    _print_verdict(report, moment)
 
 
-def _print_verdict(console: Console, report: Report, moment: datetime) -> None:
-    from rich.text import Text
+def _visible(text: str) -> str:
+    """Text from a document or a certificate: control characters must be seen and not obeyed."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
+
+def _wrapped(text: str, *, indent: int) -> str:
+    """`text` in the width of the terminal, in one line where there is none."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns - indent, 20)
+    return f"\n{'':{indent}}".join(textwrap.wrap(text, width) or [""])
+
+
+def _print_verdict(report: Report, moment: datetime) -> None:
     answer = report.to_dict()["answer"]
     failure = report.failure
     if failure is None or answer is None:
-        console.print(Text(f"Nothing is wrong with this document as of {moment.isoformat()}.", "green"))
+        click.secho(f"Nothing is wrong with this document as of {moment.isoformat()}.", fg="green")
         return
     if "code" in answer:
         said = f"400, {answer['code']} {answer['description']} {' '.join(answer['details'])}"
     else:
         said = f"202, then status {answer['status']}: {answer['description']} ({answer['detail']})"
-    console.print(Text.assemble(("KSeF says: ", "bold"), said.strip()))
-    console.print(Text.assemble(("Because:   ", "bold"), failure.reason))
+    facts = {"KSeF says": said.strip(), "Because": failure.reason}
     if failure.explanation:
-        console.print(Text.assemble(("Likely:    ", "bold"), (failure.explanation, "yellow")))
-    for name, value in failure.evidence.items():
-        console.print(Text.assemble((f"{name + ':':<11}", "bold"), value))
-    _print_octets(console, report)
+        facts["Likely"] = failure.explanation
+    for name, value in (facts | failure.evidence).items():
+        label = click.style(f"{name + ':':<11}", bold=True)
+        click.echo(label + click.style(_visible(value), fg="yellow" if name == "Likely" else None))
+    _print_octets(report)
 
 
-def _print_octets(console: Console, report: Report) -> None:
-    from rich.text import Text
-
+def _print_octets(report: Report) -> None:
     for number, reference in enumerate(report.facts.references, 1):
         if reference.octets is None or reference.computed_digest == reference.stated_digest:
             continue
         total = len(reference.octets)
-        console.print()
-        console.print(
-            Text(f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", "bold")
+        click.echo()
+        click.secho(
+            f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", bold=True
         )
-        # Control characters, carriage returns above all, must be seen and not obeyed.
-        shown = reference.octets[:_SHOWN].decode("utf-8", "backslashreplace")
-        console.print(
-            Text("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in shown)), soft_wrap=True
-        )
+        click.echo(_visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace")))
         if total > _SHOWN:
-            console.print(Text(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", "dim"))
+            click.secho(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", dim=True)
