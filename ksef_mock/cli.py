@@ -158,7 +158,7 @@ async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
         click.echo(f"NIP:   {nip}")
         click.echo(f"Token: {token}")
 
-    server = Server(app, on_ready=announce)
+    server = Server(app, on_ready=announce, on_stop=system.closing.set)
     _stop_on_signals(server.stop)
     await server.serve(sockets=[listener])
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
 from ksef_mock.clock import iso
 from ksef_mock.errors import BadRequest, KsefError
-from ksef_mock.exchange import Exchange
+from ksef_mock.exchange import Exchange, Outcome
+from ksef_mock.routing import api_path
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -44,6 +48,62 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     decisions: list[Decision] = []
     facts: dict[str, Any] = {}
 
+    @property
+    def failed(self) -> bool:
+        """Whether an error was answered, or a check failed behind a good answer."""
+        return self.status >= 400 or any(decision.outcome == Outcome.FAILED for decision in self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entries are asked for: those that satisfy whatever is given."""
+
+    #: End of the path; with a `*` in it, a pattern for the path without the prefix of the API.
+    path: str | None = None
+    method: str | None = None
+    #: `404`, or `4xx` for all of a hundred.
+    status: str | None = None
+    #: Exception code.
+    code: int | None = None
+    #: Whether an error was answered, or a check failed behind a good answer.
+    failed: bool | None = None
+    #: Reference number of an authentication operation.
+    operation: str | None = None
+    #: IP address.
+    client: str | None = None
+    #: Numbered above this.
+    after: int = 0
+    #: The newest of them, at most so many.
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not re.fullmatch(r"[1-5](?:\d\d|xx)", self.status):
+            raise ValueError(
+                f"status: {self.status!r} is neither a status such as 404 nor a class such as 4xx"
+            )
+
+    def admits(self, entry: Entry) -> bool:
+        """Whether an entry is asked for, `after` and `limit` aside."""
+        return (
+            (self.path is None or self._is_at(entry.path))
+            and (self.method is None or self.method.upper() == entry.method)
+            and (self.status is None or self._has_status(str(entry.status)))
+            and (self.code is None or self.code == entry.code)
+            and (self.failed is None or self.failed == entry.failed)
+            and (self.operation is None or self.operation == entry.operation)
+            and (self.client is None or self.client == entry.client_ip)
+        )
+
+    def _is_at(self, path: str) -> bool:
+        assert self.path is not None
+        if "*" in self.path:
+            return fnmatchcase(api_path(path) or path, self.path)
+        return path.endswith(self.path)
+
+    def _has_status(self, status: str) -> bool:
+        assert self.status is not None
+        return status[0] == self.status[0] if self.status.endswith("xx") else status == self.status
+
 
 class Journal:
     """The last requests, the oldest dropped first. Written by the server, readable from any thread."""
@@ -63,14 +123,22 @@ class Journal:
     def entries(
         self, *, path: str | None = None, operation: str | None = None, after: int = 0
     ) -> list[Entry]:
-        """Entries in order of arrival: path ending in `path`, of `operation`, numbered above `after`."""
-        return [
-            _entry(*row)
+        """Entries in order of arrival; the arguments are those of `Query`."""
+        return self.find(Query(path=path, operation=operation, after=after))
+
+    def find(self, query: Query) -> list[Entry]:
+        """The entries that the query asks for, in order of arrival."""
+        found = [
+            entry
             for row in list(self._entries)
-            if row[0] > after
-            and (path is None or row[1].path.endswith(path))
-            and (operation is None or row[1].operation == operation)
+            if row[0] > query.after and query.admits(entry := _entry(*row))
         ]
+        return found if query.limit is None else found[len(found) - query.limit :] if query.limit else []
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest entry; 0 if there is none since the last `clear`."""
+        return self._sequence
 
     def last(self, path: str | None = None) -> Entry:
         """The newest entry (whose path ends in `path`).

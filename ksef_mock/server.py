@@ -44,7 +44,10 @@ def url_of(listener: socket.socket) -> str:
 class Server(uvicorn.Server):
     """A uvicorn server with a ready callback and a `stop` that is safe to call from any thread."""
 
-    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None] | None = None
+    ) -> None:
+        """`on_stop` is called in the event loop, before requests under way are waited for."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -57,6 +60,7 @@ class Server(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self._stopping = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -83,6 +87,8 @@ class Server(uvicorn.Server):
         # As uvicorn's own, without its fixed pause: idle connections are gone in a turn of the loop.
         for server in self.servers:
             server.close()
+        if self._on_stop is not None:
+            self._on_stop()
         for listener in sockets or ():
             listener.close()
         for connection in list(self.server_state.connections):

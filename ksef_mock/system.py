@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -45,6 +46,8 @@ class System:
         self.clock = clock = clock or Clock()
         self.store = store = store if store is not None else MemoryStore(clock)
         self.journal = Journal(settings.journal_size)
+        #: Set when the server stops: whatever waits for news must not keep it waiting.
+        self.closing = asyncio.Event()
         self.shared = shared = SharedState(
             store,
             Shared(secret=new_secret(), token_key=settings.token_key, first_token_key=settings.token_key),

@@ -79,7 +79,7 @@ class MockServer:
         listener = listen(*self._address)
         self._url = url_of(listener)
         ready = threading.Event()
-        server = Server(app, on_ready=ready.set)
+        server = Server(app, on_ready=ready.set, on_stop=self._system.closing.set)
         self._server = server
         self._thread = threading.Thread(
             target=lambda: asyncio.run(server.serve(sockets=[listener])), name="ksef-mock", daemon=True

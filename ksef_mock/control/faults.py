@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, system_of
-from ksef_mock.control.bodies import read_order
+from ksef_mock.control.bodies import read_order, spelled_out
 from ksef_mock.control.guard import require_control
 from ksef_mock.errors import BadRequest, Code, NotFound
 from ksef_mock.fault import Fault, InvalidFault
@@ -62,7 +62,7 @@ async def remove_fault(request: Request) -> Response:
     require_control(request)
     fault_id: str = request.path_params["id"]
     if not await system_of(request).faults.remove(fault_id):
-        raise NotFound(reason=f"there is no fault {fault_id}")
+        raise spelled_out(NotFound(reason=f"there is no fault {fault_id}"))
     return Response(status_code=204)
 
 

@@ -1,35 +1,61 @@
-"""Who may use /_mock: loopback clients only, or whoever knows the control token when one is set."""
+"""Who may use /_mock: whoever knows the control token; where none is set, programs on this machine.
+
+Without a token a browser on this machine must not become the tool of a web page. A page can send requests to
+127.0.0.1, by another site's script or form, or by a name of its own that it lets point to 127.0.0.1 (DNS
+rebinding). So the request must name the mock by an address or a name that no stranger can own, and what
+changes something must not come from another site. With a token neither works: a page cannot set the header.
+"""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from ksef_mock.api.http import exchange_of, system_of
+from ksef_mock.control.bodies import spelled_out
 from ksef_mock.errors import Forbidden, Reason, Unauthorized
+from ksef_mock.exchange import Exchange
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+#: Beside localhost: the domain of the real gateways, which a hosts entry may let point here.
+_KNOWN_DOMAINS = ("localhost", "mf.gov.pl")
 
 
 def require_control(request: Request) -> None:
     """
     Raises:
         Unauthorized: the control token is absent or wrong.
-        Forbidden: none is set, and the client is not on this machine.
+        Forbidden: none is set, and the client is not on this machine, or may be a web page's doing.
     """
     expected = system_of(request).settings.control_token
     if expected is not None:
         given = request.headers.get("x-mock-control-token", "")
         if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise Unauthorized(reason="X-Mock-Control-Token is absent or wrong")
+            raise spelled_out(Unauthorized(reason="X-Mock-Control-Token is absent or wrong"))
         return
     exchange = exchange_of(request)
     if not _is_loopback(exchange.client_ip):
-        raise Forbidden(
+        raise _refusal(exchange, "without a control token /_mock answers loopback clients only")
+    host = request.headers.get("host", "")
+    if not _is_own(host):
+        raise _refusal(
+            exchange, f"without a control token /_mock is localhost or an IP address, not {host[:100]!r}"
+        )
+    if request.method not in _SAFE_METHODS and _is_cross_site(request, host):
+        raise _refusal(exchange, "without a control token /_mock takes no orders from pages of other sites")
+
+
+def _refusal(exchange: Exchange, reason: str) -> Forbidden:
+    return spelled_out(
+        Forbidden(
             Reason.SECURITY_SERVICE_BLOCKED,
-            reason="without a control token /_mock answers loopback clients only",
+            reason=reason,
             security={"incidentId": exchange.trace_id, "clientIp": exchange.client_ip},
         )
+    )
 
 
 def _is_loopback(client_ip: str) -> bool:
@@ -39,3 +65,31 @@ def _is_loopback(client_ip: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def _is_own(host: str) -> bool:
+    """Whether the Host header names this machine in a way that DNS cannot be made to lie about."""
+    if not host:
+        return True  # HTTP/1.0; browsers always name a host
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return any(name == domain or name.endswith(f".{domain}") for domain in _KNOWN_DOMAINS)
+    return True
+
+
+def _is_cross_site(request: Request, host: str) -> bool:
+    # Ports do not make a site: a page of localhost:3000 is "same-site", and still not this mock's own.
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return True
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False  # no browser: those name the origin of everything but a GET
+    try:
+        return urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:
+        return True

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from ksef_mock.control import api, coverage, faults, invoices, peppol, warning
+from ksef_mock.control import api, clock, coverage, faults, invoices, journal, keys, peppol, warning
 
-ROUTES = [*api.ROUTES, *coverage.ROUTES, *faults.ROUTES, *invoices.ROUTES, *peppol.ROUTES, *warning.ROUTES]
+ROUTES = [
+    *api.ROUTES,
+    *clock.ROUTES,
+    *coverage.ROUTES,
+    *faults.ROUTES,
+    *invoices.ROUTES,
+    *journal.ROUTES,
+    *keys.ROUTES,
+    *peppol.ROUTES,
+    *warning.ROUTES,
+]

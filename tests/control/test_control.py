@@ -34,7 +34,7 @@ def answer(settings: Settings, client_ip: str, method: str, path: str, **options
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(create_app(settings), client=(client_ip, 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             return await http.request(method, path, **options)
 
     return asyncio.run(ask())

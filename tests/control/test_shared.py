@@ -28,7 +28,7 @@ class Worker:
     def __init__(self, store: MemoryStore, settings: Settings) -> None:
         app = create_app(settings, store)
         self.system: System = app.state.system
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
     async def keys(self) -> list[dict[str, Any]]:
         answer = await self.http.get("/v2/security/public-key-certificates")

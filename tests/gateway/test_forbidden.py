@@ -84,7 +84,7 @@ def test_insufficient_resource_access(ksef_mock: MockServer, api: Api) -> None:
 def test_security_service_blocked() -> None:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(create_app(), client=(CLIENT, 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             return await http.get("/_mock/coverage")
 
     response = asyncio.run(ask())

@@ -56,7 +56,7 @@ def client_ip(settings: Settings, peer: str, *forwarded: str) -> str:
 
     async def ask() -> str:
         transport = httpx.ASGITransport(create_app(settings), client=(peer, 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             answer = await http.post("/v2/auth/challenge", headers=headers)
         found: str = answer.json()["clientIp"]
         return found
@@ -76,7 +76,7 @@ def control_status(settings: Settings, peer: str, *forwarded: str) -> int:
 
     async def ask() -> int:
         transport = httpx.ASGITransport(create_app(settings), client=(peer, 1234))
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             return (await http.get("/_mock/journal", headers=headers)).status_code
 
     return asyncio.run(ask())

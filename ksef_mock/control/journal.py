@@ -1,0 +1,112 @@
+"""GET /_mock/journal, and GET /_mock/journal/stream, which goes on as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from ksef_mock.api.http import answer, exchange_of, query_boolean, query_integer, system_of
+from ksef_mock.control.guard import require_control
+from ksef_mock.errors import BadRequest, Code
+from ksef_mock.journal import Entry, Query
+from ksef_mock.system import System
+
+#: Seconds between two looks for news, and between two signs of life, of real time.
+_INTERVAL = 0.1
+_HEARTBEAT = 15.0
+_HIGHEST = 2**31
+
+
+class JournalPage(msgspec.Struct):
+    """GET /_mock/journal."""
+
+    entries: list[Entry]
+
+
+async def journal(request: Request) -> Response:
+    """What was asked and decided, in order of arrival; the parameters are those of `Query`."""
+    require_control(request)
+    exchange_of(request).recorded = False  # looking at the journal must not push out what it is about
+    return answer(JournalPage(system_of(request).journal.find(_query(request))))
+
+
+async def stream(request: Request) -> Response:
+    """The same as it arrives, from now on; `after` or Last-Event-ID: from that entry on.
+
+    Each entry is an event `entry` with its number as `id` and its JSON as `data`. An event `reset` says that
+    the journal was emptied and counts from 1 again.
+    """
+    require_control(request)
+    exchange_of(request).recorded = False
+    system, query = system_of(request), _query(request)
+    last = request.headers.get("last-event-id")
+    if last is not None:
+        if not (last.isascii() and last.isdigit() and len(last) <= 10):
+            raise BadRequest(Code.VALIDATION, "Last-Event-ID: the number of an entry")
+        query = replace(query, after=int(last))
+    elif "after" not in request.query_params:
+        query = replace(query, after=system.journal.newest)
+    return StreamingResponse(
+        _events(system, query),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(system: System, query: Query) -> AsyncIterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    yield b"retry: 1000\n\n"
+    silence = 0.0
+    while not system.closing.is_set():
+        newest = system.journal.newest
+        if newest < query.after:
+            query = replace(query, after=0)
+            yield b"event: reset\ndata: {}\n\n"
+        if newest > query.after:
+            for entry in system.journal.find(query):
+                yield b"id: %d\nevent: entry\ndata: %s\n\n" % (entry.sequence, encode(entry))
+            query = replace(query, after=newest, limit=None)
+            silence = 0.0
+        elif silence >= _HEARTBEAT:
+            silence = 0.0
+            yield b": still here\n\n"
+        try:
+            await asyncio.wait_for(system.closing.wait(), _INTERVAL)
+        except TimeoutError:
+            silence += _INTERVAL
+
+
+def _query(request: Request) -> Query:
+    params = request.query_params
+    try:
+        return Query(
+            path=params.get("path"),
+            method=params.get("method"),
+            status=params.get("status"),
+            code=_optional(request, "code"),
+            failed=query_boolean(request, "failed") if "failed" in params else None,
+            operation=params.get("operation"),
+            client=params.get("client"),
+            after=query_integer(request, "after", default=0, minimum=0, maximum=_HIGHEST),
+            limit=_optional(request, "limit"),
+        )
+    except ValueError as error:
+        raise BadRequest(Code.VALIDATION, str(error)) from None
+
+
+def _optional(request: Request, name: str) -> int | None:
+    if name not in request.query_params:
+        return None
+    return query_integer(request, name, default=0, minimum=0, maximum=_HIGHEST)
+
+
+ROUTES = [
+    Route("/journal", journal, methods=["GET"]),
+    Route("/journal/stream", stream, methods=["GET"]),
+]

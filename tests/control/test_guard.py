@@ -1,0 +1,124 @@
+"""Without a control token no web page can use a developer's browser to drive the mock."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from ksef_mock.settings import Settings
+from tests.control.test_control import answer
+
+RESET = ("POST", "/_mock/reset")
+
+
+def reset(headers: dict[str, str], settings: Settings | None = None) -> httpx.Response:
+    return answer(settings or Settings(), "127.0.0.1", *RESET, headers={"Host": "localhost:8080", **headers})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:8080",
+        "LOCALHOST.:8080",
+        "mock.localhost",
+        "127.0.0.1:8080",
+        "127.9.9.9",
+        "[::1]:8080",
+        "192.0.2.1:8080",
+        "api-test.ksef.mf.gov.pl",
+        "ksef-test.mf.gov.pl",
+    ],
+)
+def test_hosts_that_nobody_else_can_own(host: str) -> None:
+    assert reset({"Host": host}).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evillocalhost",
+        "evil-mf.gov.pl",
+        "mock",
+        "[::1",
+        "localhost@evil.example",
+        "0x7f.1",
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [RESET, ("GET", "/_mock/journal")])
+def test_names_that_point_here_without_being_ours_are_refused(method: str, path: str, host: str) -> None:
+    response = answer(Settings(), "127.0.0.1", method, path, headers={"Host": host})
+    assert (response.status_code, response.json()["reasonCode"]) == (403, "security-service-blocked")
+    assert "localhost" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:8080"},
+        {"Origin": "http://LOCALHOST:8080", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {},
+    ],
+)
+def test_the_mocks_own_pages_and_programs_may_give_orders(headers: dict[str, str]) -> None:
+    assert reset(headers).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://localhost"},
+        {"Origin": "http://localhost:8080.evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://[::1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:8080"},
+    ],
+)
+def test_pages_of_other_sites_may_not(headers: dict[str, str]) -> None:
+    response = reset(headers)
+    assert (response.status_code, response.json()["reasonCode"]) == (403, "security-service-blocked")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+@pytest.mark.parametrize(
+    "path", ["/_mock/clock/advance", "/_mock/faults", "/_mock/tokens", "/_mock/keys/rotate"]
+)
+def test_orders_are_json_which_no_form_can_send(path: str, content_type: str) -> None:
+    response = answer(
+        Settings(),
+        "127.0.0.1",
+        "POST",
+        path,
+        content=b'{"seconds": 1}',
+        headers={"Content-Type": content_type},
+    )
+    assert response.status_code == 415
+
+
+def test_no_answer_lets_other_sites_read_it() -> None:
+    response = answer(
+        Settings(), "127.0.0.1", "GET", "/_mock/journal", headers={"Origin": "https://evil.example"}
+    )
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_with_a_control_token_the_token_decides() -> None:
+    settings = Settings(control_token="secret")
+    headers = {"Host": "mock.example", "Origin": "https://other.example"}
+    assert reset(headers, settings).status_code == 401
+    assert reset(headers | {"X-Mock-Control-Token": "secret"}, settings).status_code == 204
+
+
+def test_health_has_any_name() -> None:
+    response = answer(Settings(), "127.0.0.1", "GET", "/_mock/health", headers={"Host": "mock.example"})
+    assert response.status_code == 200
