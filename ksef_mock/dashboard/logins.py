@@ -195,6 +195,11 @@ def why(entry: Entry) -> Why | None:
     for decision in entry.decisions:
         if decision.outcome == "failed":
             return Why(decision.check, decision.reason)
+    verdict = plain(entry.facts.get("verdict"))
+    if verdict is not None and verdict["status"] != Status.SUCCESS:
+        for decision in entry.decisions:
+            if decision.check == "fault":
+                return Why(decision.check, decision.reason)
     if entry.status < 400 or entry.reason is None:
         return None
     check, colon, reason = entry.reason.partition(": ")

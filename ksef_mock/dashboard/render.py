@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import PlainTextResponse, Response
+
+from ksef_mock.dashboard import formats
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,48 +76,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clock_time=clock_time,
-        date_time=date_time,
-        duration=duration,
-        milliseconds=milliseconds,
-        json=pretty,
+        clock_time=formats.clock_time,
+        date_time=formats.date_time,
+        duration=formats.duration,
+        milliseconds=formats.milliseconds,
+        json=formats.pretty,
         parsed=datetime.fromisoformat,
     )
     return environment
-
-
-def clock_time(moment: datetime) -> str:
-    """`14:03:27.123`."""
-    return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
-
-
-def date_time(moment: datetime) -> str:
-    """`2026-03-01 14:03:27 UTC`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def duration(seconds: float) -> str:
-    """Two units at most: `0.4 ms`, `12 ms`, `3.4 s`, `4 min 5 s`, `2 h 10 min`, `8 d 1 h`; with its sign."""
-    sign = "-" if seconds < 0 else ""
-    seconds = abs(seconds)
-    if seconds < 1:
-        return sign + milliseconds(seconds * 1_000)
-    if seconds < 60:
-        return f"{sign}{seconds:.1f} s"
-    left = round(seconds)
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        amount, left = divmod(left, size)
-        if amount or parts:
-            parts.append(f"{amount} {unit}" if amount else "")
-    return sign + " ".join(part for part in parts[:2] if part)
-
-
-def milliseconds(value: float) -> str:
-    """`0.4 ms`, `12 ms`."""
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
-
-
-def pretty(value: Any) -> str:
-    """JSON for people."""
-    return json.dumps(value, ensure_ascii=False, indent=2)

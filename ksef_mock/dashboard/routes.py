@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import wraps
-from urllib.parse import parse_qsl
+from typing import cast, get_args
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -12,16 +14,23 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, read_body, system_of
-from ksef_mock.clock import iso
+from ksef_mock.clock import RUNNING, SECOND, Instant, from_datetime
+from ksef_mock.crypto.keys import Usage
 from ksef_mock.dashboard import views
 from ksef_mock.dashboard.access import require_access, require_same_origin, sign_in, sign_out
 from ksef_mock.dashboard.render import HEADERS, page, static
-from ksef_mock.errors import Forbidden, KsefError, NotFound, Unauthorized
+from ksef_mock.errors import Forbidden, NotFound, PayloadTooLarge, Unauthorized
+from ksef_mock.identifiers import Identifier
+from ksef_mock.settings import TokenKey
 
 HOME = "/_mock/"
 
 #: A form of these pages has a few short fields.
 _LARGEST_FORM = 16_384
+
+_LONGEST_ADVANCE = 100 * 366 * 86_400.0
+_EARLIEST = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
+_LATEST = from_datetime(datetime(2200, 1, 1, tzinfo=UTC))
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,8 +40,8 @@ def _guarded(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def guarded(request: Request) -> Response:
-        # Looking at the journal must not fill it.
-        exchange_of(request).recorded = False
+        # Looking at the journal must not fill it; what changes the mock stands in it.
+        exchange_of(request).recorded = request.method == "POST"
         try:
             require_access(request)
             if request.method == "POST":
@@ -42,18 +51,59 @@ def _guarded(handler: Handler) -> Handler:
             return _sign_in_page(request, 401)
         except Forbidden as refusal:
             return _message(403, "Not from here", refusal.reason)
+        except Unusable as problem:
+            exchange_of(request).failed("form", str(problem))
+            return _message(400, "Not done", str(problem))
 
     return guarded
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a posted form, the last of each name."""
+class Form:
+    """The fields of a posted form."""
+
+    def __init__(self, body: bytes) -> None:
+        text = body.decode("utf-8", "replace")
+        self._fields = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
+
+    def __getitem__(self, name: str) -> str:
+        """The last value of this name, without white space around it; "" if there is none."""
+        return next((value.strip() for key, value in reversed(self._fields) if key == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Each value of this name."""
+        return [value for key, value in self._fields if key == name]
+
+
+async def _form(request: Request) -> Form:
+    """
+    Raises:
+        PayloadTooLarge: as named.
+        Unusable: more fields than any form has.
+    """
     body = await read_body(request, _LARGEST_FORM)
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+    try:
+        return Form(body)
+    except ValueError:
+        raise Unusable("too many fields") from None
 
 
-def _message(status: int, title: str, text: str) -> Response:
-    return page("message.html", status, title=title, text=text, home=HOME)
+class Unusable(Exception):
+    """What was filled in cannot be done; the message says why."""
+
+
+def _message(status: int, title: str, text: str, back: str = HOME) -> Response:
+    return page("message.html", status, title=title, text=text, back=back)
+
+
+def _done(form: Form, what: str) -> Response:
+    """Back to the page that the form was on, which says that `what` (one of NOTICES) is done."""
+    path, _, query = _back_to(form["next"]).partition("?")
+    fields = [(name, value) for name, value in parse_qsl(query) if name != "done"]
+    return RedirectResponse(f"{path}?{urlencode([*fields, ('done', what)])}", 303, HEADERS)
+
+
+def _chrome(request: Request, section: str) -> views.Chrome:
+    return views.chrome(request, section, NOTICES.get(request.query_params.get("done", ""), ""))
 
 
 # ---- pages
@@ -64,7 +114,7 @@ async def login_list(request: Request) -> Response:
     """GET /_mock/: the logins, the newest first; `q` and `outcome` narrow them down."""
     query = request.query_params
     listed = await views.login_list(system_of(request), query.get("q", "").strip(), query.get("outcome", ""))
-    return page("logins.html", chrome=views.chrome(request, "logins"), list=listed)
+    return page("logins.html", chrome=_chrome(request, "logins"), list=listed)
 
 
 @_guarded
@@ -79,7 +129,7 @@ async def login(request: Request) -> Response:
             f"The journal has no login {key[:64]}. It keeps the last "
             f"{system_of(request).settings.journal_size} requests, and forgets them at a reset.",
         )
-    return page("login.html", chrome=views.chrome(request, "logins"), login=view)
+    return page("login.html", chrome=_chrome(request, "logins"), login=view)
 
 
 @_guarded
@@ -87,17 +137,156 @@ async def requests(request: Request) -> Response:
     """GET /_mock/ui/requests: the journal, the newest entries first."""
     query = request.query_params
     listed = views.request_list(system_of(request), query.get("q", "").strip(), query.get("kind", ""))
-    return page("requests.html", chrome=views.chrome(request, "requests"), list=listed)
+    return page("requests.html", chrome=_chrome(request, "requests"), list=listed)
+
+
+@_guarded
+async def keys(request: Request) -> Response:
+    """GET /_mock/ui/keys: the published keys and their rotation."""
+    view = await views.keys_view(system_of(request))
+    return page("keys.html", chrome=_chrome(request, "keys"), keys=view)
+
+
+@_guarded
+async def tokens(request: Request) -> Response:
+    """GET /_mock/ui/tokens: a form that issues a KSeF token."""
+    return page("tokens.html", chrome=_chrome(request, "tokens"), form=views.token_form())
+
+
+@_guarded
+async def coverage(request: Request) -> Response:
+    """GET /_mock/ui/coverage: which operations of KSeF's API are simulated."""
+    return page("coverage.html", chrome=_chrome(request, "coverage"), groups=views.coverage_view(request))
+
+
+# ---- buttons
+
+
+NOTICES = {
+    "clock": "The clock is set.",
+    "rotated": "New keys are published.",
+    "recertified": "The same keys have new certificates.",
+    "withdrawn": "The key is withdrawn.",
+    "published": "Keys of that algorithm are published.",
+    "reset": "The mock is as if newly started.",
+}
+
+
+@_guarded
+async def set_clock(request: Request) -> Response:
+    """POST /_mock/ui/clock. `do`: advance (by `seconds`), set (to `time`), freeze, resume, reset."""
+    form = await _form(request)
+    system = system_of(request)
+    controls = system.controls
+    match form["do"]:
+        case "advance":
+            seconds = _seconds(form["seconds"])
+            _require_sane(system.clock.now() + round(seconds * SECOND))
+            await controls.advance(seconds)
+        case "set":
+            try:
+                moment = datetime.fromisoformat(form["time"])
+            except ValueError:
+                raise Unusable(f"{form['time']!r} is no time such as 2026-03-01T12:00:00") from None
+            _require_sane(from_datetime(moment))
+            await controls.set_clock(moment)
+        case "freeze":
+            await controls.freeze()
+        case "resume":
+            await controls.resume()
+        case "reset":
+            await controls.change(lambda shared: msgspec.structs.replace(shared, clock=RUNNING))
+        case other:
+            raise Unusable(f"the clock knows no {other!r}")
+    exchange_of(request).noted("clock", f"{form['do']} {form['seconds'] or form['time']}".strip())
+    return _done(form, "clock")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise Unusable(f"{text!r} is no number of seconds") from None
+    if not abs(seconds) <= _LONGEST_ADVANCE:  # neither is NaN
+        raise Unusable("the clock moves by 100 years at most")
+    return seconds
+
+
+def _require_sane(moment: Instant) -> None:
+    # Certificates and reference numbers have four digits for the year.
+    if not _EARLIEST <= moment < _LATEST:
+        raise Unusable("the clock can show the years from 2000 to 2199")
+
+
+@_guarded
+async def change_keys(request: Request) -> Response:
+    """POST /_mock/ui/keys. `do`: rotate, emergency, recertify (a `usage`); withdraw (an `id`); publish."""
+    form = await _form(request)
+    controls = system_of(request).controls
+    match form["do"]:
+        case "rotate" | "emergency" as kind:
+            await controls.rotate(_usage(form), emergency=kind == "emergency")
+            done = "rotated"
+        case "recertify":
+            await controls.recertify(_usage(form))
+            done = "recertified"
+        case "withdraw":
+            if not await controls.withdraw(form["id"]):
+                raise Unusable(f"no key {form['id'][:64]} is published")
+            done = "withdrawn"
+        case "publish":
+            algorithm = form["algorithm"]
+            if algorithm not in get_args(TokenKey):
+                raise Unusable(f"the algorithm is {', '.join(get_args(TokenKey))}, not {algorithm!r}")
+            await controls.publish(cast("TokenKey", algorithm))
+            done = "published"
+        case other:
+            raise Unusable(f"keys know no {other!r}")
+    exchange_of(request).noted("keys", f"{form['do']} {form['usage'] or form['id'] or form['algorithm']}")
+    return _done(form, done)
+
+
+def _usage(form: Form) -> Usage:
+    try:
+        return Usage(form["usage"])
+    except ValueError:
+        raise Unusable(f"the usage is {' or '.join(Usage)}") from None
+
+
+@_guarded
+async def issue_token(request: Request) -> Response:
+    """POST /_mock/ui/tokens: the form again, with the new token's text, which is shown this once."""
+    form = await _form(request)
+    nip, permissions = form["nip"], form.all("permission")
+    status = 201
+    try:
+        if not permissions:
+            raise ValueError("a token needs a permission")
+        _, text = await system_of(request).issue_token(Identifier("Nip", nip), permissions)
+        view = views.token_form(nip, permissions, issued=text)
+    except ValueError as error:
+        status, view = 400, views.token_form(nip, permissions, problem=str(error))
+    return page("tokens.html", status, chrome=_chrome(request, "tokens"), form=view)
+
+
+@_guarded
+async def reset(request: Request) -> Response:
+    """POST /_mock/ui/reset: back to the state of the start."""
+    form = await _form(request)
+    await system_of(request).reset()
+    return _done(form, "reset")
 
 
 # ---- for the script
 
 
 class Pulse(msgspec.Struct):
-    """GET /_mock/ui/pulse: whether there is news, and the mock's time."""
+    """GET /_mock/ui/pulse: whether there is news, and what the mock's clock shows."""
 
     sequence: int
     time: str
+    offset: str
+    frozen: bool
 
 
 async def pulse(request: Request) -> Response:
@@ -105,7 +294,9 @@ async def pulse(request: Request) -> Response:
     exchange_of(request).recorded = False
     require_access(request)
     system = system_of(request)
-    body = msgspec.json.encode(Pulse(views.newest(system), iso(system.clock.now())))
+    clock = views.clock_view(system)
+    shown = Pulse(views.newest(system), clock.now.isoformat(), clock.offset, clock.frozen)
+    body = msgspec.json.encode(shown)
     return Response(body, headers=HEADERS, media_type="application/json")
 
 
@@ -131,18 +322,21 @@ async def session(request: Request) -> Response:
     try:
         require_same_origin(request)
         form = await _form(request)
-        response = RedirectResponse(_back_to(form.get("next", "")), 303, HEADERS)
-        sign_in(request, response, form.get("token", ""))
+        response = RedirectResponse(_back_to(form["next"]), 303, HEADERS)
+        sign_in(request, response, form["token"])
     except Unauthorized as refusal:
         return _sign_in_page(request, 401, refusal.reason)
-    except KsefError as refusal:
-        return _message(refusal.status, "Not from here", refusal.reason)
+    except Forbidden as refusal:
+        return _message(403, "Not from here", refusal.reason)
+    except (PayloadTooLarge, Unusable) as problem:
+        return _message(400, "Not done", str(problem))
     return response
 
 
 @_guarded
 async def end_session(request: Request) -> Response:
     """POST /_mock/ui/session/end: the cookie is taken back."""
+    exchange_of(request).recorded = False
     response = RedirectResponse(HOME, 303, HEADERS)
     sign_out(request, response)
     return response
@@ -165,6 +359,13 @@ ROUTES = [
     Route("/", login_list, methods=["GET"]),
     Route("/ui/logins/{key}", login, methods=["GET"]),
     Route("/ui/requests", requests, methods=["GET"]),
+    Route("/ui/keys", keys, methods=["GET"]),
+    Route("/ui/keys", change_keys, methods=["POST"]),
+    Route("/ui/tokens", tokens, methods=["GET"]),
+    Route("/ui/tokens", issue_token, methods=["POST"]),
+    Route("/ui/coverage", coverage, methods=["GET"]),
+    Route("/ui/clock", set_clock, methods=["POST"]),
+    Route("/ui/reset", reset, methods=["POST"]),
     Route("/ui/pulse", pulse, methods=["GET"]),
     Route("/ui/static/{name}", file, methods=["GET"]),
     Route("/ui/session", session, methods=["POST"]),

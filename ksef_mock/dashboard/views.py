@@ -9,15 +9,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
 
 from ksef_mock import __version__
 from ksef_mock.api.http import system_of
-from ksef_mock.clock import SECOND, to_datetime
+from ksef_mock.auth.ksef_tokens import Permission
+from ksef_mock.clock import SECOND, Instant, to_datetime
+from ksef_mock.coverage import OPERATIONS
+from ksef_mock.crypto.keys import PublishedKey, Usage
 from ksef_mock.dashboard import logins
+from ksef_mock.dashboard.formats import duration
 from ksef_mock.dashboard.logins import CheckView, Login, Outcome, Step, Tone, Why, plain
+from ksef_mock.endpoints import simulated
 from ksef_mock.journal import Entry
 from ksef_mock.routing import api_path
 from ksef_mock.system import System
@@ -31,8 +37,8 @@ class ClockView:
     """The mock's clock, for the panel on each page."""
 
     now: datetime
-    #: Seconds ahead of real time; None as long as it is less than one.
-    offset: float | None
+    #: How far ahead of real time, e.g. "+15 min"; "" as long as it is less than a second.
+    offset: str
     frozen: bool
 
 
@@ -43,6 +49,8 @@ class Chrome:
     section: str
     #: Path and query of this page, to come back to.
     here: str
+    #: What has just been done, if something was.
+    notice: str
     version: str
     profile: str
     base_url: str
@@ -52,13 +60,14 @@ class Chrome:
     signed_in: bool
 
 
-def chrome(request: Request, section: str) -> Chrome:
+def chrome(request: Request, section: str, notice: str = "") -> Chrome:
     """The surroundings of a page of this section."""
     system = system_of(request)
-    query = f"?{request.url.query}" if request.url.query else ""
+    query = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
     return Chrome(
         section=section,
-        here=request.url.path + query,
+        here=f"{request.url.path}?{query}" if query else request.url.path,
+        notice=notice,
         version=__version__,
         profile=system.settings.profile,
         base_url=f"{request.url.scheme}://{request.url.netloc}",
@@ -72,7 +81,8 @@ def clock_view(system: System) -> ClockView:
     """The clock as it stands."""
     now = system.clock.now()
     offset = (now - time.time_ns()) / SECOND
-    return ClockView(to_datetime(now), offset if abs(offset) >= 1 else None, False)
+    shown = "" if abs(offset) < 1 else f"{'+' if offset > 0 else ''}{duration(offset)}"
+    return ClockView(to_datetime(now), shown, system.clock.state.frozen is not None)
 
 
 def newest(system: System) -> int:
@@ -442,3 +452,113 @@ def _request_row(entry: Entry) -> RequestRow:
     for part in facts.get("hashed", ()):
         part["octets"] = f"{len(part['octets']) * 3 // 4} octets"  # the page of the login has them
     return RequestRow(entry, logins.moment(entry), entry.path, step.outcome, step.note, step.decisions, facts)
+
+
+# ---- keys
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A published key."""
+
+    algorithm: str
+    public_key_id: str
+    certificate_id: str
+    valid_from: datetime
+    valid_to: datetime
+    #: Whether a client that follows the documentation chooses it: valid, with the latest `validFrom`.
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGroup:
+    """The published keys of one usage, in the order of publication."""
+
+    usage: str
+    purpose: str
+    keys: Sequence[KeyView]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysView:
+    """All published keys, and the algorithm setting behind them: rsa, ec or both."""
+
+    groups: Sequence[KeyGroup]
+    algorithm: str
+
+
+_PURPOSES = {
+    Usage.TOKEN: "encrypts KSeF tokens at login",
+    Usage.SYMMETRIC_KEY: "encrypts the AES keys of invoice sessions",
+}
+
+
+async def keys_view(system: System) -> KeysView:
+    """The keys as GET /security/public-key-certificates publishes them."""
+    published = await system.keys.published()
+    now = system.clock.now()
+    groups = []
+    for usage in Usage:
+        keys = [key for key in published if key.usage is usage]
+        chosen = _chosen(keys, now)
+        groups.append(KeyGroup(usage.value, _PURPOSES[usage], [_key(key, key is chosen) for key in keys]))
+    return KeysView(groups, system.shared.value.token_key)
+
+
+def _chosen(keys: Sequence[PublishedKey], now: Instant) -> PublishedKey | None:
+    valid = [key for key in keys if key.valid_from <= now < key.valid_to]
+    return max(valid, key=lambda key: key.valid_from, default=None)
+
+
+def _key(key: PublishedKey, chosen: bool) -> KeyView:
+    return KeyView(
+        key.algorithm.value,
+        key.public_key_id,
+        key.certificate_id,
+        to_datetime(key.valid_from),
+        to_datetime(key.valid_to),
+        chosen,
+    )
+
+
+# ---- tokens, coverage
+
+
+@dataclass(frozen=True, slots=True)
+class TokenForm:
+    """The form that issues a KSeF token, as filled in, and what came of it."""
+
+    nip: str
+    #: Name and whether it is ticked.
+    permissions: Sequence[tuple[str, bool]]
+    #: The text of the token that was issued; KSeF too shows it once.
+    issued: str = ""
+    problem: str = ""
+
+
+def token_form(
+    nip: str = "5265877635", permissions: Iterable[str] | None = None, *, issued: str = "", problem: str = ""
+) -> TokenForm:
+    """The form; all permissions are ticked unless told otherwise."""
+    ticked = set(Permission) if permissions is None else set(permissions)
+    rows = [(permission.value, permission.value in ticked) for permission in Permission]
+    return TokenForm(nip, rows, issued, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageGroup:
+    """Operations with the same beginning: method, path, whether simulated."""
+
+    name: str
+    operations: Sequence[tuple[str, str, bool]]
+    simulated: int
+
+
+def coverage_view(request: Request) -> list[CoverageGroup]:
+    """The operations of the official document by the first segment of their paths, in its order."""
+    covered = simulated(request.app.routes)
+    groups: dict[str, list[tuple[str, str, bool]]] = {}
+    for operation in OPERATIONS:
+        group = operation.path.split("/")[1]
+        groups.setdefault(group, []).append((operation.method, operation.path, operation in covered))
+    return [CoverageGroup(name, rows, sum(row[2] for row in rows)) for name, rows in groups.items()]

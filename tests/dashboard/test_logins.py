@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ksef_mock.dashboard import render
+from ksef_mock.dashboard import formats
 from ksef_mock.settings import Delay, Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
@@ -332,4 +332,4 @@ def test_no_page_shows_a_secret(
     ],
 )
 def test_durations_have_two_units_at_most(seconds: float, shown: str) -> None:
-    assert render.duration(seconds) == shown
+    assert formats.duration(seconds) == shown

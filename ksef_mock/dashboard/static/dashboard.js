@@ -9,10 +9,28 @@ let sequence = Number(document.body.dataset.sequence);
 let ahead = Date.parse(clock.dateTime) - Date.now(); // of the mock's clock, in ms
 
 function showTime() {
-  if (clock.dataset.frozen !== undefined) return;
+  if (clock.hasAttribute("data-frozen")) return;
   const now = new Date(Date.now() + ahead).toISOString();
   clock.dateTime = now;
-  clock.textContent = now.slice(0, 19).replace("T", " ") + " UTC";
+  clock.textContent = readable(now);
+}
+
+function showClock({ time, offset, frozen }) {
+  clock.dateTime = time;
+  clock.toggleAttribute("data-frozen", frozen);
+  if (frozen) clock.textContent = readable(time);
+  show("offset", offset);
+  show("frozen", frozen ? "frozen" : "");
+}
+
+function show(id, text) {
+  const element = document.getElementById(id);
+  element.textContent = text;
+  element.hidden = text === "";
+}
+
+function readable(time) {
+  return time.slice(0, 19).replace("T", " ") + " UTC";
 }
 
 async function look() {
@@ -21,6 +39,7 @@ async function look() {
   if (!answer.ok) return;
   const pulse = await answer.json();
   ahead = Date.parse(pulse.time) - Date.now();
+  showClock(pulse);
   if (pulse.sequence !== sequence) {
     sequence = pulse.sequence;
     await refresh();
@@ -80,6 +99,45 @@ async function pulse() {
     // The mock is being restarted: the next look finds it again.
   }
   setTimeout(pulse, PULSE);
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    // Only secure origins have a clipboard: then the text is selected, to be copied by hand.
+    getSelection().selectAllChildren(source);
+    news.textContent = "Selected";
+    return;
+  }
+  button.textContent = news.textContent = "Copied";
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+}
+
+document.addEventListener("click", (event) => {
+  const question = event.target.closest("[data-confirm]")?.dataset.confirm;
+  if (question !== undefined && !confirm(question)) event.preventDefault();
+  const panel = document.getElementById("clock");
+  if (!panel.contains(event.target)) panel.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const panel = document.getElementById("clock");
+  if (event.key !== "Escape" || !panel.open) return;
+  panel.open = false;
+  panel.querySelector("summary").focus();
+});
+
+// What was said once need not be said again on reload.
+const here = new URL(location.href);
+if (here.searchParams.has("done")) {
+  here.searchParams.delete("done");
+  history.replaceState(null, "", here);
 }
 
 setInterval(showTime, 1000);
