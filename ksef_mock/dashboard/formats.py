@@ -35,8 +35,8 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """`0.4 ms`, `12 ms`."""
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+    """`0.04 ms`, `1.6 ms`, `12 ms`."""
+    return f"{value:.{2 if value < 0.1 else 1 if value < 10 else 0}f} ms"
 
 
 def pretty(value: Any) -> str:

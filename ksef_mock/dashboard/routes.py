@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
-from typing import cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -19,7 +19,8 @@ from ksef_mock.crypto.keys import Usage
 from ksef_mock.dashboard import views
 from ksef_mock.dashboard.access import require_access, require_same_origin, sign_in, sign_out
 from ksef_mock.dashboard.render import HEADERS, page, static
-from ksef_mock.errors import Forbidden, NotFound, PayloadTooLarge, Unauthorized
+from ksef_mock.errors import STATUS_DETAILS, Forbidden, NotFound, Unauthorized
+from ksef_mock.fault import Fault, Hold, InvalidFault, Outcome
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import TokenKey
 
@@ -28,6 +29,7 @@ HOME = "/_mock/"
 #: A form of these pages has a few short fields.
 _LARGEST_FORM = 16_384
 
+_OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
 _LONGEST_ADVANCE = 100 * 366 * 86_400.0
 _EARLIEST = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _LATEST = from_datetime(datetime(2200, 1, 1, tzinfo=UTC))
@@ -66,8 +68,8 @@ class Form:
         self._fields = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
 
     def __getitem__(self, name: str) -> str:
-        """The last value of this name, without white space around it; "" if there is none."""
-        return next((value.strip() for key, value in reversed(self._fields) if key == name), "")
+        """The last value of this name; "" if there is none."""
+        return next((value for key, value in reversed(self._fields) if key == name), "")
 
     def all(self, name: str) -> list[str]:
         """Each value of this name."""
@@ -148,6 +150,13 @@ async def keys(request: Request) -> Response:
 
 
 @_guarded
+async def faults(request: Request) -> Response:
+    """GET /_mock/ui/faults: what goes wrong on purpose."""
+    view = await views.faults_view(system_of(request))
+    return page("faults.html", chrome=_chrome(request, "faults"), faults=view)
+
+
+@_guarded
 async def tokens(request: Request) -> Response:
     """GET /_mock/ui/tokens: a form that issues a KSeF token."""
     return page("tokens.html", chrome=_chrome(request, "tokens"), form=views.token_form())
@@ -168,6 +177,9 @@ NOTICES = {
     "recertified": "The same keys have new certificates.",
     "withdrawn": "The key is withdrawn.",
     "published": "Keys of that algorithm are published.",
+    "added": "The fault acts from now on.",
+    "removed": "The fault acts no more.",
+    "cleared": "Nothing goes wrong on purpose any more.",
     "reset": "The mock is as if newly started.",
 }
 
@@ -254,10 +266,86 @@ def _usage(form: Form) -> Usage:
 
 
 @_guarded
+async def change_faults(request: Request) -> Response:
+    """POST /_mock/ui/faults. `do`: add (the members of a fault), remove (an `id`), clear."""
+    form = await _form(request)
+    defined = system_of(request).faults
+    match form["do"]:
+        case "add":
+            try:
+                added = await defined.add(_fault(form))
+            except InvalidFault as problem:
+                raise Unusable(str(problem)) from None
+            exchange_of(request).noted("faults", f"added {added.id}: {added.fault.describe()}")
+            return _done(form, "added")
+        case "remove":
+            if not await defined.remove(form["id"]):
+                raise Unusable(f"there is no fault {form['id'][:64]}")
+            return _done(form, "removed")
+        case "clear":
+            await defined.clear()
+            return _done(form, "cleared")
+        case other:
+            raise Unusable(f"faults know no {other!r}")
+
+
+def _fault(form: Form) -> Fault:
+    """The fault that was filled in. Of the effects the chosen one counts, whatever else was typed."""
+    fault = Fault(
+        path=form["path"].strip() or "*",
+        method=form["method"] or None,
+        times=_whole(form, "times"),
+        every=_whole(form, "every"),
+    )
+    effect: dict[str, Any]
+    match form["effect"]:
+        case "status":
+            code = form["code"].strip()
+            effect = {
+                "status": _whole(form, "status"),
+                "code": _whole(form, "code") if code.isdecimal() else code or None,
+                "retry_after": _whole(form, "retryAfter"),
+            }
+        case "rateLimit":
+            effect = {"rate_limit": _whole(form, "rateLimit")}
+        case "delay":
+            effect = {"delay_seconds": _number(form, "delaySeconds")}
+        case "hold":
+            effect = {"hold": Hold(_whole(form, "holdPolls") or 0, _number(form, "holdSeconds") or 0.0)}
+        case "outcome":
+            status, _, detail = form["outcome"].partition("|")
+            effect = {"outcome": Outcome(int(status) if status in _OUTCOMES else 0, detail or None)}
+        case "cut":
+            effect = {"cut": True}
+        case "ocspDown":
+            effect = {"ocsp_down": True}
+        case other:
+            raise Unusable(f"no fault has the effect {other!r}")
+    return msgspec.structs.replace(fault, **effect)
+
+
+def _whole(form: Form, name: str) -> int | None:
+    text = form[name].strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise Unusable(f"{name}: {text[:64]!r} is no whole number")
+    return int(text)
+
+
+def _number(form: Form, name: str) -> float | None:
+    text = form[name].strip()
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise Unusable(f"{name}: {text[:64]!r} is no number") from None
+
+
+@_guarded
 async def issue_token(request: Request) -> Response:
     """POST /_mock/ui/tokens: the form again, with the new token's text, which is shown this once."""
     form = await _form(request)
-    nip, permissions = form["nip"], form.all("permission")
+    nip, permissions = form["nip"].strip(), form.all("permission")
     status = 201
     try:
         if not permissions:
@@ -328,7 +416,7 @@ async def session(request: Request) -> Response:
         return _sign_in_page(request, 401, refusal.reason)
     except Forbidden as refusal:
         return _message(403, "Not from here", refusal.reason)
-    except (PayloadTooLarge, Unusable) as problem:
+    except Unusable as problem:
         return _message(400, "Not done", str(problem))
     return response
 
@@ -361,6 +449,8 @@ ROUTES = [
     Route("/ui/requests", requests, methods=["GET"]),
     Route("/ui/keys", keys, methods=["GET"]),
     Route("/ui/keys", change_keys, methods=["POST"]),
+    Route("/ui/faults", faults, methods=["GET"]),
+    Route("/ui/faults", change_faults, methods=["POST"]),
     Route("/ui/tokens", tokens, methods=["GET"]),
     Route("/ui/tokens", issue_token, methods=["POST"]),
     Route("/ui/coverage", coverage, methods=["GET"]),

@@ -24,6 +24,8 @@ from ksef_mock.dashboard import logins
 from ksef_mock.dashboard.formats import duration
 from ksef_mock.dashboard.logins import CheckView, Login, Outcome, Step, Tone, Why, plain
 from ksef_mock.endpoints import simulated
+from ksef_mock.errors import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
+from ksef_mock.fault import Fault
 from ksef_mock.journal import Entry
 from ksef_mock.routing import api_path
 from ksef_mock.system import System
@@ -519,6 +521,84 @@ def _key(key: PublishedKey, chosen: bool) -> KeyView:
         to_datetime(key.valid_to),
         chosen,
     )
+
+
+# ---- faults
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """A fault that was added."""
+
+    id: str
+    where: str
+    effect: str
+    #: Which of the matching requests it acts on, e.g. "the next 2".
+    how_often: str
+    seen: int
+    acted: int
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A fault for one click: what its button says, and the fields of the form that it stands for."""
+
+    name: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultsView:
+    """The faults, and the choices of the form that adds one."""
+
+    rows: Sequence[FaultRow]
+    presets: Sequence[Preset]
+    #: Paths of the API, as suggestions.
+    paths: Sequence[str]
+    #: Value and text of each way in which a login can end.
+    outcomes: Sequence[tuple[str, str]]
+
+
+_PRESETS = (
+    Preset("503 to the next 2 requests", {"effect": "status", "status": "503", "times": "2"}),
+    Preset("429 once, Retry-After 5 s", {"effect": "rateLimit", "rateLimit": "5", "times": "1"}),
+    Preset("Status 2 s late", {"effect": "delay", "path": "/auth/*", "method": "GET", "delaySeconds": "2"}),
+    Preset(
+        "Next login: 3 polls at 100", {"effect": "hold", "path": "/auth/*", "holdPolls": "3", "times": "1"}
+    ),
+    Preset("Cut the next connection", {"effect": "cut", "times": "1"}),
+    Preset("OCSP down", {"effect": "ocspDown"}),
+)
+
+
+async def faults_view(system: System) -> FaultsView:
+    """All faults, in the order in which they were added."""
+    rows = [
+        FaultRow(
+            id=state.id,
+            where=f"{state.fault.method or 'any method'} {state.fault.path}",
+            effect=state.fault.describe(),
+            how_often=_how_often(state.fault),
+            seen=state.seen,
+            acted=state.acted,
+            spent=state.is_spent,
+        )
+        for state in await system.faults.states()
+    ]
+    paths = dict.fromkeys(operation.path for operation in OPERATIONS)
+    outcomes = [
+        (f"{int(status)}|{detail}", f"{int(status)} {detail or STATUS_DESCRIPTIONS[Status(status)]}")
+        for status, details in STATUS_DETAILS.items()
+        for detail in details or ("",)
+    ]
+    return FaultsView(rows, _PRESETS, list(paths), outcomes)
+
+
+def _how_often(fault: Fault) -> str:
+    if fault.every is None:
+        return "every request" if fault.times is None else f"the next {fault.times}"
+    return f"each {fault.every}. request" + (f", {fault.times} times" if fault.times is not None else "")
 
 
 # ---- tokens, coverage

@@ -249,7 +249,7 @@ def test_requests_are_listed_with_decisions_and_facts(
 ) -> None:
     login = api.login(ksef_token)
     page = dashboard.get("/_mock/ui/requests")
-    paths = page.all("//summary//code")
+    paths = page.all("//ul[@class='requests']//summary//code")
     assert paths[0] == "POST /v2/auth/token/redeem"
     assert paths[-1] == "POST /v2/auth/challenge"
     assert f"/_mock/ui/logins/{login.reference}" in page.links()
@@ -262,7 +262,7 @@ def test_requests_can_be_narrowed_down(
     api.submit(api.token_request(ksef_token, challenge={"challenge": "x", "timestampMs": 1}))
     dashboard.http.post("/_mock/clock/advance", json={"seconds": 1})
     api.challenge()
-    assert len(dashboard.get(f"/_mock/ui/requests?{query}").all("//summary")) == found
+    assert len(dashboard.get(f"/_mock/ui/requests?{query}").all("//ul[@class='requests']//summary")) == found
 
 
 # -- hostile input ----------------------------------------------------------------------------------------
