@@ -16,6 +16,12 @@ import click
 
 from ksef_mock import __version__
 from ksef_mock.commands.certs import certs
+from ksef_mock.commands.clock import clock
+from ksef_mock.commands.faults import faults
+from ksef_mock.commands.issue import certificate, token
+from ksef_mock.commands.journal import journal
+from ksef_mock.commands.keys import keys
+from ksef_mock.commands.state import coverage, reset, snapshot, status, warn
 from ksef_mock.commands.verify import verify
 
 if TYPE_CHECKING:
@@ -173,8 +179,22 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: stop())
 
 
-main.add_command(certs)
-main.add_command(verify)
+for command in (
+    certs,
+    verify,
+    certificate,
+    clock,
+    coverage,
+    faults,
+    journal,
+    keys,
+    reset,
+    snapshot,
+    status,
+    token,
+    warn,
+):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -38,25 +38,40 @@ class Revocations:
 
     async def revoke(self, certificate: x509.Certificate) -> None:
         """For good: a revoked certificate cannot be reinstated."""
-        await self._withdraw(certificate, Withdrawal.REVOKED)
+        await self.revoke_by(fingerprint_of(certificate))
 
     async def suspend(self, certificate: x509.Certificate) -> None:
         """Until `reinstate`; nothing changes for a certificate that is revoked."""
-        await self._withdraw(certificate, Withdrawal.SUSPENDED)
+        await self.suspend_by(fingerprint_of(certificate))
 
     async def reinstate(self, certificate: x509.Certificate) -> bool:
         """End a suspension; False if the certificate is not suspended."""
-        entry = await self.entry(certificate)
-        if entry is None or entry.status is Withdrawal.REVOKED:
-            return False
-        return await self._store.delete(WITHDRAWN, fingerprint_of(certificate))
+        return await self.reinstate_by(fingerprint_of(certificate))
 
     async def entry(self, certificate: x509.Certificate) -> WithdrawnCertificate | None:
         """The certificate's entry; None if nothing is held against it."""
-        return await self._store.get(WITHDRAWN, fingerprint_of(certificate))
+        return await self.entry_of(fingerprint_of(certificate))
 
-    async def _withdraw(self, certificate: x509.Certificate, status: Withdrawal) -> None:
-        key = fingerprint_of(certificate)
+    async def revoke_by(self, fingerprint: str) -> None:
+        """`revoke` for a certificate of which only the fingerprint is known."""
+        await self._withdraw(fingerprint, Withdrawal.REVOKED)
+
+    async def suspend_by(self, fingerprint: str) -> None:
+        """`suspend` for a certificate of which only the fingerprint is known."""
+        await self._withdraw(fingerprint, Withdrawal.SUSPENDED)
+
+    async def reinstate_by(self, fingerprint: str) -> bool:
+        """`reinstate` for a certificate of which only the fingerprint is known."""
+        entry = await self.entry_of(fingerprint)
+        if entry is None or entry.status is Withdrawal.REVOKED:
+            return False
+        return await self._store.delete(WITHDRAWN, fingerprint)
+
+    async def entry_of(self, fingerprint: str) -> WithdrawnCertificate | None:
+        """`entry` for a certificate of which only the fingerprint is known."""
+        return await self._store.get(WITHDRAWN, fingerprint)
+
+    async def _withdraw(self, key: str, status: Withdrawal) -> None:
         entry = WithdrawnCertificate(status, self._clock.now())
         while True:
             known = await self._store.get(WITHDRAWN, key)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from ksef_mock.commands.files import write_private
 
 if TYPE_CHECKING:
     from ksef_mock.clock import Clock
@@ -58,16 +59,9 @@ def certs(out: Path, years: int) -> None:
 
 def _write(out: Path, sample: Sample, credential: Credential) -> None:
     (out / f"{sample.name}.pem").write_bytes(credential.certificate_pem)
-    _write_private(out / f"{sample.name}.key", credential.key_pem)
+    write_private(out / f"{sample.name}.key", credential.key_pem)
     if sample.pkcs12:
-        _write_private(out / f"{sample.name}.p12", credential.pkcs12(PASSWORD, name=sample.name))
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    # Never readable by others, not even before its mode could be changed.
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+        write_private(out / f"{sample.name}.p12", credential.pkcs12(PASSWORD, name=sample.name))
 
 
 def _authority_file(role: Role) -> str:

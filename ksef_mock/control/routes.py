@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from ksef_mock.control import api, clock, coverage, faults, invoices, journal, keys, peppol, warning
+from ksef_mock.control import (
+    api,
+    certificates,
+    clock,
+    coverage,
+    faults,
+    invoices,
+    journal,
+    keys,
+    peppol,
+    warning,
+)
 
 ROUTES = [
     *api.ROUTES,
+    *certificates.ROUTES,
     *clock.ROUTES,
     *coverage.ROUTES,
     *faults.ROUTES,

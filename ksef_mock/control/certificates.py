@@ -1,0 +1,283 @@
+"""POST /_mock/certificates: a certificate to log in with, for tests in any language; and its revocation.
+
+POST /_mock/certificates/revoke, /suspend and /reinstate take any certificate, whoever has issued it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import answer, system_of
+from ksef_mock.certificates import KsefCertificate
+from ksef_mock.clock import from_datetime, iso
+from ksef_mock.control.bodies import read_order, spelled_out
+from ksef_mock.control.guard import require_control
+from ksef_mock.crypto.authority import Validity
+from ksef_mock.crypto.chain import MALFORMED
+from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, fingerprint_of, person, seal
+from ksef_mock.errors import BadRequest, Code, NotFound
+from ksef_mock.identifiers import Identifier, is_subject_identifier
+from ksef_mock.state.store import Table
+from ksef_mock.system import System
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=31)]
+
+_ROLES = {"qualified": Role.QUALIFIED, "trusted-profile": Role.TRUSTED_PROFILE, "ksef": Role.KSEF}
+
+
+class CertificateOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """POST /_mock/certificates. A seal if `organization` is given, else a person's.
+
+    A person without NIP and PESEL is known by the certificate's fingerprint only.
+    """
+
+    kind: Literal["qualified", "trusted-profile", "ksef", "self-signed"] = "qualified"
+    given_name: Name | None = None
+    surname: Name | None = None
+    organization: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    nip: str | None = None
+    pesel: str | None = None
+    #: `rsa-1024` and `p-192` are too small for KSeF.
+    key: Literal["rsa", "ec", "rsa-1024", "p-192"] = "rsa"
+    #: Of a KSeF certificate; one for Offline cannot log in.
+    purpose: Purpose | None = None
+    #: Two years from a day before the mock's time, unless told otherwise.
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    #: Asks for a PKCS#12 file too, encrypted with this.
+    pkcs12_password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+
+    def subject(self) -> x509.Name:
+        """
+        Raises:
+            ValueError: the members contradict each other, or an identifier is none.
+        """
+        for kind, value in (("Nip", self.nip), ("Pesel", self.pesel)):
+            if value is not None and not is_subject_identifier(Identifier(kind, value)):
+                raise ValueError(f"{kind.lower()}: {value[:40]!r} is no valid {kind.upper()}")
+        if self.organization is None:
+            if self.nip is not None and self.pesel is not None:
+                raise ValueError("nip, pesel: a person's certificate has one of them")
+            return person(
+                self.given_name or "Jan", self.surname or "Kowalski", pesel=self.pesel, nip=self.nip
+            )
+        if self.nip is None:
+            raise ValueError("nip: a seal (organization) needs one")
+        if self.pesel is not None or self.given_name is not None or self.surname is not None:
+            raise ValueError("pesel, givenName, surname: an organization has none")
+        return seal(self.organization, nip=self.nip)
+
+    def validity(self, usual: Validity) -> Validity:
+        """
+        Raises:
+            ValueError: it ends before it begins, or X.509 cannot say it.
+        """
+        begin = usual.begin if self.valid_from is None else _utc("validFrom", self.valid_from)
+        end = usual.end if self.valid_to is None else _utc("validTo", self.valid_to)
+        if self.valid_from is not None and self.valid_to is None:
+            end = max(end, begin + (usual.end - usual.begin))
+        if self.valid_to is not None and self.valid_from is None:
+            begin = min(begin, end - (usual.end - usual.begin))
+        if end <= begin:
+            raise ValueError("validTo: must be later than validFrom")
+        return Validity(begin, end)
+
+
+class CertificateDelivery(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A new certificate with its private key, all in PEM."""
+
+    certificate_pem: str
+    #: Unencrypted PKCS#8.
+    private_key_pem: str
+    #: The CA that issued it; empty for a self-signed one.
+    chain_pem: str
+    #: RFC 4514.
+    subject: str
+    #: Hex digits.
+    serial_number: str
+    #: SHA-256 of the certificate, 64 upper-case hex digits: KSeF's Fingerprint identifier.
+    fingerprint: str
+    valid_from: str
+    valid_to: str
+    #: Base64.
+    pkcs12: str | None = None
+
+
+class CertificateChoice(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Which certificate: exactly one member. By its serial number only if this mock has issued it."""
+
+    #: PEM, or base64 of DER.
+    certificate: str | None = None
+    serial_number: str | None = None
+    fingerprint: str | None = None
+
+
+class CertificateStatusBody(msgspec.Struct):
+    """What the registry of all issuers says of a certificate: `good`, `revoked` or `suspended`."""
+
+    fingerprint: str
+    status: str
+
+
+class IssuedCertificate(msgspec.Struct, frozen=True):
+    """Leads from the serial number of a certificate that was ordered here to its fingerprint."""
+
+    fingerprint: str
+
+
+ISSUED: Table[IssuedCertificate] = Table("issued-certificate", IssuedCertificate)
+
+
+async def issue(request: Request) -> Response:
+    """Make a certificate."""
+    require_control(request)
+    system = system_of(request)
+    order = await read_order(request, CertificateOrder)
+    try:
+        credential = await asyncio.to_thread(_make, system.pki, order)
+    except ValueError as error:
+        raise BadRequest(Code.VALIDATION, str(error)) from None
+    certificate = credential.certificate
+    serial = f"{certificate.serial_number:016X}"
+    await system.store.insert(ISSUED, serial, IssuedCertificate(credential.fingerprint), None)
+    role = _ROLES.get(order.kind)
+    chain = b"" if role is None else system.pki.authority(role).certificate.public_bytes(Encoding.PEM)
+    pkcs12 = None
+    if order.pkcs12_password is not None:
+        pkcs12 = await asyncio.to_thread(credential.pkcs12, order.pkcs12_password)
+    return answer(
+        CertificateDelivery(
+            certificate_pem=credential.certificate_pem.decode(),
+            private_key_pem=credential.key_pem.decode(),
+            chain_pem=chain.decode(),
+            subject=certificate.subject.rfc4514_string(),
+            serial_number=serial,
+            fingerprint=credential.fingerprint,
+            valid_from=iso(from_datetime(certificate.not_valid_before_utc)),
+            valid_to=iso(from_datetime(certificate.not_valid_after_utc)),
+            pkcs12=None if pkcs12 is None else base64.b64encode(pkcs12).decode(),
+        ),
+        201,
+    )
+
+
+def _make(pki: Pki, order: CertificateOrder) -> Credential:
+    name, validity = order.subject(), order.validity(pki.validity())
+    if order.purpose is not None and order.kind != "ksef":
+        raise ValueError("purpose: only a certificate of kind 'ksef' has one")
+    match order.kind:
+        case "qualified":
+            return pki.qualified(name, key=order.key, validity=validity)
+        case "trusted-profile":
+            return pki.trusted_profile(name, key=order.key, validity=validity)
+        case "ksef":
+            return pki.ksef(name, order.purpose or Purpose.AUTHENTICATION, key=order.key, validity=validity)
+        case "self-signed":
+            return pki.self_signed(name, key=order.key, validity=validity)
+
+
+def _utc(name: str, moment: datetime) -> datetime:
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{name}: out of range") from None
+    if not 1950 <= moment.year <= 9_998:  # RFC 5280, 4.1.2.5, and room for a default's length
+        raise ValueError(f"{name}: out of range")
+    return moment.replace(microsecond=0)
+
+
+class Chosen(NamedTuple):
+    """A certificate by its fingerprint, and KSeF's record of it if it was enrolled."""
+
+    fingerprint: str
+    enrolled: KsefCertificate | None = None
+
+
+def _route(path: str, action: Callable[[System, Chosen], Awaitable[bool]]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        require_control(request)
+        system = system_of(request)
+        chosen = await _chosen(system, await read_order(request, CertificateChoice))
+        if not await action(system, chosen):
+            raise spelled_out(NotFound(reason=f"the certificate {chosen.fingerprint} is not suspended"))
+        entry = await system.revocations.entry_of(chosen.fingerprint)
+        status = "good" if entry is None else entry.status.value
+        return answer(CertificateStatusBody(chosen.fingerprint, status))
+
+    return Route(f"/certificates/{path}", endpoint, methods=["POST"], name=path)
+
+
+async def _revoke(system: System, chosen: Chosen) -> bool:
+    if chosen.enrolled is not None:  # lists of KSeF certificates show it too
+        with contextlib.suppress(BadRequest):  # it is revoked already, or has expired
+            await system.certificates.revoke(chosen.enrolled)
+    await system.revocations.revoke_by(chosen.fingerprint)
+    return True
+
+
+async def _suspend(system: System, chosen: Chosen) -> bool:
+    await system.revocations.suspend_by(chosen.fingerprint)
+    return True
+
+
+async def _reinstate(system: System, chosen: Chosen) -> bool:
+    return await system.revocations.reinstate_by(chosen.fingerprint)
+
+
+async def _chosen(system: System, choice: CertificateChoice) -> Chosen:
+    given = [value for value in (choice.certificate, choice.serial_number, choice.fingerprint) if value]
+    if len(given) != 1:
+        raise BadRequest(
+            Code.VALIDATION, "exactly one of certificate, serialNumber and fingerprint is needed"
+        )
+    if choice.certificate:
+        certificate = _certificate(choice.certificate)
+        enrolled = await system.certificates.get(f"{certificate.serial_number:016X}")
+        is_same = enrolled is not None and enrolled.der == certificate.public_bytes(Encoding.DER)
+        return Chosen(fingerprint_of(certificate), enrolled if is_same else None)
+    if choice.fingerprint:
+        fingerprint = choice.fingerprint.upper().replace(":", "")
+        if not is_subject_identifier(Identifier("Fingerprint", fingerprint)):
+            raise BadRequest(Code.VALIDATION, "fingerprint: 64 hex digits, the SHA-256 of the certificate")
+        return Chosen(fingerprint)
+    assert choice.serial_number is not None
+    serial = choice.serial_number.upper().replace(":", "").lstrip("0").rjust(16, "0")
+    issued = await system.store.get(ISSUED, serial)
+    if issued is not None:
+        return Chosen(issued.fingerprint)
+    enrolled = await system.certificates.get(serial)
+    if enrolled is None:
+        raise spelled_out(NotFound(reason=f"no certificate {serial[:64]} was issued here"))
+    return Chosen(fingerprint_of(x509.load_der_x509_certificate(enrolled.der)), enrolled)
+
+
+def _certificate(text: str) -> x509.Certificate:
+    try:
+        if "-----BEGIN" in text:
+            return x509.load_pem_x509_certificate(text.encode())
+        return x509.load_der_x509_certificate(base64.b64decode("".join(text.split()), validate=True))
+    except (*MALFORMED, binascii.Error) as error:
+        raise BadRequest(
+            Code.VALIDATION, f"certificate: neither PEM nor base64 of DER: {str(error)[:200]}"
+        ) from None
+
+
+ROUTES = [
+    Route("/certificates", issue, methods=["POST"]),
+    _route("revoke", _revoke),
+    _route("suspend", _suspend),
+    _route("reinstate", _reinstate),
+]
