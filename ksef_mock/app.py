@@ -35,7 +35,11 @@ from ksef_mock.system import System
 def create_app(
     settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None
 ) -> Starlette:
-    """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it."""
+    """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it.
+
+    Raises:
+        ValueError: `settings.defects` names one that there is not.
+    """
     system = System(settings, store, clock)
     routes = [
         *auth.ROUTES,
@@ -59,6 +63,11 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.system = system
+    if system.settings.defects:
+        # Imported here: nobody else needs it.
+        from ksef_mock.defects import apply
+
+        apply(system.settings.defects, app)
     return app
 
 

@@ -121,6 +121,7 @@ class Certificates:
         self._revocations = revocations
         self._limits = limits
         self._delay = delay
+        self._check_csr = check_csr
 
     async def enrollments_left(self, subject: Identifier) -> tuple[int, int]:
         """How many requests the subject may still make, and how many it may make in all."""
@@ -153,7 +154,7 @@ class Certificates:
             BadRequest: 25003 (subject), 25004 (format, signature), 25006, 25007 (limits), 25010 (key),
                 25011 (signature algorithm).
         """
-        public_key = _checked(csr, subject_name)
+        public_key = self._check_csr(csr, subject_name)
         if (await self.enrollments_left(subject))[0] == 0:
             raise BadRequest(Code.ENROLLMENT_LIMIT)
         if (await self.certificates_left(subject))[0] == 0:
@@ -303,8 +304,12 @@ class Certificates:
 _ACTIVE = CertificateStatus.ACTIVE
 
 
-def _checked(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
-    """The public key of a right CSR."""
+def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """The public key of a right CSR (PKCS#10 in DER) of whoever logged in as `subject_name`.
+
+    Raises:
+        BadRequest: 25003, 25004, 25010, 25011.
+    """
     try:
         request = x509.load_der_x509_csr(csr)
         key = request.public_key()

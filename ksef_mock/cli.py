@@ -43,6 +43,17 @@ def _networks(_context: click.Context, _option: click.Parameter, values: tuple[s
     return values
 
 
+def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    if names:
+        from ksef_mock.defects import UnknownDefect, require_known
+
+        try:
+            require_known(names)
+        except UnknownDefect as error:
+            raise click.BadParameter(str(error)) from None
+    return names
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -104,6 +115,15 @@ def _networks(_context: click.Context, _option: click.Parameter, values: tuple[s
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file with CA certificates to trust beside the mock's own; may be repeated.",
 )
+@click.option(
+    "--defect",
+    "defects",
+    multiple=True,
+    metavar="NAME",
+    hidden=True,
+    callback=_defects,
+    help="Break a rule on purpose (ksef_mock.defects); may be repeated.",
+)
 @click.option("--verbose", is_flag=True, help="Log what goes wrong inside of the server.")
 def serve(
     host: str,
@@ -117,6 +137,7 @@ def serve(
     rate_limits: str,
     trusted_proxies: tuple[str, ...],
     trust: tuple[Path, ...],
+    defects: tuple[str, ...],
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
@@ -138,6 +159,7 @@ def serve(
         rate_limits=rate_limits,  # type: ignore[arg-type]
         trusted_proxies=trusted_proxies,
         trusted_cas=trust,
+        defects=defects,
     )
     asyncio.run(_serve(settings, host, port, nip))
 

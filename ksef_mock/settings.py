@@ -115,6 +115,8 @@ class Settings:
     rate_limits: RateLimiting = "off"
     #: Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    #: Deliberate defects (`ksef_mock.defects`), to find out whether tests notice them.
+    defects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:

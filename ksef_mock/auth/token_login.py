@@ -17,7 +17,7 @@ from ksef_mock.auth.operations import Operations
 from ksef_mock.auth.permissions import Permissions
 from ksef_mock.clock import unix_milliseconds
 from ksef_mock.crypto.keys import KeyRing, PublishedKey, Usage
-from ksef_mock.crypto.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
+from ksef_mock.crypto.token_cipher import Undecryptable, decrypt, diagnose
 from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
 from ksef_mock.exchange import Exchange, masked
 from ksef_mock.faults import Faults
@@ -60,6 +60,8 @@ class TokenAuthenticator:
         self._permissions = permissions
         self._operations = operations
         self._faults = faults
+        self._decrypt = decrypt
+        self._split = split
 
     async def submit(self, login: TokenLogin, exchange: Exchange) -> Operation:
         """Start the operation; the challenge is spent only if this succeeds.
@@ -123,21 +125,21 @@ class TokenAuthenticator:
             return Verdict(Status.TOKEN_ERROR, detail)
 
         try:
-            opened = decrypt(login.encrypted_token, keys)
+            opened = self._decrypt(login.encrypted_token, keys)
         except Undecryptable as error:
             cause = diagnose(login.encrypted_token, published)
             reason = str(error) if cause is None else f"{error}; {cause}"
             return refuse("decryption", StatusDetail.TOKEN_ENCODING, reason), None
         exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
 
-        split = _split(opened)
-        if split is None:
+        parts = self._split(opened.plaintext)
+        if parts is None:
             return refuse(
                 "payload",
                 StatusDetail.TOKEN_ENCODING,
                 "the plaintext is not UTF-8 text of the form token|timestamp",
             ), None
-        text, timestamp = split
+        text, timestamp = parts
         exchange.facts["decrypted"] = {
             "scheme": opened.scheme.value,
             "publicKeyId": opened.key.public_key_id,
@@ -176,10 +178,11 @@ class TokenAuthenticator:
         return decision.verdict, decision.permissions
 
 
-def _split(opened: Decrypted) -> tuple[str, str] | None:
+def split(plaintext: bytes) -> tuple[str, str] | None:
+    """KSeF token and timestamp; None if the plaintext is not UTF-8 text of the form `token|timestamp`."""
     # A KSeF token contains bars itself, so the timestamp begins after the last one.
     try:
-        text, bar, timestamp = opened.plaintext.decode().rpartition("|")
+        text, bar, timestamp = plaintext.decode().rpartition("|")
     except UnicodeDecodeError:
         return None
     return (text, timestamp) if bar else None

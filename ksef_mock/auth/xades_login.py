@@ -16,7 +16,7 @@ from ksef_mock.auth.operation import SUCCESS, Operation, Verdict
 from ksef_mock.auth.operations import Operations
 from ksef_mock.auth.permissions import Permissions
 from ksef_mock.certificates import Certificates
-from ksef_mock.clock import Clock
+from ksef_mock.clock import Clock, Instant
 from ksef_mock.crypto.pki import fingerprint_of
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import BadRequest, Code
@@ -71,6 +71,8 @@ class XadesAuthenticator:
         self._certificates = certificates
         self._operations = operations
         self._faults = faults
+        self._read_and_verify = read_and_verify
+        self._identify = identify
 
     async def submit(self, login: XadesLogin, exchange: Exchange) -> Operation:
         """Start the operation; the challenge is spent only if this succeeds.
@@ -122,14 +124,11 @@ class XadesAuthenticator:
 
     async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:
         now = self._clock.now()
-
-        def work() -> tuple[Reading, Report]:
-            reading = read(document)
-            return reading, verify(reading, at=now, enforce_xades=enforce_xades)
-
         # An ordinary document takes less time than the way to another thread; one that was blown up must not
         # keep everybody else waiting.
-        return work() if len(document) <= _ORDINARY_SIZE else await asyncio.to_thread(work)
+        if len(document) <= _ORDINARY_SIZE:
+            return self._read_and_verify(document, now, enforce_xades)
+        return await asyncio.to_thread(self._read_and_verify, document, now, enforce_xades)
 
     async def _find_challenge(self, reading: Reading) -> tuple[Challenge | None, BadRequest | None]:
         if reading.request is None:
@@ -158,7 +157,7 @@ class XadesAuthenticator:
         report.record(trust.result)
         if reading.request is None:
             return trust, None
-        identification = identify(
+        identification = self._identify(
             report.certificate, reading.request.subject_identifier_type, reading.request.context
         )
         for result in identification.results:
@@ -191,6 +190,12 @@ class XadesAuthenticator:
             report.record(
                 passed(Check.IP_POLICY, f"does not admit {client_ip}: its access tokens will be refused here")
             )
+
+
+def read_and_verify(document: bytes, at: Instant, enforce_xades: bool) -> tuple[Reading, Report]:
+    """What the document says, and the report on everything that it alone can settle."""
+    reading = read(document)
+    return reading, verify(reading, at=at, enforce_xades=enforce_xades)
 
 
 def _verdict(report: Report) -> Verdict:

@@ -127,6 +127,7 @@ def test_port_in_use_is_one_readable_line() -> None:
         ["--delay-polls", "-1"],
         ["--trust", __file__],
         ["--trusted-proxy", "somewhere"],
+        ["--defect", "no-such-defect"],
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
