@@ -69,6 +69,8 @@ def decide(
         )
     # In order of appearance, each once.
     permissions = dict.fromkeys(granted)
+    if context.type == "PeppolId" and context == subject:
+        permissions = dict.fromkeys([PEF_INVOICE_WRITE, *permissions])
     owner = context.type == "Nip" and context in identifiers_of(subject, person)
     if owner:
         by_role = [_OF_BAILIFFS.value] if person is not None and person.is_bailiff else []

@@ -147,6 +147,17 @@ def seal(organization: str, *, nip: str) -> x509.Name:
     )
 
 
+def provider(peppol_id: str, organization: str) -> x509.Name:
+    """The subject of a Peppol service provider's certificate: its identifier is the common name."""
+    return subject(
+        [
+            (NameOID.COUNTRY_NAME, "PL"),
+            (NameOID.ORGANIZATION_NAME, organization),
+            (NameOID.COMMON_NAME, peppol_id),
+        ]
+    )
+
+
 def subject(attributes: Sequence[tuple[x509.ObjectIdentifier, str]]) -> x509.Name:
     """Any subject, attribute by attribute."""
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])

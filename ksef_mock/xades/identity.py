@@ -18,12 +18,15 @@ from cryptography.x509.oid import NameOID
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, fingerprint_of
 from ksef_mock.errors import Code
-from ksef_mock.identifiers import Identifier
+from ksef_mock.identifiers import CONTEXT_PATTERNS, Identifier
 from ksef_mock.xades.report import Check, CheckResult, Refusal, failed, passed, skipped
 
 _PESEL = re.compile(r"(?:PNOPL|PESEL).*?([0-9]{11})", re.DOTALL)
 _PERSON_NIP = re.compile(r"(?:TINPL|NIP).*?([0-9]{10})", re.DOTALL)
 _SEAL_NIP = re.compile(r"VATPL.*?([0-9]{10})", re.DOTALL)
+
+#: A Peppol service provider, as the CN of its certificates names it (XSD: TPeppolId).
+_PEPPOL = CONTEXT_PATTERNS["PeppolId"]
 
 _PERSON_NEEDS = {
     "givenName": NameOID.GIVEN_NAME,
@@ -51,6 +54,7 @@ class SignerKind(StrEnum):
 
     PERSON = "person"
     SEAL = "seal"
+    PROVIDER = "Peppol service provider"
     UNKNOWN = "unknown"
 
 
@@ -60,7 +64,7 @@ class SubjectRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed. `identifier` is a Nip, Pesel or Fingerprint, the one that permissions are looked up by."""
+    """Who signed. `identifier` is a Nip, Pesel, PeppolId or Fingerprint: permissions are looked up by it."""
 
     kind: SignerKind
     identifier: Identifier
@@ -123,6 +127,8 @@ def kind_of(subject: x509.Name) -> SignerKind:
     """Person or seal by the attributes that are there, whether or not they are complete."""
     if any(_values(subject, oid) for oid in _SEAL_FORBIDS.values()):
         return SignerKind.PERSON
+    if _PEPPOL.fullmatch(_name(subject)) is not None and not _values(subject, ORGANIZATION_IDENTIFIER):
+        return SignerKind.PROVIDER
     return SignerKind.SEAL if _values(subject, NameOID.ORGANIZATION_NAME) else SignerKind.UNKNOWN
 
 
@@ -140,6 +146,9 @@ def _signer_by_subject(subject: x509.Name) -> Signer:
                 raise SubjectRefused(f"a seal's certificate (VATPL-{value}) must not have {attribute}")
         _require(subject, _SEAL_NEEDS, "a seal's certificate")
         return Signer(SignerKind.SEAL, Identifier("Nip", value), _name(subject))
+    if kind_of(subject) is SignerKind.PROVIDER:
+        _require(subject, _SEAL_NEEDS, "a Peppol service provider's certificate")
+        return Signer(SignerKind.PROVIDER, Identifier("PeppolId", _name(subject)), _name(subject))
     raise SubjectRefused(
         "the subject has no identifier: neither a serialNumber with PNOPL or PESEL and 11 digits, or with "
         "TINPL or NIP and 10 digits, nor an organizationIdentifier with VATPL and 10 digits; "

@@ -242,7 +242,10 @@ def _kind_of(certificate: x509.Certificate, chain: Chain | NoChain) -> Certifica
 
 def _method_by_subject(subject: x509.Name) -> AuthenticationMethod:
     # A certificate that nobody vouches for counts as the qualified one that it stands in for.
-    if kind_of(subject) is SignerKind.SEAL:
+    kind = kind_of(subject)
+    if kind is SignerKind.PROVIDER:
+        return AuthenticationMethod.PEPPOL_SIGNATURE
+    if kind is SignerKind.SEAL:
         return AuthenticationMethod.QUALIFIED_SEAL
     return AuthenticationMethod.QUALIFIED_SIGNATURE
 

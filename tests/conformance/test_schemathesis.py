@@ -1,12 +1,16 @@
 """Requests made from the official document: no 5xx, nothing undocumented, no body off its schema.
 
-KSEF_MOCK_EXAMPLES sets how many requests are made for each operation.
+KSEF_MOCK_EXAMPLES sets how many requests are made for each operation. They come from several logins in turn
+(owner by certificate, owner by KSeF token, administrator of a unit, of an EU entity), and every other one
+names what exists, so that answers have something in them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,14 +19,16 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
 
-from ksef_client_min import KsefClient
+from ksef_mock.crypto.pki import person, seal
 from ksef_mock.testing import MockServer
 from tests import openapi
-from tests.support import NIP
+from tests.support import NIP, OTHER_NIP, Api
+from tests.world import World
 
 EXAMPLES = int(os.environ.get("KSEF_MOCK_EXAMPLES", "5"))
 
@@ -32,20 +38,97 @@ if not openapi.available():
 DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
 SIMULATED = schemathesis.openapi.from_dict(DOCUMENT)
 
+PESEL = "90010112349"
+#: A right value of each type of identifier; the document's schemas give only their lengths.
+IDENTIFIERS = {
+    "Nip": OTHER_NIP,
+    "Pesel": PESEL,
+    "Fingerprint": "AB" * 32,
+    "InternalId": f"{NIP}-12346",
+    "NipVatUe": f"{NIP}-DE123456789",
+    "PeppolId": "PPL123456",
+}
+
+
+@dataclass(frozen=True)
+class Inhabited:
+    """A mock in which something has happened."""
+
+    url: str
+    bearers: tuple[str, ...]
+    #: Path parameter of an operation -> what it can name.
+    known: dict[tuple[str, str], str]
+
+    def fill(self, case: schemathesis.Case[Any]) -> str:
+        """Make every other request name what exists; the access token to send it with."""
+        # By its content: hypothesis repeats a request and must see the same.
+        dice = zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode())
+        if dice & 1:
+            case.body = _with_right_identifiers(case.body)
+            for name in case.path_parameters or {}:
+                known = self.known.get((case.operation.path, name))
+                if known is not None:
+                    case.path_parameters[name] = known
+        return self.bearers[(dice >> 1) % len(self.bearers)]
+
+
+def _with_right_identifiers(body: Any) -> Any:
+    if isinstance(body, list):
+        return [_with_right_identifiers(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    filled = {name: _with_right_identifiers(value) for name, value in body.items()}
+    kind = filled.get("type")
+    if isinstance(kind, str) and kind in IDENTIFIERS and "value" in filled:
+        filled["value"] = IDENTIFIERS[kind]
+    return filled
+
 
 @pytest.fixture
-def access_token(ksef_mock: MockServer, ksef_token: str) -> str:
-    """Of an owner; each operation begins with a fresh mock."""
-    with KsefClient(ksef_mock.url) as client:
-        client.login_with_token(ksef_token, NIP)
-        assert client.session.access_token is not None
-        return client.session.access_token
+def inhabited(ksef_mock: MockServer) -> Inhabited:
+    """Each operation begins with a fresh mock; its requests follow one another in it."""
+    api = Api(ksef_mock.url)
+    world = World(ksef_mock, api)
+    unit, compound = ("InternalId", IDENTIFIERS["InternalId"]), ("NipVatUe", IDENTIFIERS["NipVatUe"])
+    anna = world.certificate(person("Anna", "Nowak", pesel=PESEL))
+    owner = world.log_in(world.certificate(seal("Firma", nip=NIP)), ("Nip", NIP))
+    client = world.log_in(world.certificate(seal("Klient", nip=OTHER_NIP)), ("Nip", OTHER_NIP))
+    assert world.grant_entity(client, NIP, "InvoiceRead", can_delegate=True) == 200
+    assert world.grant_authorization(client, ("Nip", NIP), "SelfInvoicing") == 200
+    assert world.grant_person(owner, ("Pesel", PESEL), "InvoiceRead", "CredentialsRead") == 200
+    assert world.grant_indirect(owner, ("Pesel", PESEL), "InvoiceRead") == 200
+    assert world.grant_authorization(owner, ("PeppolId", "PPL123456"), "PefInvoicing") == 200
+    assert world.grant_subunit(owner, ("Pesel", PESEL), unit) == 200
+    assert world.grant_eu_administration(owner, anna.fingerprint, compound[1]) == 200
+    reference, token = world.generate_token(owner, "InvoiceRead", "CredentialsManage", "SubunitManage")
+    _, serial = world.enroll(owner)
+    bearers = (
+        owner,
+        api.login(token, nip=NIP).access_token,
+        world.log_in(anna, unit),
+        world.log_in(anna, compound, by="certificateFingerprint"),
+    )
+    permission = next(iter(world.persons(owner)))["id"]
+    authorization = next(iter(world.query(owner, "authorizations", queryType="Granted")))["id"]
+    api.close()
+    return Inhabited(
+        ksef_mock.url,
+        bearers,
+        {
+            ("/tokens/{referenceNumber}", "referenceNumber"): reference,
+            ("/certificates/{certificateSerialNumber}/revoke", "certificateSerialNumber"): serial,
+            ("/permissions/common/grants/{permissionId}", "permissionId"): permission,
+            ("/permissions/authorizations/grants/{permissionId}", "permissionId"): authorization,
+            ("/permissions/operations/{referenceNumber}", "referenceNumber"): world.operations[-1],
+        },
+    )
 
 
 @SIMULATED.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_operation(case: schemathesis.Case[Any], ksef_mock: MockServer, access_token: str) -> None:
-    response = case.call(base_url=f"{ksef_mock.url}/v2", headers={"Authorization": f"Bearer {access_token}"})
+def test_operation(case: schemathesis.Case[Any], inhabited: Inhabited) -> None:
+    bearer = inhabited.fill(case)
+    response = case.call(base_url=f"{inhabited.url}/v2", headers={"Authorization": f"Bearer {bearer}"})
     if response.status_code == 501:
         return
     case.validate_response(
@@ -54,6 +137,7 @@ def test_operation(case: schemathesis.Case[Any], ksef_mock: MockServer, access_t
             not_a_server_error,
             status_code_conformance,
             content_type_conformance,
+            response_headers_conformance,
             response_schema_conformance,
         ],
     )

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ksef_mock.testing import MockServer
-from tests.permissions.world import World
 from tests.support import Api
+from tests.world import World
 
 
 @pytest.fixture

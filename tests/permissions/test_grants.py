@@ -10,8 +10,8 @@ import pytest
 from ksef_mock.crypto.pki import person, seal
 from ksef_mock.settings import Delay
 from ksef_mock.testing import MockServer
-from tests.permissions.world import FIRM, HANS, JAN, World, claims, typed
 from tests.support import Api, error
+from tests.world import FIRM, HANS, JAN, World, claims, typed
 
 FIRM_NIP, OFFICE, CLIENT, UNIT = "5265877635", "7762811692", "1234563218", "8432123452"
 PESEL, OTHER_PESEL = "90010112349", "92060512186"

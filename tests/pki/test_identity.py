@@ -5,7 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, Pki, person, seal, subject
+from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, Pki, person, provider, seal, subject
 from ksef_mock.errors import Code
 from ksef_mock.identifiers import Identifier
 from ksef_mock.xades.identity import SignerKind, SubjectIdentifierType, SubjectRefused, identify, signer_of
@@ -89,6 +89,20 @@ def test_a_person_needs_a_whole_name(pki: Pki, missing: x509.ObjectIdentifier, n
 
 def test_a_seal_by_organization_identifier(pki: Pki) -> None:
     assert by_subject(pki, SEAL) == (SignerKind.SEAL, f"Nip:{NIP}")
+
+
+def test_a_peppol_provider_by_common_name(pki: Pki) -> None:
+    attributes = {attribute.oid: str(attribute.value) for attribute in provider("PPL123456", "Dostawca")}
+    assert by_subject(pki, attributes) == (SignerKind.PROVIDER, "PeppolId:PPL123456")
+    # A seal's or a person's identifier counts more.
+    vat = {ORGANIZATION_IDENTIFIER: f"VATPL-{NIP}"}
+    assert by_subject(pki, attributes | vat) == (SignerKind.SEAL, f"Nip:{NIP}")
+    for changed in ({NameOID.COMMON_NAME: "PPL12345"}, {NameOID.COMMON_NAME: "XPPL123456"}):
+        with pytest.raises(SubjectRefused, match="no identifier"):
+            by_subject(pki, attributes | changed)
+    del attributes[NameOID.ORGANIZATION_NAME]
+    with pytest.raises(SubjectRefused, match="must have O in"):
+        by_subject(pki, attributes)
 
 
 @pytest.mark.parametrize(

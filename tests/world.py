@@ -7,13 +7,28 @@ import json
 from typing import Any
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Name
+from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import to_datetime
 from ksef_mock.crypto.pki import Credential
 from ksef_mock.testing import MockServer
-from tests.support import Api
+from tests.support import Api, b64
 from tests.xades.signer import Credentials, Signer, request_xml
+
+_OIDS = {
+    "commonName": NameOID.COMMON_NAME,
+    "countryName": NameOID.COUNTRY_NAME,
+    "givenName": NameOID.GIVEN_NAME,
+    "surname": NameOID.SURNAME,
+    "serialNumber": NameOID.SERIAL_NUMBER,
+    "organizationName": NameOID.ORGANIZATION_NAME,
+    "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,
+}
 
 #: A typed identifier as the API writes it.
 Id = tuple[str, str]
@@ -48,6 +63,8 @@ class World:
     def __init__(self, mock: MockServer, api: Api) -> None:
         self.mock = mock
         self.api = api
+        #: Reference numbers of the operations that granted or revoked, the latest last.
+        self.operations: list[str] = []
 
     def certificate(self, who: Name) -> Credential:
         """A certificate of somebody, self-signed as TEST allows."""
@@ -97,11 +114,40 @@ class World:
     def outcome(self, bearer: str, started: httpx.Response) -> int:
         """The status code of an operation that grants or revokes."""
         assert started.status_code == 202, started.text
-        path = f"/permissions/operations/{started.json()['referenceNumber']}"
+        self.operations.append(started.json()["referenceNumber"])
+        path = f"/permissions/operations/{self.operations[-1]}"
         answer = self.api.call("GET", path, bearer=bearer)
         assert answer.status_code == 200, answer.text
         code: int = answer.json()["status"]["code"]
         return code
+
+    def generate_token(self, bearer: str, *permissions: str) -> tuple[str, str]:
+        """The reference number and the text of a new KSeF token."""
+        body = {"permissions": list(permissions), "description": "token testowy"}
+        generated = self.post("/tokens", bearer, body)
+        assert generated.status_code == 202, generated.text
+        return generated.json()["referenceNumber"], generated.json()["token"]
+
+    def enroll(self, bearer: str, *, name: str = "certyfikat testowy") -> tuple[Credential, str]:
+        """A KSeF certificate with its key, and its serial number."""
+        data = self.api.call("GET", "/certificates/enrollments/data", bearer=bearer).json()
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(_OIDS[name], value) for name, value in data.items()])
+        request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+        order = {
+            "certificateName": name,
+            "certificateType": "Authentication",
+            "csr": b64(request.public_bytes(Encoding.DER)),
+        }
+        taken = self.post("/certificates/enrollments", bearer, order)
+        assert taken.status_code == 202, taken.text
+        path = f"/certificates/enrollments/{taken.json()['referenceNumber']}"
+        serial: str = self.api.call("GET", path, bearer=bearer).json()["certificateSerialNumber"]
+        (issued,) = self.post(
+            "/certificates/retrieve", bearer, {"certificateSerialNumbers": [serial]}
+        ).json()["certificates"]
+        certificate = x509.load_der_x509_certificate(base64.b64decode(issued["certificate"]))
+        return Credential(certificate, key), serial
 
     # -- grants: each returns the status code of its operation ---------------------------------------------
 
