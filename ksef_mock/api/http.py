@@ -78,8 +78,8 @@ async def read_json(request: Request, model: type[B]) -> B:
     return wire.decode(body, model)
 
 
-async def read_filters(request: Request, model: type[B]) -> B:
-    """The JSON body of a query as `model`. Its body is optional: without one there are no filters.
+async def read_optional_json(request: Request, model: type[B]) -> B:
+    """The JSON body as `model`, all of whose members are optional: no body counts as an empty object.
 
     Raises:
         UnsupportedMediaType, PayloadTooLarge, BadRequest: as `read_json` does.

@@ -18,8 +18,8 @@ from ksef_mock.api.http import (
     exchange_of,
     path_reference,
     query_integer,
-    read_filters,
     read_json,
+    read_optional_json,
     system_of,
 )
 from ksef_mock.auth import decisions
@@ -73,7 +73,7 @@ async def operation_status(request: Request) -> Response:
 async def personal_grants(request: Request) -> Response:
     """POST /permissions/query/personal/grants."""
     actor = await caller(request, "POST /permissions/query/personal/grants")
-    matches = (await read_filters(request, lists.PersonalPermissionsQueryRequest)).checked()
+    matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).checked()
     permissions = system_of(request).permissions
     # What the entity of the context received is listed for its owner.
     holders = dict.fromkeys((*sorted(actor.identities, key=str), actor.context))
@@ -102,7 +102,7 @@ async def personal_grants(request: Request) -> Response:
 async def person_grants(request: Request) -> Response:
     """POST /permissions/query/persons/grants."""
     actor = await caller(request, "POST /permissions/query/persons/grants")
-    query = await read_filters(request, lists.PersonPermissionsQueryRequest)
+    query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
     matches = query.checked()
     listed = decisions.is_given if query.granted else decisions.is_in_force
     candidates = [grant for grant in await _of_context(request, actor) if listed(grant, actor)]
@@ -119,7 +119,7 @@ async def person_grants(request: Request) -> Response:
 async def subunit_grants(request: Request) -> Response:
     """POST /permissions/query/subunits/grants."""
     actor = await caller(request, "POST /permissions/query/subunits/grants")
-    unit = (await read_filters(request, lists.SubunitPermissionsQueryRequest)).checked()
+    unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).checked()
     found = [
         grant
         for grant in await system_of(request).permissions.granted_from(actor.context)
@@ -134,7 +134,7 @@ async def subunit_grants(request: Request) -> Response:
 async def entity_grants(request: Request) -> Response:
     """POST /permissions/query/entities/grants."""
     actor = await caller(request, "POST /permissions/query/entities/grants")
-    client = (await read_filters(request, lists.EntityPermissionsQueryRequest)).checked()
+    client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).checked()
     found = [
         grant
         for grant in await system_of(request).permissions.held(actor.context)
@@ -151,7 +151,7 @@ async def entity_grants(request: Request) -> Response:
 async def authorizations(request: Request) -> Response:
     """POST /permissions/query/authorizations/grants."""
     actor = await caller(request, "POST /permissions/query/authorizations/grants")
-    query = await read_filters(request, lists.EntityAuthorizationPermissionsQueryRequest)
+    query = await read_optional_json(request, lists.EntityAuthorizationPermissionsQueryRequest)
     matches = query.checked()
     permissions = system_of(request).permissions
     candidates = await (
@@ -173,7 +173,7 @@ async def authorizations(request: Request) -> Response:
 async def eu_entity_grants(request: Request) -> Response:
     """POST /permissions/query/eu-entities/grants."""
     actor = await caller(request, "POST /permissions/query/eu-entities/grants")
-    matches = (await read_filters(request, lists.EuEntityPermissionsQueryRequest)).checked()
+    matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).checked()
     found = [
         grant
         for grant in await _of_context(request, actor)
@@ -207,7 +207,7 @@ async def entity_roles(request: Request) -> Response:
 async def subordinate_entity_roles(request: Request) -> Response:
     """POST /permissions/query/subordinate-entities/roles."""
     nip = (await caller(request, "POST /permissions/query/subordinate-entities/roles")).context.nip
-    wanted = (await read_filters(request, wire.SubordinateEntityRolesQueryRequest)).checked()
+    wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).checked()
     held = () if nip is None else await system_of(request).subjects.subordinate_roles(nip)
     page, has_more = _page(request, [role for role in held if wanted in (None, role.nip)])
     return answer(

@@ -15,9 +15,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from ksef_mock.auth.grants import OWNER, PEF_INVOICE_WRITE, VAT_UE_MANAGE, Grant, GrantKind
-from ksef_mock.auth.jwts import Principal
+from ksef_mock.auth.jwts import Kind, Principal
 from ksef_mock.auth.ksef_tokens import TOKEN_CONTEXTS, KsefToken, Permission
-from ksef_mock.auth.operation import SUCCESS, Verdict
+from ksef_mock.auth.methods import METHOD_INFO, AuthenticationMethod
+from ksef_mock.auth.operation import SUCCESS, Operation, Verdict
 from ksef_mock.auth.subjects import Person, Role
 from ksef_mock.errors import BadRequest, ChangeStatus, Code, Forbidden, Reason, Status, StatusDetail
 from ksef_mock.exchange import Exchange
@@ -184,6 +185,8 @@ class Actor:
     permissions: tuple[str, ...]
     #: Reference number of the KSeF token that the actor logged in with; None for any other login.
     token: str | None = None
+    #: Reference number of the login.
+    operation: str = ""
 
     @classmethod
     def of(cls, principal: Principal, identities: Iterable[Identifier] = ()) -> Actor:
@@ -194,6 +197,7 @@ class Actor:
             frozenset((principal.subject, *identities)),
             principal.permissions,
             principal.claims.get("trn"),
+            principal.operation,
         )
 
     @property
@@ -512,6 +516,72 @@ def is_of_eu_entity(grant: Grant, actor: Actor) -> bool:
     if actor.context.type == "NipVatUe":
         return grant.context == actor.context
     return grant.kind is GrantKind.EU_ADMINISTRATION and grant.origin == actor.context
+
+
+# -- what belongs to somebody: logins, operations, certificates ---------------------------------------------
+
+#: Whom KSeF certificates are issued for (OpenAPI: CertificateSubjectIdentifierType).
+_CERTIFIED = ("Nip", "Pesel", "Fingerprint")
+
+
+def require_own_login(principal: Principal, operation: Operation) -> None:
+    """GET /auth/{referenceNumber}, DELETE /auth/sessions/{referenceNumber}: one's own.
+
+    Raises:
+        Forbidden: insufficient-resource-access.
+    """
+    if principal.kind is Kind.AUTHENTICATION:
+        own = principal.operation == operation.reference
+    else:
+        own = principal.context == operation.context and principal.subject == operation.subject
+    if not own:
+        raise Forbidden(
+            Reason.INSUFFICIENT_RESOURCE_ACCESS,
+            reason=f"operation {operation.reference} is not of the bearer of this {principal.kind}",
+        )
+
+
+def require_own_change(actor: Actor, context: Identifier, author: Identifier) -> None:
+    """GET /permissions/operations/{referenceNumber}: what one has started oneself.
+
+    Raises:
+        Forbidden: insufficient-resource-access.
+    """
+    if context != actor.context or author not in actor.identities:
+        raise Forbidden(
+            Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=f"the operation is of {author} in {context}"
+        )
+
+
+def require_own_certificate(actor: Actor, holder: Identifier) -> None:
+    """Requests for certificates and their revocation: one's own, whichever of one's identifiers it names.
+
+    Raises:
+        Forbidden: insufficient-resource-access.
+    """
+    if holder not in actor.identities:
+        raise Forbidden(
+            Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=f"it belongs to {holder}, not to {actor.subject}"
+        )
+
+
+def require_no_token(actor: Actor) -> None:
+    """POST /certificates/{certificateSerialNumber}/revoke: not after a login with a KSeF token.
+
+    Raises:
+        Forbidden: auth-method-not-allowed.
+    """
+    if actor.token is not None:
+        raise Forbidden(
+            Reason.AUTH_METHOD_NOT_ALLOWED,
+            reason="certificates cannot be revoked after a login with a KSeF token",
+            security={"authenticationMethodCategory": METHOD_INFO[AuthenticationMethod.TOKEN].category},
+        )
+
+
+def may_enroll(actor: Actor) -> bool:
+    """Whether certificates are issued for such subjects at all, by the means of the login."""
+    return actor.token is None and actor.subject.type in _CERTIFIED
 
 
 # -- KSeF tokens: who may make, see and revoke which --------------------------------------------------------

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ksef_mock.auth import decisions
 from ksef_mock.auth import operation as machine
-from ksef_mock.auth.decisions import require_standing
 from ksef_mock.auth.ip_policy import AllowedIps
-from ksef_mock.auth.jwts import Issued, JwtService, Kind, Principal
+from ksef_mock.auth.jwts import Issued, JwtService, Principal
 from ksef_mock.auth.ksef_tokens import KsefTokens, TokenStatus
 from ksef_mock.auth.methods import AuthenticationMethod
 from ksef_mock.auth.operation import OPERATIONS, Operation, State, Verdict
 from ksef_mock.auth.permissions import Permissions
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.crypto.subject_name import SubjectName
-from ksef_mock.errors import BadRequest, Code, Forbidden, Gone, Reason
+from ksef_mock.errors import BadRequest, Code, Gone
 from ksef_mock.exchange import Exchange
 from ksef_mock.identifiers import Identifier
 from ksef_mock.paging import Page, page
@@ -107,7 +107,7 @@ class Operations:
             raise Gone(reason=f"operation {reference} was started more than 7 days ago")
         if operation is None:
             raise _no_operation(reference)
-        _require_own(operation, principal)
+        decisions.require_own_login(principal, operation)
         return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
 
     async def redeem(self, reference: str, exchange: Exchange) -> tuple[Issued, Issued]:
@@ -171,7 +171,7 @@ class Operations:
         operation = await self._store.get(OPERATIONS, reference)
         if operation is None:
             raise _no_session(reference)
-        _require_own(operation, principal)
+        decisions.require_own_login(principal, operation)
         try:
             revoked = await self._advance(operation, lambda found: machine.revoke(self._settled(found)))
         except machine.IllegalTransition:
@@ -216,7 +216,7 @@ class Operations:
             if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
                 raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
             decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
-        require_standing(decision, exchange)
+        decisions.require_standing(decision, exchange)
         return decision.permissions
 
     def _settled(self, operation: Operation) -> Operation:
@@ -229,18 +229,6 @@ class Operations:
         # A session outlives the status: redeemed at the last moment, its refresh token starts only then.
         longest_session = self._lifetimes.authentication_token + self._lifetimes.refresh_token
         return operation.started_at + max(self._lifetimes.operation_status, longest_session) * SECOND
-
-
-def _require_own(operation: Operation, principal: Principal) -> None:
-    if principal.kind is Kind.AUTHENTICATION:
-        own = principal.operation == operation.reference
-    else:
-        own = principal.context == operation.context and principal.subject == operation.subject
-    if not own:
-        raise Forbidden(
-            Reason.INSUFFICIENT_RESOURCE_ACCESS,
-            reason=f"operation {operation.reference} is not of the bearer of this {principal.kind}",
-        )
 
 
 def _no_operation(reference: str) -> BadRequest:

@@ -22,7 +22,7 @@ from ksef_mock.auth.decisions import Actor, Decision, Facts, Judgement, identifi
 from ksef_mock.auth.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
 from ksef_mock.auth.subjects import Person, Subjects
 from ksef_mock.clock import SECOND, Clock, Instant
-from ksef_mock.errors import BadRequest, ChangeStatus, Code, Forbidden, Gone, Reason
+from ksef_mock.errors import BadRequest, ChangeStatus, Code, Gone
 from ksef_mock.identifiers import Identifier
 from ksef_mock.references import Kind, issued_at, new_reference
 from ksef_mock.settings import DAY, Delay
@@ -205,11 +205,7 @@ class Permissions:
             raise BadRequest(
                 Code.VALIDATION, f"Operacja o numerze referencyjnym {reference} nie została znaleziona."
             )
-        if change.context != actor.context or change.author not in actor.identities:
-            raise Forbidden(
-                Reason.INSUFFICIENT_RESOURCE_ACCESS,
-                reason=f"operation {reference} is of {change.author} in {change.context}",
-            )
+        decisions.require_own_change(actor, change.context, change.author)
         while change.state is ChangeState.WAITING and change.polls_left > 0:
             polled = msgspec.structs.replace(change, polls_left=change.polls_left - 1)
             if await self._store.swap(CHANGES, reference, change, polled, _forgotten_at(change)):

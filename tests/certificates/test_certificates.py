@@ -384,3 +384,11 @@ def test_certificates_of_others_are_not_retrieved(ksef_mock: MockServer, api: Ap
     other = log_in(ksef_mock, api, stranger, context=f"<Nip>{OTHER_NIP}</Nip>")
     body = {"certificateSerialNumbers": [serial, "0" * 16]}
     assert api.call("POST", "/certificates/retrieve", bearer=other, json=body).json() == {"certificates": []}
+
+
+def test_bodies_without_a_required_member_can_be_left_out(api: Api, owner: str) -> None:
+    _, serial = issued(api, owner)
+    listed = api.call("POST", "/certificates/query", bearer=owner)
+    assert [item["certificateSerialNumber"] for item in listed.json()["certificates"]] == [serial]
+    revoked = api.call("POST", f"/certificates/{serial}/revoke", bearer=owner)
+    assert revoked.status_code == 204

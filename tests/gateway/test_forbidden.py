@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from ksef_mock.app import create_app
+from ksef_mock.crypto.pki import seal
+from ksef_mock.errors import Reason
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api
+from tests.world import World
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
@@ -79,6 +83,37 @@ def test_insufficient_resource_access(ksef_mock: MockServer, api: Api) -> None:
     foreign = ksef_mock.issue_token(OTHER_NIP).partition("|")[0]
     response = api.call("GET", f"/tokens/{foreign}", bearer=bearer)
     assert refusal(response) == ("insufficient-resource-access", None)
+
+
+def test_context_type_not_allowed(ksef_mock: MockServer, api: Api) -> None:
+    world = World(ksef_mock, api)
+    firm, unit = ("Nip", NIP), ("InternalId", f"{NIP}-12346")
+    owner = world.log_in(world.certificate(seal("Firma", nip=NIP)), firm)
+    assert world.grant_subunit(owner, ("Nip", OTHER_NIP), unit) == 200
+    bearer = world.log_in(world.certificate(seal("Inna", nip=OTHER_NIP)), unit)
+    response = world.post("/permissions/indirect/grants", bearer, {})
+    assert refusal(response) == ("context-type-not-allowed", {"contextIdentifierType": "InternalId"})
+
+
+def test_auth_method_not_allowed(ksef_mock: MockServer, api: Api) -> None:
+    bearer = api.login(ksef_mock.issue_token(NIP)).access_token
+    response = api.call("POST", f"/certificates/{'0' * 16}/revoke", bearer=bearer)
+    assert refusal(response) == ("auth-method-not-allowed", {"authenticationMethodCategory": "Token"})
+
+
+def test_a_blocked_context_ends_its_sessions(ksef_mock: MockServer, api: Api) -> None:
+    login = api.login(ksef_mock.issue_token(NIP))
+    context = {"contextIdentifier": {"type": "Nip", "value": NIP}}
+    api.call("POST", "/testdata/context/block", json=context)
+    response = api.refresh(login.refresh_token)
+    code, security = refusal(response)
+    assert code == "security-service-blocked"
+    assert security == {"incidentId": response.json()["traceId"], "clientIp": "127.0.0.1"}
+
+
+def test_every_documented_reason_is_given_somewhere_above() -> None:
+    tests = Path(__file__).read_text()
+    assert [reason for reason in Reason if f'"{reason}"' not in tests] == []
 
 
 def test_security_service_blocked() -> None:

@@ -43,5 +43,11 @@ def test_a_firm_authorizes_a_provider(world: World) -> None:
     refused = world.post("/tokens", by_provider, {"permissions": ["InvoiceRead"], "description": "token"})
     assert refused.json()["exception"]["exceptionDetailList"][0]["exceptionCode"] == 26002
 
+    # KSeF certificates are for identifiers of persons and firms.
+    limits = world.api.call("GET", "/certificates/limits", bearer=by_provider).json()
+    assert limits["canRequest"] is False
+    refused = world.api.call("GET", "/certificates/enrollments/data", bearer=by_provider)
+    assert refused.json()["exception"]["exceptionDetailList"][0]["exceptionCode"] == 25001
+
     assert world.revoke(firm, received["id"], kind="authorizations") == 200
     assert world.query(by_provider, "authorizations", queryType="Received") == []

@@ -1,0 +1,102 @@
+"""What is stored of permissions: survives a store that keeps JSON, and happens once whoever else is at it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import pytest
+
+from ksef_mock.auth.grants import GRANTS, EuEntity, Grant, GrantKind, IdDocument, SubjectDetails
+from ksef_mock.auth.permissions import BLOCKS, CHANGES, EU_ENTITIES, Block, Change, ChangeState, new_grant
+from ksef_mock.crypto.pki import seal
+from ksef_mock.errors import (
+    CHANGE_STATUS_DESCRIPTIONS,
+    CHANGE_STATUS_DETAILS,
+    ChangeStatus,
+)
+from ksef_mock.identifiers import Identifier
+from ksef_mock.wire_grants import PermissionsOperationStatusResponse
+from tests.support import NIP
+from tests.world import World
+
+FIRM, SOMEBODY = Identifier("Nip", NIP), Identifier("Fingerprint", "AB" * 32)
+
+
+def grant(**changes: Any) -> Grant:
+    details = SubjectDetails(
+        type="PersonByFingerprintWithoutIdentifier",
+        first_name="Hans",
+        last_name="Schmidt",
+        identifier=Identifier("Pesel", "90010112349"),
+        birth_date="1980-02-29",
+        id_document=IdDocument("Passport", "C01X00T47", "DE"),
+    )
+    options: dict[str, Any] = {
+        "context": FIRM,
+        "description": "for a test",
+        "author": FIRM,
+        "granted_at": 123,
+        "can_delegate": True,
+        "details": details,
+        "eu_entity": EuEntity("Firma", "Firma G.m.b.H.", "Berlin"),
+    }
+    return new_grant(GrantKind.ENTITY, FIRM, SOMEBODY, "InvoiceRead", **(options | changes))
+
+
+def change(status: ChangeStatus = ChangeStatus.SUCCESS) -> Change:
+    return Change(
+        reference="20250626-EG-333C814000-C529F710D8-D2",
+        context=FIRM,
+        author=FIRM,
+        permissions=("Owner",),
+        grants=(grant(), grant(context=None)),
+        started_at=1,
+        ready_at=2,
+        state=ChangeState.DONE,
+        status=status,
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        (GRANTS, grant()),
+        (GRANTS, grant(context=None, author=None, details=None, eu_entity=None, can_delegate=False)),
+        (CHANGES, change()),
+        (EU_ENTITIES, EuEntity("Firma", "Firma G.m.b.H.", "Berlin")),
+        (BLOCKS, Block(5)),
+    ],
+)
+def test_records_survive_json(table: Any, record: msgspec.Struct) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(record), type=table.record) == record
+
+
+@pytest.mark.parametrize("status", ChangeStatus)
+def test_every_status_has_its_documented_text(status: ChangeStatus) -> None:
+    body = msgspec.to_builtins(PermissionsOperationStatusResponse.of(change(status)))["status"]
+    assert (body["code"], body["description"]) == (int(status), CHANGE_STATUS_DESCRIPTIONS[status])
+    detail = CHANGE_STATUS_DETAILS.get(status)
+    assert body.get("details") == ([detail] if detail else None)
+
+
+def test_of_concurrent_revocations_one_succeeds(world: World) -> None:
+    owner = world.log_in(world.certificate(seal("Firma", nip=NIP)), ("Nip", NIP))
+    world.grant_person(owner, ("Pesel", "90010112349"), "InvoiceRead")
+    (granted,) = world.persons(owner)
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(lambda _: world.revoke(owner, granted["id"]), range(8)))
+    assert sorted(outcomes) == [200] + [400] * 7
+
+
+def test_of_concurrent_grants_one_is_made(world: World) -> None:
+    owner = world.log_in(world.certificate(seal("Firma", nip=NIP)), ("Nip", NIP))
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(
+            threads.map(
+                lambda _: world.grant_person(owner, ("Pesel", "90010112349"), "InvoiceRead"), range(8)
+            )
+        )
+    assert outcomes == [200] * 8
+    assert len(world.persons(owner)) == 1
