@@ -55,7 +55,9 @@ class Inhabited:
     """A mock in which something has happened."""
 
     url: str
+    #: Access tokens; where an operation takes another kind of token, those.
     bearers: tuple[str, ...]
+    others: dict[str, str]
     #: Path parameter of an operation -> what it can name.
     known: dict[tuple[str, str], str]
 
@@ -69,7 +71,8 @@ class Inhabited:
                 known = self.known.get((case.operation.path, name))
                 if known is not None:
                     case.path_parameters[name] = known
-        return self.bearers[(dice >> 1) % len(self.bearers)]
+        other = self.others.get(case.operation.path)
+        return other or self.bearers[(dice >> 1) % len(self.bearers)]
 
 
 def _with_right_identifiers(body: Any) -> Any:
@@ -102,9 +105,11 @@ def inhabited(ksef_mock: MockServer) -> Inhabited:
     assert world.grant_eu_administration(owner, anna.fingerprint, compound[1]) == 200
     reference, token = world.generate_token(owner, "InvoiceRead", "CredentialsManage", "SubunitManage")
     _, serial = world.enroll(owner)
+    login = api.login(token, nip=NIP)
+    waiting = world.submit(anna, ("Nip", NIP)).json()["authenticationToken"]["token"]
     bearers = (
         owner,
-        api.login(token, nip=NIP).access_token,
+        login.access_token,
         world.log_in(anna, unit),
         world.log_in(anna, compound, by="certificateFingerprint"),
     )
@@ -114,7 +119,10 @@ def inhabited(ksef_mock: MockServer) -> Inhabited:
     return Inhabited(
         ksef_mock.url,
         bearers,
+        {"/auth/token/redeem": waiting, "/auth/token/refresh": login.refresh_token},
         {
+            ("/auth/{referenceNumber}", "referenceNumber"): login.reference,
+            ("/auth/sessions/{referenceNumber}", "referenceNumber"): login.reference,
             ("/tokens/{referenceNumber}", "referenceNumber"): reference,
             ("/certificates/{certificateSerialNumber}/revoke", "certificateSerialNumber"): serial,
             ("/permissions/common/grants/{permissionId}", "permissionId"): permission,
