@@ -25,12 +25,12 @@ from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.identifiers import Identifier
 from ksef_mock.limits import Limits
+from ksef_mock.paging import members
 from ksef_mock.references import Kind, new_reference
 from ksef_mock.settings import Delay
 from ksef_mock.state.store import Store, Table
 
 VALID_FOR = timedelta(days=730)
-_PAGE = 100
 
 _HASHES = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
@@ -126,7 +126,7 @@ class Certificates:
     async def enrollments_left(self, subject: Identifier) -> tuple[int, int]:
         """How many requests the subject may still make, and how many it may make in all."""
         limit = (await self._limits.of_subject(subject)).enrollment.max_enrollments
-        return max(0, limit - len(await self._members(_enrollments_of(subject)))), limit
+        return max(0, limit - len(await members(self._store, _enrollments_of(subject)))), limit
 
     async def certificates_left(self, subject: Identifier) -> tuple[int, int]:
         """How many valid certificates the subject may still have, and how many it may have in all."""
@@ -195,7 +195,7 @@ class Certificates:
         """Every certificate of these identifiers, the latest request first."""
         found: list[KsefCertificate] = []
         for subject in subjects:
-            for reference in await self._members(_enrollments_of(subject)):
+            for reference in await members(self._store, _enrollments_of(subject)):
                 enrollment = await self._store.get(ENROLLMENTS, reference)
                 if enrollment is not None:
                     serial = (await self._settled(enrollment)).serial
@@ -264,7 +264,7 @@ class Certificates:
         limit = (await self._limits.of_subject(enrollment.subject)).certificate.max_certificates
         now = self._clock.now()
         held = 0
-        for reference in await self._members(_enrollments_of(enrollment.subject)):
+        for reference in await members(self._store, _enrollments_of(enrollment.subject)):
             other = await self._store.get(ENROLLMENTS, reference)
             certificate = await self.get(other.serial) if other and other.serial else None
             held += certificate is not None and certificate.status(now) is _ACTIVE
@@ -291,14 +291,6 @@ class Certificates:
             valid_from=from_datetime(issued.not_valid_before_utc),
             valid_to=from_datetime(issued.not_valid_after_utc),
         )
-
-    async def _members(self, index: str) -> list[str]:
-        found: list[str] = []
-        cursor: tuple[Instant, str] | None = None
-        while entries := await self._store.newest(index, _PAGE, before=cursor):
-            found += [member for _, member in entries]
-            cursor = entries[-1]
-        return found
 
 
 _ACTIVE = CertificateStatus.ACTIVE

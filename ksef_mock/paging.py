@@ -19,6 +19,9 @@ from ksef_mock.state.store import Store
 
 T = TypeVar("T")
 
+#: How many entries are read at once where all of them are wanted.
+_CHUNK = 100
+
 #: Position and member of an index entry.
 _Cursor: TypeAlias = tuple[Instant, str]
 
@@ -62,6 +65,16 @@ async def page(
             last = entry
         if len(entries) <= size:
             return Page(items, None)
+
+
+async def members(store: Store, index: str) -> list[str]:
+    """All members of the named index, newest first."""
+    found: list[str] = []
+    cursor: _Cursor | None = None
+    while entries := await store.newest(index, _CHUNK, before=cursor):
+        found += [member for _, member in entries]
+        cursor = entries[-1]
+    return found
 
 
 def _encoded(cursor: _Cursor) -> str:

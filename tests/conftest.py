@@ -7,6 +7,7 @@ import pytest
 
 from ksef_mock.testing import MockServer
 from tests.support import Api
+from tests.world import World
 
 pytest_plugins = ["pytester"]
 
@@ -16,6 +17,11 @@ def api(ksef_mock: MockServer) -> Iterator[Api]:
     api = Api(ksef_mock.url)
     yield api
     api.close()
+
+
+@pytest.fixture
+def world(ksef_mock: MockServer, api: Api) -> World:
+    return World(ksef_mock, api)
 
 
 @pytest.fixture

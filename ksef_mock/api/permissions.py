@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -90,12 +91,11 @@ async def personal_grants(request: Request) -> Response:
         if decisions.is_personal(grant, actor, client=grant.origin in clients)
         and matches(grant, grant.id in active)
     ]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QueryPersonalPermissionsResponse(
-            [lists.PersonalPermission.of(grant, grant.id in active, actor.subject) for grant in page],
-            has_more,
-        )
+    return _list(
+        request,
+        found,
+        lists.QueryPersonalPermissionsResponse,
+        lambda grant: lists.PersonalPermission.of(grant, grant.id in active, actor.subject),
     )
 
 
@@ -108,11 +108,11 @@ async def person_grants(request: Request) -> Response:
     candidates = [grant for grant in await _of_context(request, actor) if listed(grant, actor)]
     active = await _active(request, candidates)
     found = [grant for grant in candidates if matches(grant, grant.id in active)]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QueryPersonPermissionsResponse(
-            [lists.PersonPermission.of(grant, grant.id in active) for grant in page], has_more
-        )
+    return _list(
+        request,
+        found,
+        lists.QueryPersonPermissionsResponse,
+        lambda grant: lists.PersonPermission.of(grant, grant.id in active),
     )
 
 
@@ -125,10 +125,7 @@ async def subunit_grants(request: Request) -> Response:
         for grant in await system_of(request).permissions.granted_from(actor.context)
         if decisions.is_subunit_administration(grant, actor) and unit in (None, grant.context)
     ]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QuerySubunitPermissionsResponse([lists.SubunitPermission.of(grant) for grant in page], has_more)
-    )
+    return _list(request, found, lists.QuerySubunitPermissionsResponse, lists.SubunitPermission.of)
 
 
 async def entity_grants(request: Request) -> Response:
@@ -140,12 +137,7 @@ async def entity_grants(request: Request) -> Response:
         for grant in await system_of(request).permissions.held(actor.context)
         if decisions.is_received(grant, actor) and client in (None, grant.origin)
     ]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QueryEntityPermissionsResponse(
-            [lists.EntityPermissionItem.of(grant) for grant in page], has_more
-        )
-    )
+    return _list(request, found, lists.QueryEntityPermissionsResponse, lists.EntityPermissionItem.of)
 
 
 async def authorizations(request: Request) -> Response:
@@ -162,11 +154,8 @@ async def authorizations(request: Request) -> Response:
         for grant in candidates
         if decisions.is_authorization(grant, actor, received=query.received) and matches(grant)
     ]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QueryEntityAuthorizationPermissionsResponse(
-            [lists.EntityAuthorizationGrant.of(grant) for grant in page], has_more
-        )
+    return _list(
+        request, found, lists.QueryEntityAuthorizationPermissionsResponse, lists.EntityAuthorizationGrant.of
     )
 
 
@@ -179,12 +168,7 @@ async def eu_entity_grants(request: Request) -> Response:
         for grant in await _of_context(request, actor)
         if decisions.is_of_eu_entity(grant, actor) and matches(grant)
     ]
-    page, has_more = _page(request, _sorted(found))
-    return answer(
-        lists.QueryEuEntityPermissionsResponse(
-            [lists.EuEntityPermission.of(grant) for grant in page], has_more
-        )
-    )
+    return _list(request, found, lists.QueryEuEntityPermissionsResponse, lists.EuEntityPermission.of)
 
 
 async def attachments_status(request: Request) -> Response:
@@ -235,9 +219,16 @@ async def _active(request: Request, listed: Sequence[Grant]) -> frozenset[str]:
     )
 
 
-def _sorted(found: Sequence[Grant]) -> list[Grant]:
-    """As `x-sort` has it: the latest first, then by id."""
-    return sorted(found, key=lambda grant: (-grant.granted_at, grant.id))
+def _list(
+    request: Request,
+    found: Sequence[Grant],
+    response: Callable[[list[T], bool], msgspec.Struct],
+    item: Callable[[Grant], T],
+) -> Response:
+    """The page that was asked for, in the order of `x-sort`: the latest first, then by id."""
+    ordered = sorted(found, key=lambda grant: (-grant.granted_at, grant.id))
+    page, has_more = _page(request, ordered)
+    return answer(response([item(grant) for grant in page], has_more))
 
 
 def _permission_id(request: Request) -> str:

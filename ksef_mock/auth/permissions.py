@@ -24,6 +24,7 @@ from ksef_mock.auth.subjects import Person, Subjects
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.errors import BadRequest, ChangeStatus, Code, Gone
 from ksef_mock.identifiers import Identifier
+from ksef_mock.paging import members
 from ksef_mock.references import Kind, issued_at, new_reference
 from ksef_mock.settings import DAY, Delay
 from ksef_mock.state.store import Store, Table
@@ -31,7 +32,6 @@ from ksef_mock.state.store import Store, Table
 #: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
 STATUS_LIFETIME = 30 * DAY
 
-_PAGE = 100
 _NAMESPACE = uuid.UUID("6f1f5a55-9b3c-4b8e-9b58-6c5bd0a1f0d3")
 
 
@@ -224,7 +224,7 @@ class Permissions:
         """Carry out what is due, the oldest first: permissions must not depend on somebody polling."""
         if not self._delay.polls and not self._delay.seconds:
             return
-        for reference in reversed(await self._members(_WAITING)):
+        for reference in reversed(await members(self._store, _WAITING)):
             change = await self._store.get(CHANGES, reference)
             if change is None or change.state is ChangeState.DONE:
                 await self._store.unindex(_WAITING, reference)
@@ -382,17 +382,10 @@ class Permissions:
         return await self._store.get(BLOCKS, str(context)) is not None
 
     async def _listed(self, index: str) -> Sequence[Grant]:
-        found = [await self._store.get(GRANTS, member) for member in reversed(await self._members(index))]
+        found = [
+            await self._store.get(GRANTS, member) for member in reversed(await members(self._store, index))
+        ]
         return [grant for grant in found if grant is not None]
-
-    async def _members(self, index: str) -> list[str]:
-        """All members of an index, the newest first."""
-        found: list[str] = []
-        cursor: tuple[Instant, str] | None = None
-        while entries := await self._store.newest(index, _PAGE, before=cursor):
-            found += [member for _, member in entries]
-            cursor = entries[-1]
-        return found
 
 
 def new_grant(
