@@ -1,10 +1,11 @@
 """Faults: what goes wrong on purpose, so that a client can be seen to survive it.
 
 A fault says which requests it is about (a pattern for the path without the prefix of the API, a method), how
-often it acts (the next N, each N-th, or until it is removed) and what happens then. Three kinds of effects:
+often it acts (the next N, each N-th, or until it is removed) and what happens then. Four kinds of effects:
 
 - on any request: a status, a delay, a cut connection, an exceeded rate limit;
 - on a login that was accepted: it ends in a given status, or stays at 100 for longer;
+- on an operation that grants or revokes permissions: it ends in a given status;
 - on the question to the issuer of a qualified certificate: no answer.
 
 A login's fault counts the logins that its path starts, not the requests that were refused at once; the
@@ -25,6 +26,7 @@ from ksef_mock.auth.operation import Operation, Verdict
 from ksef_mock.clock import SECOND
 from ksef_mock.errors import (
     BadRequest,
+    ChangeStatus,
     Code,
     ConnectionCut,
     Forbidden,
@@ -42,6 +44,8 @@ from ksef_mock.fault import DefinedFault, Fault, InvalidFault
 from ksef_mock.routing import api_path
 from ksef_mock.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
+
+_CHANGE_STATUSES = frozenset(ChangeStatus)
 
 #: Faults at a time; if one more is added, the oldest that can act no more makes room.
 MAX_FAULTS = 100
@@ -169,6 +173,19 @@ class Faults:
                     permissions = ("Owner",)
                 operation = msgspec.structs.replace(operation, verdict=verdict, permissions=permissions)
         return operation
+
+    async def on_permissions(self, exchange: Exchange) -> ChangeStatus | None:
+        """How an operation that grants or revokes ends, whatever it deserved; None: as it deserves.
+
+        Only a fault whose path begins with /permissions speaks of such operations.
+        """
+        for defined in self._matching(exchange):
+            outcome = defined.fault.outcome
+            if outcome is None or not defined.fault.path.startswith("/permissions"):
+                continue
+            if outcome.status in _CHANGE_STATUSES and await self._acts(defined, exchange):
+                return ChangeStatus(outcome.status)
+        return None
 
     async def issuer_answers(self, exchange: Exchange) -> bool:
         """Whether the issuer of a qualified certificate tells its status."""

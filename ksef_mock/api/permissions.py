@@ -42,7 +42,12 @@ def _granting(path: str, model: type[R]) -> Route:
         actor = await caller(request, f"POST {path}")
         order = (await read_json(request, model)).checked()
         system = system_of(request)
-        return _started(request, await system.permissions.request(actor, order.by(actor, system.clock.now())))
+        change = await system.permissions.request(
+            actor,
+            order.by(actor, system.clock.now()),
+            ends=await system.faults.on_permissions(exchange_of(request)),
+        )
+        return _started(request, change)
 
     return Route(path, endpoint, methods=["POST"])
 
@@ -50,17 +55,13 @@ def _granting(path: str, model: type[R]) -> Route:
 async def revoke(request: Request) -> Response:
     """DELETE /permissions/common/grants/{permissionId}."""
     actor = await caller(request, "DELETE /permissions/common/grants/{permissionId}")
-    change = await system_of(request).permissions.request(actor, revokes=_permission_id(request))
-    return _started(request, change)
+    return await _revoke(request, actor, authorizations=False)
 
 
 async def revoke_authorization(request: Request) -> Response:
     """DELETE /permissions/authorizations/grants/{permissionId}."""
     actor = await caller(request, "DELETE /permissions/authorizations/grants/{permissionId}")
-    change = await system_of(request).permissions.request(
-        actor, revokes=_permission_id(request), authorizations=True
-    )
-    return _started(request, change)
+    return await _revoke(request, actor, authorizations=True)
 
 
 async def operation_status(request: Request) -> Response:
@@ -231,11 +232,18 @@ def _list(
     return answer(response([item(grant) for grant in page], has_more))
 
 
-def _permission_id(request: Request) -> str:
+async def _revoke(request: Request, actor: Actor, *, authorizations: bool) -> Response:
     permission: str = request.path_params["permission"]
     if len(permission) != 36:
         raise BadRequest(Code.VALIDATION, "Identyfikator uprawnienia musi mieć 36 znaków.")
-    return permission
+    system = system_of(request)
+    change = await system.permissions.request(
+        actor,
+        revokes=permission,
+        authorizations=authorizations,
+        ends=await system.faults.on_permissions(exchange_of(request)),
+    )
+    return _started(request, change)
 
 
 def _started(request: Request, change: Change) -> Response:

@@ -62,6 +62,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     revokes: str | None = None
     #: Of the kind that DELETE /permissions/authorizations revokes, or of the others.
     authorizations: bool = False
+    #: How it ends whatever it deserves: a fault.
+    ends: ChangeStatus | None = None
     started_at: Instant
     #: It is carried out from this moment on ...
     ready_at: Instant
@@ -151,11 +153,13 @@ class Permissions:
         *,
         revokes: str | None = None,
         authorizations: bool = False,
+        ends: ChangeStatus | None = None,
     ) -> Change:
         """Start an operation: make `grants`, all or none, or take back the grant with the id `revokes`.
 
         Args:
             authorizations: whether it is one of those that the grant to be revoked must be among.
+            ends: a failure that is arranged for it, whatever it deserves.
 
         Raises:
             Forbidden: insufficient-resource-access, the grant is not the actor's to revoke.
@@ -175,6 +179,7 @@ class Permissions:
             grants=tuple(grants),
             revokes=revokes,
             authorizations=authorizations,
+            ends=ends,
             started_at=now,
             ready_at=now + round(self._delay.seconds * SECOND),
             polls_left=self._delay.polls,
@@ -237,6 +242,8 @@ class Permissions:
                     await self._store.unindex(_WAITING, reference)
 
     async def _carry_out(self, change: Change) -> Judgement:
+        if change.ends not in (None, ChangeStatus.SUCCESS):
+            return Judgement(change.ends, "a fault ends it")
         if change.revokes is not None:
             grant = await self._revocable(change.revokes, change.authorizations)
             judgement = decisions.judge_revocation(grant, Facts(await self._author(change)))

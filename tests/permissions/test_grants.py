@@ -419,6 +419,18 @@ class TestOperations:
         assert world.revoke(manager, granted["InvoiceRead"]) == 420
         assert [item["permissionScope"] for item in world.persons(owner)] == ["InvoiceRead"]
 
+    @pytest.mark.parametrize("status", [500, 550, 450])
+    def test_a_fault_can_end_it(self, world: World, owner: str, status: int) -> None:
+        world.grant_person(owner, ("Pesel", PESEL), "InvoiceRead")
+        (granted,) = world.persons(owner)
+        # Logins have faults of their own: this one passes by.
+        world.mock.faults.add(path="*", outcome=status, times=1)
+        world.mock.faults.add(path="/permissions/*", outcome=status, times=2)
+        assert world.grant_person(owner, ("Pesel", OTHER_PESEL), "InvoiceRead") == status
+        assert world.revoke(owner, granted["id"]) == status
+        assert world.persons(owner) == [granted]
+        assert world.revoke(owner, granted["id"]) == 200
+
     def test_status_is_gone_after_30_days(self, world: World, owner: str) -> None:
         started = world.post("/permissions/entities/grants", owner, _entity_order(OFFICE))
         path = f"/permissions/operations/{started.json()['referenceNumber']}"
