@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
+from ksef_mock.auth.decisions import Actor
 from ksef_mock.auth.grants import GRANTS, EuEntity, Grant, GrantKind, IdDocument, SubjectDetails
-from ksef_mock.auth.permissions import BLOCKS, CHANGES, EU_ENTITIES, Block, Change, ChangeState, new_grant
+from ksef_mock.auth.permissions import (
+    BLOCKS,
+    CHANGES,
+    EU_ENTITIES,
+    Block,
+    Change,
+    ChangeState,
+    Permissions,
+    new_grant,
+)
+from ksef_mock.auth.subjects import Subjects
+from ksef_mock.clock import Clock, Instant
 from ksef_mock.crypto.pki import seal
 from ksef_mock.errors import (
     CHANGE_STATUS_DESCRIPTIONS,
@@ -17,9 +30,14 @@ from ksef_mock.errors import (
     ChangeStatus,
 )
 from ksef_mock.identifiers import Identifier
+from ksef_mock.settings import Delay
+from ksef_mock.state import MemoryStore
+from ksef_mock.state.store import Table
 from ksef_mock.wire_grants import PermissionsOperationStatusResponse
 from tests.support import NIP
 from tests.world import World
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 FIRM, SOMEBODY = Identifier("Nip", NIP), Identifier("Fingerprint", "AB" * 32)
 
@@ -88,6 +106,46 @@ def test_of_concurrent_revocations_one_succeeds(world: World) -> None:
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(lambda _: world.revoke(owner, granted["id"]), range(8)))
     assert sorted(outcomes) == [200] + [400] * 7
+
+
+class Interleaved(MemoryStore):
+    """A store that others get at between any two steps, as one behind a network is."""
+
+    async def get(self, table: Table[R], key: str) -> R | None:
+        await asyncio.sleep(0)
+        return await super().get(table, key)
+
+    async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
+        await asyncio.sleep(0)
+        return await super().swap(table, key, old, new, expires_at)
+
+    async def delete(self, table: Table[R], key: str) -> bool:
+        deleted = await super().delete(table, key)
+        for _ in range(50 * deleted):  # the winner is slow: whoever looks meanwhile finds nothing
+            await asyncio.sleep(0)
+        return deleted
+
+
+def test_of_several_processes_one_carries_a_revocation_out() -> None:
+    async def story() -> list[ChangeStatus]:
+        clock = Clock()
+        store = Interleaved(clock)
+        subjects = Subjects(store, clock)
+        first, second = (Permissions(store, clock, subjects, Delay(seconds=60)) for _ in range(2))
+        granted = await first.grant(FIRM, SOMEBODY, "InvoiceRead", description="for a test")
+        owner = Actor(FIRM, FIRM, frozenset({FIRM}), ("Owner",))
+        change = await first.request(owner, revokes=granted.id)
+        clock.advance(60)
+        seen = await asyncio.gather(
+            *(process.poll(change.reference, owner) for process in (first, second) * 4)
+        )
+        last = await second.poll(change.reference, owner)
+        assert (await first.admit(SOMEBODY, FIRM)).permissions == ()
+        return [each.status for each in (*seen, last)]
+
+    *seen, last = asyncio.run(story())
+    assert set(seen) <= {ChangeStatus.ACCEPTED, ChangeStatus.SUCCESS}
+    assert last is ChangeStatus.SUCCESS
 
 
 def test_of_concurrent_grants_one_is_made(world: World) -> None:
