@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 DEFAULT_NIP = "5265877635"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the conformance suite."""
+    group = parser.getgroup("ksef", "KSeF conformance (pytest --pyargs contract_tests)")
+    group.addoption(
+        "--ksef-target",
+        default="mock",
+        metavar="TARGET",
+        help="what to check: mock (starts one, the default), test (KSeF TEST), or a URL",
+    )
+    group.addoption(
+        "--ksef-force-production",
+        action="store_true",
+        help="let the target be KSeF production; only read-only requirements are checked there",
+    )
+
+
 @pytest.fixture(scope="session")
 def _ksef_mock_server() -> Iterator[MockServer]:
     # One server for the worker's whole session: under xdist each worker is a process with its own.

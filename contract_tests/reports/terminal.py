@@ -1,0 +1,116 @@
+"""A run in the terminal: one live line while it goes on, then what failed and a table of the areas."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from contract_tests.catalogue import AREAS, Capability, Requirement
+from contract_tests.report import Report, Result, Verdict
+
+_SIGNS = {
+    Verdict.PASSED: "[green]✓[/]",
+    Verdict.FAILED: "[bold red]✗[/]",
+    Verdict.SKIPPED: "[yellow]○[/]",
+    Verdict.ERROR: "[bold magenta]![/]",
+}
+
+
+class Progress:
+    """The live line; failures appear above it as they are found."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}", markup=True),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._console = console
+        self._task = self._bar.add_task("waiting for the target", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def start(self, requirement: Requirement) -> None:
+        """A requirement is being checked."""
+        self._bar.update(self._task, description=requirement.id)
+
+    def end(self, result: Result) -> None:
+        """A requirement has been checked."""
+        if result.is_bad:
+            self._bar.console.print(_told(result), highlight=False)
+        self._bar.advance(self._task)
+
+
+def summary(report: Report, console: Console) -> None:
+    """The end of a run: a row for each area, why requirements were skipped, and the totals."""
+    table = Table(
+        title=f"KSeF conformance of {escape(report.target)} ({escape(report.url)})", title_justify="left"
+    )
+    table.add_column("")
+    for heading in Verdict:
+        table.add_column(heading.value, justify="right")
+    for area, results in report.by_area().items():
+        counts = Counter(result.verdict for result in results)
+        table.add_row(area, *(_count(verdict, counts[verdict]) for verdict in Verdict))
+    table.add_section()
+    table.add_row("all", *(_count(verdict, count) for verdict, count in report.counts.items()))
+    console.print(table)
+    reasons = Counter(result.message for result in report.results if result.verdict is Verdict.SKIPPED)
+    for reason, number in reasons.most_common():
+        console.print(f"{_SIGNS[Verdict.SKIPPED]} {number} skipped: {escape(reason)}", highlight=False)
+    for item in report.left_behind:
+        console.print(f"[yellow]left behind on the target:[/] {escape(item)}", highlight=False)
+    if report.aborted is not None:
+        console.print(f"[bold red]broken off:[/] {escape(report.aborted)}", highlight=False)
+    console.print(f"{len(report.results)} requirements in {report.duration:.1f} s", highlight=False)
+
+
+def catalogue(requirements: Sequence[Requirement], console: Console) -> None:
+    """The requirements as a table."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "severity", "requirement", "needs"):
+        table.add_column(heading, no_wrap=heading == "id")
+    area = ""
+    for each in requirements:
+        if each.area != area:
+            area = each.area
+            table.add_section()
+            table.add_row("", "", f"[bold]{AREAS[area]}[/]", "")
+        needs = ", ".join(need.name.lower().replace("_", " ") for need in Capability if need in each.needs)
+        table.add_row(each.id, each.severity, escape(each.sentence), needs)
+    console.print(table)
+    console.print(f"{len(requirements)} requirements", highlight=False)
+
+
+def _count(verdict: Verdict, count: int) -> str:
+    if not count:
+        return "[dim]·[/]"
+    colour = {Verdict.PASSED: "green", Verdict.SKIPPED: "yellow"}.get(verdict, "bold red")
+    return f"[{colour}]{count}[/]"
+
+
+def _told(result: Result) -> str:
+    decisive = f"\n    [dim]{escape(result.decisive.line)}[/]" if result.decisive is not None else ""
+    return (
+        f"{_SIGNS[result.verdict]} [bold]{result.id}[/] {escape(result.sentence)}\n"
+        f"    {escape(result.message)}{decisive}"
+    )

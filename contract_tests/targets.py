@@ -1,0 +1,178 @@
+"""What the suite runs against: our mock, KSeF TEST, or any other address.
+
+A target is where requests go, what it can do beyond answering them, and how careful the suite must be.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+
+from contract_tests.catalogue import Capability
+from contract_tests.identity import Credentials
+from ksef_client_min.environments import DEMO, PROD, TEST
+
+#: KSeF's own hosts all end so; those of TEST and DEMO say which they are in their first label.
+_KSEF = "ksef.mf.gov.pl"
+_NOT_PRODUCTION = ("-test", "-demo", "-te.", "-tr.")
+_KEYS = "/security/public-key-certificates"
+#: Seconds to wait for an answer of a target that is somewhere else.
+_PATIENCE = 30.0
+
+Issuer: TypeAlias = Literal["qualified", "trusted-profile", "ksef", "ksef-offline"]
+
+
+class TargetRefused(Exception):
+    """The suite does not run against this target; the message says why."""
+
+
+class TargetUnreachable(Exception):
+    """The target does not answer; the message says what happened."""
+
+
+class Controls(Protocol):
+    """What can be done to a mock besides asking it. Each method belongs to a capability."""
+
+    def freeze(self) -> None:
+        """MOVABLE_CLOCK: stop the clock at the present moment."""
+
+    def advance(self, seconds: float) -> None:
+        """MOVABLE_CLOCK: move the clock on."""
+
+    def set_clock(self, moment: datetime) -> None:
+        """MOVABLE_CLOCK: to this moment, exact to the microsecond."""
+
+    def rotate(self, *, emergency: bool = False) -> None:
+        """KEY_ROTATION: publish a new token key, beside the old one or, in an emergency, instead of it."""
+
+    def recertify(self) -> None:
+        """KEY_ROTATION: publish the token key under a new certificate."""
+
+    def withdraw(self, public_key_id: str) -> None:
+        """KEY_ROTATION: stop publishing and accepting a key."""
+
+    def fault(self, **fault: Any) -> None:
+        """FAULTS: from now on misbehave as described (POST /_mock/faults)."""
+
+    def issue(
+        self,
+        issuer: Issuer,
+        subject: x509.Name,
+        *,
+        key: str = "ec",
+        validity: tuple[datetime, datetime] | None = None,
+    ) -> Credentials:
+        """ISSUER: a certificate of a trusted authority."""
+
+    def revoke(self, certificate: x509.Certificate, *, suspended: bool = False) -> None:
+        """ISSUER: revoke or suspend a certificate."""
+
+    def reset(self) -> None:
+        """Undo everything: the state of the start."""
+
+    def variant(self, **settings: Any) -> Target:
+        """SETTINGS: another running instance that differs in these settings; it is kept for later calls."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running KSeF, or what claims to be one."""
+
+    #: What the user called it: `mock`, `test`, or a URL.
+    name: str
+    #: Scheme, host and port, and the path up to the versions.
+    url: str
+    capabilities: frozenset[Capability]
+    controls: Controls | None = None
+    #: In front of the paths of the API.
+    prefix: str = "/v2"
+    #: It is not ours: stay under its rate limits, clean up.
+    shared: bool = True
+    #: It is production: nothing but reading.
+    read_only: bool = False
+
+    def lacking(self, needs: Sequence[Capability]) -> str:
+        """Why a requirement with these unmet needs is skipped here."""
+        return f"needs {' and '.join(needs)}, which {self.name} does not offer"
+
+
+def is_production(url: str) -> bool:
+    """Whether the address is one of KSeF's production environment."""
+    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    if host != _KSEF and not host.endswith(f".{_KSEF}"):
+        return False
+    return not any(mark in f"{host.removesuffix(_KSEF)}" for mark in _NOT_PRODUCTION)
+
+
+def address_of(name: str) -> str:
+    """The base URL that a target's name stands for: `test`, `demo`, `prod`, or a URL.
+
+    Raises:
+        TargetRefused: neither a known name nor an http(s) URL.
+    """
+    for environment in (TEST, DEMO, PROD):
+        if name.lower() == environment.name:
+            return environment.api
+    parts = urlsplit(name)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise TargetRefused(f"{name!r} is no target: mock, test, or a URL http(s)://HOST[:PORT][/PATH]")
+    return name.rstrip("/")
+
+
+def open_target(name: str, *, force_production: bool = False) -> AbstractContextManager[Target]:
+    """The target of this name, running while the context lasts: `mock` is started, others are only asked.
+
+    Raises:
+        TargetRefused: no such target, or production without `force_production`.
+        TargetUnreachable: it does not answer.
+    """
+    if name == "mock":
+        from contract_tests.mock_target import mock_target
+
+        return mock_target()
+    url = address_of(name)
+    production = is_production(url)
+    if production and not force_production:
+        raise TargetRefused(
+            f"{name} is KSeF PRODUCTION: real taxpayers, legal effect. The suite does not run there. "
+            "Use `test`; --force-production checks the read-only requirements alone."
+        )
+    capabilities = set() if production else {Capability.SELF_SIGNED, Capability.TEST_DATA}
+    target = Target(name, url, frozenset(capabilities), read_only=production)
+    return nullcontext(_located(target))
+
+
+def ping(target: Target) -> None:
+    """
+    Raises:
+        TargetUnreachable: it does not answer HTTP.
+    """
+    _get(target.url + target.prefix + _KEYS)
+
+
+def _located(target: Target) -> Target:
+    # A URL may include the version; and some servers, Prism among them, serve the paths without any.
+    url = target.url
+    for suffix in ("/webs/api/v2", "/api/v2", "/v2"):
+        if url.endswith(suffix):
+            found = replace(target, url=url.removesuffix(suffix), prefix=suffix)
+            ping(found)
+            return found
+    if _get(f"{url}{target.prefix}{_KEYS}").status_code == 404 and _get(url + _KEYS).status_code != 404:
+        return replace(target, prefix="")
+    return target
+
+
+def _get(url: str) -> httpx.Response:
+    try:
+        return httpx.get(url, timeout=_PATIENCE)
+    except (httpx.TransportError, ssl.SSLError) as error:
+        raise TargetUnreachable(f"{url} cannot be reached: {error or type(error).__name__}") from None
