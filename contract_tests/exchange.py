@@ -100,7 +100,7 @@ def _outcome(response: httpx.Response) -> str:
         return ""
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return "; ".join(_codes(body)) if isinstance(body, dict) else ""
 

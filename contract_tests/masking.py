@@ -30,7 +30,7 @@ def masked_body(body: str, content_type: str) -> str:
     if "json" in content_type:
         try:
             document = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, or nested deeper than anybody reads
             pass
         else:
             return json.dumps(_without_secrets(document), ensure_ascii=False, indent=2)

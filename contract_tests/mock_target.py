@@ -12,10 +12,11 @@ from cryptography import x509
 
 from contract_tests.catalogue import Capability
 from contract_tests.identity import Credentials
-from contract_tests.targets import Issuer, Target
+from contract_tests.targets import Issuer, Target, Variant
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.pki import Credential, KeyKind, Purpose
-from ksef_mock.settings import Settings
+from ksef_mock.fault import Hold, Outcome
+from ksef_mock.settings import Delay, Settings
 from ksef_mock.testing import MockServer
 
 #: The suite's own: RSA and EC keys, and a proxy that is believed, to come from a second IP address.
@@ -60,8 +61,20 @@ class MockControls:
     def withdraw(self, public_key_id: str) -> None:
         self._server.keys.withdraw(public_key_id)
 
-    def fault(self, **fault: Any) -> None:
-        self._server.faults.add(**fault)
+    def fault(
+        self,
+        path: str,
+        *,
+        hold_polls: int | None = None,
+        outcome: tuple[int, str | None] | None = None,
+        rate_limit: int | None = None,
+    ) -> None:
+        self._server.faults.add(
+            path=path,
+            hold=None if hold_polls is None else Hold(polls=hold_polls),
+            outcome=None if outcome is None else Outcome(*outcome),
+            rate_limit=rate_limit,
+        )
 
     def issue(
         self,
@@ -83,8 +96,15 @@ class MockControls:
     def reset(self) -> None:
         self._server.reset()
 
-    def variant(self, **settings: Any) -> Target:
-        return _start(replace(self._settings, **settings), self._running, self._started)
+    def variant(self, settings: Variant) -> Target:
+        changes: dict[str, Any] = {
+            name: value
+            for name in ("profile", "rate_limits")
+            if (value := getattr(settings, name)) is not None
+        }
+        if settings.delay_polls is not None or settings.delay_seconds is not None:
+            changes["delay"] = Delay(settings.delay_polls or 0, settings.delay_seconds or 0.0)
+        return _start(replace(self._settings, **changes), self._running, self._started)
 
     def _issue(
         self,

@@ -19,7 +19,7 @@ from contract_tests.expect import Failed, Skipped, equal, fail
 from contract_tests.identity import Credentials, owner_of, random_nip
 from contract_tests.reply import Reply
 from contract_tests.signer import Signer, request_xml
-from contract_tests.targets import Controls, Target
+from contract_tests.targets import Controls, Target, Variant
 from contract_tests.workspace import Owner, Session, Workspace, claims_of
 
 TOKEN_USAGE = "KsefTokenEncryption"
@@ -351,6 +351,11 @@ class Probe:
         token, reference = self.new_token(session)
         return Owner(credentials, session, token, reference)
 
+    def new_session(self) -> Session:
+        """A login with a certificate as the owner of a random NIP, for this requirement alone."""
+        self._require_self_signed()
+        return self.login_with_certificate(nip=random_nip())
+
     def new_token(
         self,
         session: Session,
@@ -402,10 +407,13 @@ class Probe:
         self.controls.set_clock(moment)
 
     def beside(self, **settings: Any) -> Probe:
-        """A probe of another instance that differs in these settings; its evidence is this requirement's."""
+        """A probe of another instance, newly reset, that differs in these settings (as `Variant`).
+
+        Its evidence is this requirement's.
+        """
         self._require(Capability.SETTINGS)
         assert self.target.controls is not None
-        other = self.target.controls.variant(**settings)
+        other = self.target.controls.variant(Variant(**settings))
         assert other.controls is not None
         other.controls.reset()
         workspace = self._workspace.variant(other)

@@ -48,7 +48,7 @@ class Reply:
         """
         try:
             return self._response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             self._fail("a JSON body", self.text or "an empty body")
 
     def at(self, *path: str | int) -> Any:

@@ -81,6 +81,10 @@ def text(value: Any, at: str) -> None:
         fail("a text that is not empty", value, what=at)
 
 
+def anything(value: Any, at: str) -> None:
+    """Whatever it is."""
+
+
 def integer(value: Any, at: str) -> None:
     """A whole number."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,6 +38,19 @@ class TargetUnreachable(Exception):
     """The target does not answer; the message says what happened."""
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Settings that a second instance can differ in; None: as the first one."""
+
+    #: `test`, `demo` or `prod`: which environment it behaves as.
+    profile: str | None = None
+    #: `off`, `test` or `production`: the rate limits it enforces.
+    rate_limits: str | None = None
+    #: Polls and seconds for which asynchronous work stays unfinished.
+    delay_polls: int | None = None
+    delay_seconds: float | None = None
+
+
 class Controls(Protocol):
     """What can be done to a mock besides asking it. Each method belongs to a capability."""
 
@@ -59,8 +72,21 @@ class Controls(Protocol):
     def withdraw(self, public_key_id: str) -> None:
         """KEY_ROTATION: stop publishing and accepting a key."""
 
-    def fault(self, **fault: Any) -> None:
-        """FAULTS: from now on misbehave as described (POST /_mock/faults)."""
+    def fault(
+        self,
+        path: str,
+        *,
+        hold_polls: int | None = None,
+        outcome: tuple[int, str | None] | None = None,
+        rate_limit: int | None = None,
+    ) -> None:
+        """FAULTS: misbehave at this path from now on, in one way.
+
+        Args:
+            hold_polls: logins stay at 100 for so many polls more.
+            outcome: logins end in this status, with this detail.
+            rate_limit: 429, with this Retry-After in seconds.
+        """
 
     def issue(
         self,
@@ -78,7 +104,7 @@ class Controls(Protocol):
     def reset(self) -> None:
         """Undo everything: the state of the start."""
 
-    def variant(self, **settings: Any) -> Target:
+    def variant(self, settings: Variant) -> Target:
         """SETTINGS: another running instance that differs in these settings; it is kept for later calls."""
 
 
@@ -98,6 +124,12 @@ class Target:
     shared: bool = True
     #: It is production: nothing but reading.
     read_only: bool = False
+
+    @property
+    def serves_all_prefixes(self) -> bool:
+        """KSeF's gateways are hosts of their own; everybody else has one host for all paths."""
+        host = (urlsplit(self.url).hostname or "").lower()
+        return not host.endswith(_KSEF) and self.prefix != ""
 
     def lacking(self, needs: Sequence[Capability]) -> str:
         """Why a requirement with these unmet needs is skipped here."""
