@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
-from contract_tests.catalogue import Requirement, selected
-from contract_tests.report import Report, Result
+from contract_tests.catalogue import selected
+from contract_tests.diff import compare, got_worse
+from contract_tests.report import Report
+from contract_tests.reports import html as html_report
+from contract_tests.reports import junit as junit_report
 from contract_tests.reports import markdown, terminal
 from contract_tests.runner import run
 from contract_tests.targets import TargetRefused, TargetUnreachable
 
-#: Exit codes: the target conforms; it does not; the run was refused, broke off or was interrupted.
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Exit codes: the target conforms; it does not; the run was refused or broke off; it was interrupted.
 CONFORMS, DIFFERS, BROKEN, INTERRUPTED = 0, 1, 2, 130
 
 _only = click.option(
@@ -24,6 +30,10 @@ _only = click.option(
     metavar="PATTERN",
     help="An id, an area (CHAL) or a glob (KSEF-*-00?); repeatable.",
 )
+
+
+def _file(option: str, text: str) -> Callable[[F], F]:
+    return click.option(option, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,31 +45,42 @@ def main() -> None:
 @main.command("run")
 @click.argument("target")
 @_only
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@_file("--json", "Write the report as JSON, for `diff` and for programs.")
+@_file("--junit", "Write the report as JUnit XML.")
+@_file("--html", "Write the report as one HTML file.")
 @click.option("--force-production", is_flag=True, help="Check the read-only requirements on production.")
-def run_command(target: str, only: Sequence[str], json_file: Path | None, force_production: bool) -> None:
+def run_command(
+    target: str,
+    only: Sequence[str],
+    json: Path | None,
+    junit: Path | None,
+    html: Path | None,
+    force_production: bool,
+) -> None:
     """Check TARGET: mock (starts one), test (KSeF TEST), or any URL.
 
-    Exit code 0: all checked requirements passed; 1: some failed; 2: the run could not be made or broke off.
+    Exit code 0: all checked requirements passed; 1: some failed; 2: the run was refused or broke off.
     """
-    console = Console(stderr=False)
+    console = Console()
     try:
-        requirements = selected(only)
-        with terminal.Progress(console, len(requirements)) as progress:
-
-            def started(requirement: Requirement) -> None:
-                progress.start(requirement)
-
-            def ended(result: Result) -> None:
-                progress.end(result)
-
-            report = run(target, only, force_production=force_production, on_start=started, on_result=ended)
+        with terminal.Progress(console, len(selected(only))) as progress:
+            report = run(
+                target,
+                only,
+                force_production=force_production,
+                on_start=progress.start,
+                on_result=progress.end,
+            )
     except (TargetRefused, TargetUnreachable, LookupError) as error:
-        console.print(f"[bold red]✗[/] {error}", highlight=False)
+        click.secho(f"Error: {error}", fg="red", err=True)
         sys.exit(BROKEN)
     terminal.summary(report, console)
-    if json_file is not None:
-        json_file.write_text(report.to_json(), "utf-8")
+    if json is not None:
+        _write(json, report.to_json().encode())
+    if junit is not None:
+        _write(junit, junit_report.document(report))
+    if html is not None:
+        _write(html, html_report.page(report).encode())
     sys.exit(_exit_code(report))
 
 
@@ -78,6 +99,30 @@ def list_command(only: Sequence[str], as_markdown: bool) -> None:
         click.echo(markdown.catalogue(requirements), nl=False)
     else:
         terminal.catalogue(requirements, Console())
+
+
+@main.command()
+@click.argument("first", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("second", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def diff(first: Path, second: Path) -> None:
+    """Compare two reports of `run --json`: two targets, or one target at two dates.
+
+    Exit code 1 if something passed in FIRST, or was not there, that speaks against the target in SECOND.
+    """
+    try:
+        before, after = Report.read(first), Report.read(second)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    changes = compare(before, after)
+    terminal.differences(before, after, changes, Console())
+    sys.exit(DIFFERS if got_worse(changes) else CONFORMS)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise click.FileError(str(path), error.strerror or str(error)) from None
 
 
 def _exit_code(report: Report) -> int:

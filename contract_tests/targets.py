@@ -120,7 +120,7 @@ class Target:
     controls: Controls | None = None
     #: In front of the paths of the API.
     prefix: str = "/v2"
-    #: It is not ours: stay under its rate limits, clean up.
+    #: It is not ours: wait for it, repeat what it answers with 429, clean up.
     shared: bool = True
     #: It is production: nothing but reading.
     read_only: bool = False
@@ -130,6 +130,11 @@ class Target:
         """KSeF's gateways are hosts of their own; everybody else has one host for all paths."""
         host = (urlsplit(self.url).hostname or "").lower()
         return not host.endswith(_KSEF) and self.prefix != ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine: then nobody else is harmed by many requests."""
+        return (urlsplit(self.url).hostname or "") in ("localhost", "127.0.0.1", "::1")
 
     def lacking(self, needs: Sequence[Capability]) -> str:
         """Why a requirement with these unmet needs is skipped here."""

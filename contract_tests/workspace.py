@@ -55,7 +55,7 @@ class Workspace:
         #: Why there is no owner: found out once, told to every requirement that needs one.
         self.no_owner: str | None = None
         self._http = httpx.Client(timeout=_PATIENCE, follow_redirects=False, trust_env=target.shared)
-        self._pacer = Pacer(share=share) if target.shared else None
+        self._pacer = Pacer(share=share) if target.shared and not target.is_local else None
         self._sessions: list[Session] = []
         self._tokens: list[tuple[Session, str]] = []
         self._variants: dict[str, Workspace] = {}

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from contract_tests.catalogue import AREAS, Capability, Requirement
+from contract_tests.diff import Change, Kind
 from contract_tests.report import Report, Result, Verdict
 
 _SIGNS = {
@@ -21,6 +22,15 @@ _SIGNS = {
     Verdict.FAILED: "[bold red]✗[/]",
     Verdict.SKIPPED: "[yellow]○[/]",
     Verdict.ERROR: "[bold magenta]![/]",
+}
+
+_CHANGES = {
+    Kind.WORSE: "[bold red]worse[/]",
+    Kind.BETTER: "[green]better[/]",
+    Kind.OTHERWISE: "[yellow]otherwise[/]",
+    Kind.ANSWER: "[yellow]answer[/]",
+    Kind.NEW: "[cyan]new[/]",
+    Kind.GONE: "[cyan]gone[/]",
 }
 
 
@@ -82,6 +92,24 @@ def summary(report: Report, console: Console) -> None:
     if report.aborted is not None:
         console.print(f"[bold red]broken off:[/] {escape(report.aborted)}", highlight=False)
     console.print(f"{len(report.results)} requirements in {report.duration:.1f} s", highlight=False)
+
+
+def differences(before: Report, after: Report, changes: Sequence[Change], console: Console) -> None:
+    """What `diff` found, a paragraph for each change."""
+    console.print(
+        f"{escape(before.target)} of {before.started} → {escape(after.target)} of {after.started}",
+        highlight=False,
+    )
+    for change in changes:
+        console.print(
+            f"{_CHANGES[change.kind]} [bold]{change.id}[/] {escape(change.sentence)}", highlight=False
+        )
+        for sign, text in (("-", change.before), ("+", change.after)):
+            if text:
+                console.print(f"    [dim]{sign}[/] {escape(text)}", highlight=False)
+    numbers = Counter(change.kind for change in changes)
+    told = ", ".join(f"{numbers[kind]} {kind.value}" for kind in Kind if numbers[kind])
+    console.print(told or "no difference", highlight=False)
 
 
 def catalogue(requirements: Sequence[Requirement], console: Console) -> None:
