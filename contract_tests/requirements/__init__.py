@@ -1,1 +1,1 @@
-"""The requirements, one module for each area or a part of it; see docs/requirements.md for how to write one."""
+"""The requirements, a module for each area or a part of it; docs/requirements.md says how to write one."""
