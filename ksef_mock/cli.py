@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -25,6 +24,7 @@ from ksef_mock.commands.state import coverage, reset, snapshot, status, warn
 from ksef_mock.commands.verify import verify
 
 if TYPE_CHECKING:
+    from ksef_mock.seed import Seed
     from ksef_mock.settings import Settings
 
 
@@ -124,7 +124,26 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
     callback=_defects,
     help="Break a rule on purpose (ksef_mock.defects); may be repeated.",
 )
-@click.option("--verbose", is_flag=True, help="Log what goes wrong inside of the server.")
+@click.option(
+    "--seed",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML or JSON file with what the mock knows from the start on: see docs/seed.md.",
+)
+@click.option(
+    "--log-format",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="What a line of the log, on standard error, looks like.",
+)
+@click.option(
+    "--log-level",
+    default="error",
+    show_default=True,
+    type=click.Choice(["error", "warning", "info", "debug"]),
+    help="What is logged; info has a line for each request and each decision.",
+)
+@click.option("--verbose", is_flag=True, help="The same as --log-level info.")
 def serve(
     host: str,
     port: int,
@@ -138,6 +157,9 @@ def serve(
     trusted_proxies: tuple[str, ...],
     trust: tuple[Path, ...],
     defects: tuple[str, ...],
+    seed: Path | None,
+    log_format: str,
+    log_level: str,
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
@@ -146,11 +168,13 @@ def serve(
     """
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.identifiers import Identifier, is_context_identifier
+    from ksef_mock.logs import configure
     from ksef_mock.settings import Delay, Settings
 
     if not is_context_identifier(Identifier("Nip", nip)):
         raise click.BadParameter(f"{nip!r} is no valid NIP: ten digits", param_hint="--nip")
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    level = logging.INFO if verbose else logging.getLevelName(log_level.upper())
+    configure(log_format, level)  # type: ignore[arg-type]  # click.Choice has checked both
     settings = Settings(
         profile=profile,  # type: ignore[arg-type]  # click.Choice has checked both
         token_key=token_key,  # type: ignore[arg-type]
@@ -160,8 +184,20 @@ def serve(
         trusted_proxies=trusted_proxies,
         trusted_cas=trust,
         defects=defects,
+        seed=None if seed is None else _seed(seed),
     )
     asyncio.run(_serve(settings, host, port, nip))
+
+
+def _seed(file: Path) -> Seed:
+    from ksef_mock.seed import load_seed
+
+    try:
+        return load_seed(file)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--seed") from None
 
 
 async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
@@ -175,6 +211,10 @@ async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--trust") from None
     system: System = app.state.system
+    try:
+        await system.begin()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--seed") from None
     _, token = await system.issue_token(Identifier("Nip", nip))
     try:
         listener = listen(host, port)
@@ -185,6 +225,8 @@ async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
         click.echo(f"ksef-mock ready on {url_of(listener)}")
         click.echo(f"NIP:   {nip}")
         click.echo(f"Token: {token}")
+        if settings.seed is not None:
+            click.echo(f"Seed:  {settings.seed.summary()}")
 
     server = Server(app, on_ready=announce, on_stop=system.closing.set)
     _stop_on_signals(server.stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +113,20 @@ OPERATIONS = (
 )
 
 BY_SHAPE = {operation.shape: operation for operation in OPERATIONS}
+
+
+@lru_cache(1_024)
+def operation_at(method: str, path: str) -> Operation | None:
+    """The operation that a request is meant for; `path` is without the prefix of the API."""
+    fitting = [
+        operation
+        for operation in OPERATIONS
+        if operation.method == method and _pattern_of(operation.path).fullmatch(path)
+    ]
+    # Of two patterns that fit, the one with fewer parameters is meant.
+    return min(fitting, key=lambda operation: operation.path.count("{"), default=None)
+
+
+@lru_cache
+def _pattern_of(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path), re.DOTALL)

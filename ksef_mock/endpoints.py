@@ -17,18 +17,22 @@ from ksef_mock.api.unsimulated import Unsimulated
 from ksef_mock.auth.jwts import Kind
 from ksef_mock.coverage import BY_SHAPE, OPERATIONS, Operation, shape_of
 from ksef_mock.errors import Unauthorized
+from ksef_mock.exchange import SCOPE_KEY, Exchange
 from ksef_mock.identifiers import Identifier
 from ksef_mock.limits import UNGROUPED_WINDOWS, Rate
 from ksef_mock.system import System
 
 
 class Endpoint:
-    """ASGI application of one path: its handlers by method."""
+    """ASGI application of one path, named as in the document: its handlers by method."""
 
-    def __init__(self, handlers: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, path: str, handlers: Mapping[str, ASGIApp]) -> None:
+        self.path = path
         self.handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Exchange = scope[SCOPE_KEY]
+        exchange.endpoint = self.path
         await self.handlers[scope["method"]](scope, receive, send)
 
 
@@ -85,8 +89,9 @@ def endpoints(routes: Iterable[Route], system: System) -> list[BaseRoute]:
         method, shape = operation.shape
         paths.setdefault(shape, operation.path)
         handlers.setdefault(shape, {}).setdefault(method, Unsimulated(operation))
+    documented = {operation.shape[1]: operation.path for operation in OPERATIONS}
     return [
-        Route(paths[shape], Endpoint(by_method), methods=list(by_method))
+        Route(paths[shape], Endpoint(documented.get(shape, shape), by_method), methods=list(by_method))
         for shape, by_method in handlers.items()
     ]
 

@@ -30,6 +30,7 @@ class Exchange:
     __slots__ = (
         "client_ip",
         "decisions",
+        "endpoint",
         "facts",
         "method",
         "operation",
@@ -49,6 +50,8 @@ class Exchange:
         self.facts: dict[str, Any] = {}
         #: Reference number of the authentication operation that the request is about.
         self.operation: str | None = None
+        #: The path of the official document that it was routed to, e.g. `/tokens/{referenceNumber}`.
+        self.endpoint: str | None = None
         #: Whether the journal keeps it: looking at the journal must not push out what it is about.
         self.recorded = True
 

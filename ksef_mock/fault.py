@@ -133,6 +133,11 @@ class Fault(
         return (self.method is None or self.method == method) and _pattern(self.path).match(path) is not None
 
     @property
+    def effect(self) -> str:
+        """The name of its effect."""
+        return next(name for name, given in self._effects() if given)
+
+    @property
     def ends_logins(self) -> bool:
         """Whether it acts on logins, not on their requests."""
         return self.outcome is not None or self.hold is not None

@@ -41,6 +41,7 @@ from ksef_mock.errors import (
 )
 from ksef_mock.exchange import Exchange
 from ksef_mock.fault import DefinedFault, Fault, InvalidFault
+from ksef_mock.metrics import Metrics
 from ksef_mock.routing import api_path
 from ksef_mock.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
@@ -78,9 +79,10 @@ COUNTS: Table[FaultCount] = Table("fault-count", FaultCount)
 class Faults:
     """The faults of one mock. Its processes share them, and agree on which request is the N-th."""
 
-    def __init__(self, store: Store, shared: SharedState) -> None:
+    def __init__(self, store: Store, shared: SharedState, metrics: Metrics) -> None:
         self._store = store
         self._shared = shared
+        self._metrics = metrics
 
     @property
     def defined(self) -> tuple[DefinedFault, ...]:
@@ -226,6 +228,7 @@ class Faults:
             if done:
                 break
         if acts:
+            self._metrics.fault(fault.effect)
             exchange.noted("fault", f"{defined.id}: {fault.describe()}")
             exchange.facts.setdefault("faults", []).append(defined.id)
         return acts

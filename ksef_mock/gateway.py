@@ -14,8 +14,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ksef_mock.coverage import operation_at
 from ksef_mock.errors import (
     PROBLEM_JSON,
+    BadRequest,
     ConnectionCut,
     InternalError,
     KsefError,
@@ -24,6 +26,8 @@ from ksef_mock.errors import (
 )
 from ksef_mock.exchange import SCOPE_KEY, Exchange
 from ksef_mock.forwarding import TrustedProxies
+from ksef_mock.logs import log_request
+from ksef_mock.routing import api_path
 from ksef_mock.system import System
 
 _log = logging.getLogger("ksef_mock")
@@ -32,6 +36,8 @@ _log = logging.getLogger("ksef_mock")
 _CLIENT_GONE = 499
 #: The same for a connection that was closed without an answer.
 _NO_ANSWER = 444
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
 
 class Gateway:
@@ -67,8 +73,11 @@ class Gateway:
         extra_headers = self._headers(scope)
 
         def record(status: int) -> None:
+            duration = time.perf_counter() - started
+            self._count(exchange, status, error, duration)
             if exchange.recorded:
-                self._system.journal.record(exchange, status, error, (time.perf_counter() - started) * 1_000)
+                log_request(exchange, status, error, duration * 1_000)
+                self._system.journal.record(exchange, status, error, duration * 1_000)
 
         async def send_recorded(message: Message) -> None:
             nonlocal answered
@@ -102,6 +111,17 @@ class Gateway:
             response = self._render(error, scope, exchange)
             await response(scope, receive, send_recorded)
 
+    def _count(self, exchange: Exchange, status: int, error: KsefError | None, seconds: float) -> None:
+        metrics = self._system.metrics
+        endpoint = exchange.endpoint or _endpoint(exchange)
+        # Whatever a client calls a method must not make a time series of its own.
+        method = exchange.method if exchange.method in _METHODS else "other"
+        code = str(int(error.code)) if isinstance(error, BadRequest) else ""
+        metrics.request(method, endpoint, status, code, seconds)
+        verdict = exchange.facts.get("verdict")
+        if verdict is not None:
+            metrics.login(exchange.facts["method"], int(verdict.status), verdict.detail or "")
+
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
         if error.status < 400:  # a fault's: no body is documented for it
             return Response(status_code=error.status, headers=error.headers)
@@ -132,6 +152,15 @@ class Gateway:
             if echoed is not None:
                 warnings.append(echoed)
         return [(b"x-system-warning", _ascii_folded(b" | ".join(warnings)))] if warnings else []
+
+
+def _endpoint(exchange: Exchange) -> str:
+    # Of a request that was not routed: a control, one that a fault has ended, or one to nowhere.
+    path = api_path(exchange.path)
+    operation = None if path is None else operation_at(exchange.method, path)
+    if operation is not None:
+        return operation.path
+    return "/_mock" if exchange.path.startswith("/_mock/") else "unmatched"
 
 
 async def _cut(receive: Receive, send: Send) -> None:

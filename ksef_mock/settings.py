@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from ksef_mock.seed import Seed
 
 ProfileName: TypeAlias = Literal["test", "demo", "prod"]
 TokenKey: TypeAlias = Literal["rsa", "ec", "both"]
@@ -117,6 +120,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     #: Deliberate defects (`ksef_mock.defects`), to find out whether tests notice them.
     defects: tuple[str, ...] = ()
+    #: What the mock knows from its start on, and again after each reset.
+    seed: Seed | None = None
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:

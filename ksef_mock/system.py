@@ -28,8 +28,10 @@ from ksef_mock.identifiers import Identifier, is_context_identifier
 from ksef_mock.invoices import Invoices
 from ksef_mock.journal import Journal
 from ksef_mock.limits import Limits
+from ksef_mock.metrics import Metrics
 from ksef_mock.peppol import Providers
 from ksef_mock.rate_limits import RateLimiter
+from ksef_mock.seed import plant
 from ksef_mock.settings import Settings
 from ksef_mock.shared import Shared, SharedState
 from ksef_mock.state import MemoryStore, Store
@@ -52,7 +54,8 @@ class System:
             store,
             Shared(secret=new_secret(), token_key=settings.token_key, first_token_key=settings.token_key),
         )
-        self.faults = Faults(store, shared)
+        self.metrics = Metrics()
+        self.faults = Faults(store, shared, self.metrics)
         self.keys = KeyRing(clock, shared)
         self.jwts = JwtService(clock, settings.environment, settings.lifetimes, shared.value.secret)
         self.challenges = Challenges(store, clock, settings.lifetimes)
@@ -114,9 +117,19 @@ class System:
         """
         await self.shared.catch_up()
 
+    async def begin(self) -> None:
+        """Set up what the settings' seed says, unless the store has it already.
+
+        Raises:
+            SeedError: two entries of the seed contradict each other.
+        """
+        if self.settings.seed is not None:
+            await plant(self, self.settings.seed)
+
     async def reset(self) -> None:
-        """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
+        """Back to the state of the start: what the seed says, no JWT valid, real time, the first keys."""
         await self.controls.reset()
+        await self.begin()
 
     async def _clear(self) -> None:
         await self.store.clear()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +23,7 @@ from ksef_mock.faults import Faults as FaultEngine
 from ksef_mock.faults import FaultState
 from ksef_mock.identifiers import Identifier
 from ksef_mock.journal import Journal
+from ksef_mock.seed import load_seed, read_seed
 from ksef_mock.server import Server, listen, url_of
 from ksef_mock.settings import Delay, Lifetimes, ProfileName, Settings, TokenKey
 from ksef_mock.system import System
@@ -49,16 +53,29 @@ class MockServer:
         token_key: TokenKey = "rsa",
         delay: Delay | None = None,
         lifetimes: Lifetimes | None = None,
+        seed: Path | str | Mapping[str, Any] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        """Take `settings` whole, or the few named ones on top of the defaults."""
+        """Take `settings` whole, or the few named ones on top of the defaults.
+
+        Args:
+            seed: what the mock knows from the start on and after each reset: a file (YAML or JSON), or the
+                same as a dictionary.
+
+        Raises:
+            SeedError: an entry of the seed makes no sense.
+            ValueError: a setting does not exist.
+        """
         self._settings = settings or Settings(
             profile=profile,
             token_key=token_key,
             delay=delay or Delay(),
             lifetimes=lifetimes or Lifetimes(),
         )
+        if seed is not None:
+            read = read_seed(seed) if isinstance(seed, Mapping) else load_seed(Path(seed))
+            self._settings = replace(self._settings, seed=read)
         self._address = (host, port)
         self._url: str | None = None
         self._system: System | None = None
@@ -70,6 +87,7 @@ class MockServer:
 
         Raises:
             OSError: the port is taken.
+            SeedError: two entries of the seed contradict each other.
             RuntimeError: already started, or the server did not come up.
         """
         if self._thread is not None:
@@ -81,12 +99,18 @@ class MockServer:
         ready = threading.Event()
         server = Server(app, on_ready=ready.set, on_stop=self._system.closing.set)
         self._server = server
+        failures: list[Exception] = []
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(server.serve(sockets=[listener])), name="ksef-mock", daemon=True
+            target=lambda: asyncio.run(self._serve(server, listener, ready, failures)),
+            name="ksef-mock",
+            daemon=True,
         )
         self._thread.start()
         if not ready.wait(_PATIENCE):
             raise RuntimeError("the mock did not start")
+        for failure in failures:
+            self.stop()
+            raise failure
         return self
 
     def stop(self) -> None:
@@ -174,6 +198,18 @@ class MockServer:
     def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
         self._call(self._running.reset())
+
+    async def _serve(
+        self, server: Server, listener: socket.socket, ready: threading.Event, failures: list[Exception]
+    ) -> None:
+        try:
+            await self._running.begin()
+        except Exception as failure:
+            failures.append(failure)
+            listener.close()
+            ready.set()
+        else:
+            await server.serve(sockets=[listener])
 
     async def _set_token_status(self, text: str, status: TokenStatus) -> None:
         tokens = self._running.tokens

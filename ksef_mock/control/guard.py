@@ -32,9 +32,11 @@ def require_control(request: Request) -> None:
     """
     expected = system_of(request).settings.control_token
     if expected is not None:
-        given = request.headers.get("x-mock-control-token", "")
+        given = request.headers.get("x-mock-control-token") or _bearer(request)
         if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise spelled_out(Unauthorized(reason="X-Mock-Control-Token is absent or wrong"))
+            raise spelled_out(
+                Unauthorized(reason="the control token (X-Mock-Control-Token) is absent or wrong")
+            )
         return
     exchange = exchange_of(request)
     if not _is_loopback(exchange.client_ip):
@@ -46,6 +48,12 @@ def require_control(request: Request) -> None:
         )
     if request.method not in _SAFE_METHODS and _is_cross_site(request, host):
         raise _refusal(exchange, "without a control token /_mock takes no orders from pages of other sites")
+
+
+def _bearer(request: Request) -> str:
+    # Prometheus cannot send a header of ours, but this one.
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _refusal(exchange: Exchange, reason: str) -> Forbidden:

@@ -11,6 +11,7 @@ from ksef_mock.control import (
     invoices,
     journal,
     keys,
+    metrics,
     peppol,
     warning,
 )
@@ -24,6 +25,7 @@ ROUTES = [
     *invoices.ROUTES,
     *journal.ROUTES,
     *keys.ROUTES,
+    *metrics.ROUTES,
     *peppol.ROUTES,
     *warning.ROUTES,
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,15 +9,13 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import read_json, system_of
 from ksef_mock.control.guard import require_control
-
-# OpenAPI: SystemWarning, `[code]: message | [code]: message`.
-_ONE = r"\[[^\]|]+\]: [^|]+"
+from ksef_mock.warning import WarningText
 
 
 class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):
     """The header's value; it is sent folded to ASCII."""
 
-    warning: Annotated[str, msgspec.Meta(pattern=rf"^{_ONE}(?:\| ?{_ONE})*\Z", max_length=1_000)]
+    warning: WarningText
 
 
 async def set_warning(request: Request) -> Response:

@@ -1,0 +1,39 @@
+"""GET /_mock/metrics: the counters of this process, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock import __version__
+from ksef_mock.api.http import exchange_of, system_of
+from ksef_mock.clock import SECOND
+from ksef_mock.control.guard import require_control
+from ksef_mock.metrics import MEDIA_TYPE
+
+
+async def metrics(request: Request) -> Response:
+    """Everything that is counted. Several processes of one mock count each their own requests."""
+    require_control(request)
+    exchange_of(request).recorded = False
+    system = system_of(request)
+    offset = (system.clock.now() - time.time_ns()) / SECOND
+    text = system.metrics.exposition(
+        [
+            (
+                "ksef_mock_info",
+                "Version and profile.",
+                1,
+                {"version": __version__, "profile": system.settings.profile},
+            ),
+            ("ksef_mock_clock_offset_seconds", "Mock time minus real time.", offset, {}),
+            ("ksef_mock_faults", "Faults that are defined.", len(system.faults.defined), {}),
+        ]
+    )
+    return Response(text, headers={"content-type": MEDIA_TYPE})
+
+
+ROUTES = [Route("/metrics", metrics, methods=["GET"])]
