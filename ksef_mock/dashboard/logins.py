@@ -19,6 +19,9 @@ from ksef_mock.journal import Entry
 from ksef_mock.references import Kind, issued_at
 from ksef_mock.routing import api_path
 
+#: Seconds between two steps of a login that the reader should notice: nothing waits that long by itself.
+_LONG_GAP = 5.0
+
 _SUBMISSIONS = {"/auth/ksef-token": "KSeF token", "/auth/xades-signature": "XAdES signature"}
 
 
@@ -321,6 +324,8 @@ class Step:
     label: str
     outcome: Outcome
     note: str = ""
+    #: Seconds of the mock's clock since the step before, where they are worth a word.
+    gap: float | None = None
     #: How many requests in a row this stands for; `entry` is the last of them.
     count: int = 1
     decisions: Sequence[CheckView] = ()
@@ -339,7 +344,7 @@ _LABELS = {
 
 def step(entry: Entry) -> Step:
     """This one request."""
-    return Step(entry, _label(entry), _step_outcome(entry), _note(entry), 1, decisions_of(entry))
+    return Step(entry, _label(entry), _step_outcome(entry), _note(entry), decisions=decisions_of(entry))
 
 
 def steps(login: Login) -> list[Step]:
@@ -350,8 +355,12 @@ def steps(login: Login) -> list[Step]:
         last = found[-1] if found else None
         if last is not None and last.label in ("Status", "Use") and _same(last, following):
             following.count = last.count + 1
+            following.gap = last.gap
             found[-1] = following
         else:
+            if last is not None:
+                gap = (moment(entry) - moment(last.entry)).total_seconds()
+                following.gap = gap if abs(gap) >= _LONG_GAP else None
             found.append(following)
     return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, cast, get_args
@@ -10,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, read_body, system_of
@@ -23,6 +25,7 @@ from ksef_mock.errors import STATUS_DETAILS, Forbidden, NotFound, Unauthorized
 from ksef_mock.fault import Fault, Hold, InvalidFault, Outcome
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import TokenKey
+from ksef_mock.system import System
 
 HOME = "/_mock/"
 
@@ -30,6 +33,8 @@ HOME = "/_mock/"
 _LARGEST_FORM = 16_384
 
 _OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
+#: Seconds of real time between two looks for news.
+_INTERVAL = 0.2
 _LONGEST_ADVANCE = 100 * 366 * 86_400.0
 _EARLIEST = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
 _LATEST = from_datetime(datetime(2200, 1, 1, tzinfo=UTC))
@@ -104,8 +109,8 @@ def _done(form: Form, what: str) -> Response:
     return RedirectResponse(f"{path}?{urlencode([*fields, ('done', what)])}", 303, HEADERS)
 
 
-def _chrome(request: Request, section: str) -> views.Chrome:
-    return views.chrome(request, section, NOTICES.get(request.query_params.get("done", ""), ""))
+async def _chrome(request: Request, section: str) -> views.Chrome:
+    return await views.chrome(request, section, NOTICES.get(request.query_params.get("done", ""), ""))
 
 
 # ---- pages
@@ -116,7 +121,7 @@ async def login_list(request: Request) -> Response:
     """GET /_mock/: the logins, the newest first; `q` and `outcome` narrow them down."""
     query = request.query_params
     listed = await views.login_list(system_of(request), query.get("q", "").strip(), query.get("outcome", ""))
-    return page("logins.html", chrome=_chrome(request, "logins"), list=listed)
+    return page("logins.html", chrome=await _chrome(request, "logins"), list=listed)
 
 
 @_guarded
@@ -131,41 +136,43 @@ async def login(request: Request) -> Response:
             f"The journal has no login {key[:64]}. It keeps the last "
             f"{system_of(request).settings.journal_size} requests, and forgets them at a reset.",
         )
-    return page("login.html", chrome=_chrome(request, "logins"), login=view)
+    return page("login.html", chrome=await _chrome(request, "logins"), login=view)
 
 
 @_guarded
 async def requests(request: Request) -> Response:
     """GET /_mock/ui/requests: the journal, the newest entries first."""
     query = request.query_params
-    listed = views.request_list(system_of(request), query.get("q", "").strip(), query.get("kind", ""))
-    return page("requests.html", chrome=_chrome(request, "requests"), list=listed)
+    listed = await views.request_list(system_of(request), query.get("q", "").strip(), query.get("kind", ""))
+    return page("requests.html", chrome=await _chrome(request, "requests"), list=listed)
 
 
 @_guarded
 async def keys(request: Request) -> Response:
     """GET /_mock/ui/keys: the published keys and their rotation."""
     view = await views.keys_view(system_of(request))
-    return page("keys.html", chrome=_chrome(request, "keys"), keys=view)
+    return page("keys.html", chrome=await _chrome(request, "keys"), keys=view)
 
 
 @_guarded
 async def faults(request: Request) -> Response:
     """GET /_mock/ui/faults: what goes wrong on purpose."""
     view = await views.faults_view(system_of(request))
-    return page("faults.html", chrome=_chrome(request, "faults"), faults=view)
+    return page("faults.html", chrome=await _chrome(request, "faults"), faults=view)
 
 
 @_guarded
 async def tokens(request: Request) -> Response:
     """GET /_mock/ui/tokens: a form that issues a KSeF token."""
-    return page("tokens.html", chrome=_chrome(request, "tokens"), form=views.token_form())
+    return page("tokens.html", chrome=await _chrome(request, "tokens"), form=views.token_form())
 
 
 @_guarded
 async def coverage(request: Request) -> Response:
     """GET /_mock/ui/coverage: which operations of KSeF's API are simulated."""
-    return page("coverage.html", chrome=_chrome(request, "coverage"), groups=views.coverage_view(request))
+    return page(
+        "coverage.html", chrome=await _chrome(request, "coverage"), groups=views.coverage_view(request)
+    )
 
 
 # ---- buttons
@@ -354,7 +361,7 @@ async def issue_token(request: Request) -> Response:
         view = views.token_form(nip, permissions, issued=text)
     except ValueError as error:
         status, view = 400, views.token_form(nip, permissions, problem=str(error))
-    return page("tokens.html", status, chrome=_chrome(request, "tokens"), form=view)
+    return page("tokens.html", status, chrome=await _chrome(request, "tokens"), form=view)
 
 
 @_guarded
@@ -369,7 +376,7 @@ async def reset(request: Request) -> Response:
 
 
 class Pulse(msgspec.Struct):
-    """GET /_mock/ui/pulse: whether there is news, and what the mock's clock shows."""
+    """The event `pulse`: the number of the newest entry of the journal, and what the clock shows."""
 
     sequence: int
     time: str
@@ -377,15 +384,28 @@ class Pulse(msgspec.Struct):
     frozen: bool
 
 
-async def pulse(request: Request) -> Response:
-    """The number of the newest entry of the journal."""
+async def events(request: Request) -> Response:
+    """GET /_mock/ui/events: server-sent events, one at once and one whenever there is news."""
     exchange_of(request).recorded = False
     require_access(request)
-    system = system_of(request)
-    clock = views.clock_view(system)
-    shown = Pulse(views.newest(system), clock.now.isoformat(), clock.offset, clock.frozen)
-    body = msgspec.json.encode(shown)
-    return Response(body, headers=HEADERS, media_type="application/json")
+    headers = HEADERS | {"X-Accel-Buffering": "no"}
+    return StreamingResponse(_pulses(system_of(request)), headers=headers, media_type="text/event-stream")
+
+
+async def _pulses(system: System) -> AsyncIterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    yield b"retry: 1000\n\n"
+    told: object = None
+    while not system.closing.is_set():
+        state = (await views.newest(system), system.clock.state)
+        if state != told:
+            told = state
+            clock = views.clock_view(system)
+            pulse = Pulse(state[0], clock.now.isoformat(), clock.offset, clock.frozen)
+            yield b"event: pulse\ndata: %s\n\n" % encode(pulse)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(system.closing.wait(), _INTERVAL)
+        await system.catch_up()  # the clock may be moved through another process
 
 
 async def file(request: Request) -> Response:
@@ -401,7 +421,8 @@ async def file(request: Request) -> Response:
 
 
 def _sign_in_page(request: Request, status: int, problem: str = "") -> Response:
-    return page("signin.html", status, problem=problem, here=_back_to(request.url.path))
+    asked = f"{request.url.path}?{request.url.query}" if request.method == "GET" else HOME
+    return page("signin.html", status, problem=problem, here=_back_to(asked))
 
 
 async def session(request: Request) -> Response:
@@ -456,7 +477,7 @@ ROUTES = [
     Route("/ui/coverage", coverage, methods=["GET"]),
     Route("/ui/clock", set_clock, methods=["POST"]),
     Route("/ui/reset", reset, methods=["POST"]),
-    Route("/ui/pulse", pulse, methods=["GET"]),
+    Route("/ui/events", events, methods=["GET"]),
     Route("/ui/static/{name}", file, methods=["GET"]),
     Route("/ui/session", session, methods=["POST"]),
     Route("/ui/session/end", end_session, methods=["POST"]),

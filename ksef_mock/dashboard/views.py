@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -30,8 +31,12 @@ from ksef_mock.journal import Entry
 from ksef_mock.routing import api_path
 from ksef_mock.system import System
 
+T = TypeVar("T")
+
 #: Rows of a list; what is older is found by searching.
 _ROWS = 100
+#: Requests that a page looks at: the newest of a large journal, so that everybody else need not wait.
+_SCANNED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Chrome:
     signed_in: bool
 
 
-def chrome(request: Request, section: str, notice: str = "") -> Chrome:
+async def chrome(request: Request, section: str, notice: str = "") -> Chrome:
     """The surroundings of a page of this section."""
     system = system_of(request)
     query = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
@@ -74,7 +79,7 @@ def chrome(request: Request, section: str, notice: str = "") -> Chrome:
         profile=system.settings.profile,
         base_url=f"{request.url.scheme}://{request.url.netloc}",
         clock=clock_view(system),
-        sequence=newest(system),
+        sequence=await newest(system),
         signed_in=system.settings.control_token is not None,
     )
 
@@ -87,12 +92,20 @@ def clock_view(system: System) -> ClockView:
     return ClockView(to_datetime(now), shown, system.clock.state.frozen is not None)
 
 
-def newest(system: System) -> int:
+async def newest(system: System) -> int:
     """The number of the newest entry of the journal; 0 if it is empty."""
-    try:
-        return system.journal.last().sequence
-    except LookupError:
-        return 0
+    return await _read(system, lambda: system.journal.newest)
+
+
+async def _entries(system: System) -> list[Entry]:
+    """The newest entries of the journal, in order of arrival."""
+    journal = system.journal
+    return await _read(system, lambda: journal.entries(after=max(0, journal.newest - _SCANNED)))
+
+
+async def _read(system: System, work: Callable[[], T]) -> T:
+    # A journal in a remote store takes a round trip, for which nobody else need wait.
+    return work() if system.store.is_local else await asyncio.to_thread(work)
 
 
 # ---- logins
@@ -144,7 +157,7 @@ async def login_list(system: System, words: str, tone: str) -> LoginList:
 
 
 async def _logins(system: System) -> list[Login]:
-    found = logins.group(system.journal.entries())
+    found = logins.group(await _entries(system))
     for login in found:
         if login.reference is not None:
             login.operation = await system.operations.find(login.reference)
@@ -256,7 +269,7 @@ def _checks(entry: Entry) -> list[CheckView]:
         CheckView(
             result["check"],
             result["outcome"],
-            result["reason"],
+            _named(result["reason"]),
             result["explanation"] or "",
             result["evidence"],
             _says(result["consequence"]),
@@ -272,18 +285,21 @@ _ATTRIBUTES = {
     "2.5.4.42": "givenName",
     "2.5.4.97": "organizationIdentifier",
 }
-_NUMBERED = re.compile(rf"(?:^|(?<=,))({'|'.join(map(re.escape, _ATTRIBUTES))})(?==)")
+_NUMBERED = re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, _ATTRIBUTES))})(?==)")
+
+
+def _named(text: str) -> str:
+    """`text` with names for the numbers of attributes in it."""
+    return _NUMBERED.sub(lambda match: _ATTRIBUTES[match[1]], text)
 
 
 def _readable(report: dict[str, Any] | None) -> dict[str, Any] | None:
     """The report with names for the numbers in the subject and issuer of its certificate."""
     if report is None or report["certificate"] is None:
         return report
-    names = {
-        key: _NUMBERED.sub(lambda match: _ATTRIBUTES[match[1]], report["certificate"][key])
-        for key in ("subject", "issuer")
-    }
-    return report | {"certificate": report["certificate"] | names}
+    certificate = report["certificate"]
+    names = {key: _named(certificate[key]) for key in ("subject", "issuer")}
+    return report | {"certificate": certificate | names}
 
 
 def _says(consequence: dict[str, Any] | None) -> str:
@@ -426,12 +442,12 @@ class RequestList:
     kind: str
 
 
-def request_list(system: System, words: str, kind: str) -> RequestList:
+async def request_list(system: System, words: str, kind: str) -> RequestList:
     """Requests in which all `words` occur. `kind`: "" those of the API, "errors" the refused ones, "all"."""
     wanted = words.lower().split()
     entries = [
         entry
-        for entry in system.journal.entries()
+        for entry in await _entries(system)
         if (kind == "all" or api_path(entry.path) is not None)
         and (kind != "errors" or entry.status >= 400)
         and (not wanted or _contains(entry, wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import json
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 from ksef_mock.app import create_app
 from ksef_mock.dashboard import render
 from ksef_mock.settings import Settings
+from ksef_mock.testing import MockServer
 from tests.dashboard.support import Browse, Dashboard, Serve
+from tests.support import Api
 
 PAGES = ["/_mock/", "/_mock/ui/requests", "/_mock/ui/logins/x"]
 SECRET = "correct horse"
@@ -83,7 +86,7 @@ def test_the_slash_may_be_left_out(dashboard: Dashboard) -> None:
     assert (response.status_code, response.headers["location"]) == (308, "/_mock/")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/_mock/ui/pulse"])
+@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(("client", "allowed"), [("127.0.0.1", True), ("192.0.2.1", False)])
 def test_without_a_control_token_it_answers_this_machine_only(path: str, client: str, allowed: bool) -> None:
     response = answer(Settings(), "GET", path, client=client)
@@ -91,14 +94,43 @@ def test_without_a_control_token_it_answers_this_machine_only(path: str, client:
     assert (response.status_code == 403) is not allowed
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/_mock/ui/pulse"])
+@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(("token", "allowed"), [(None, False), ("wrong", False), (SECRET, True)])
 def test_the_header_opens_it_too(path: str, token: str | None, allowed: bool) -> None:
     headers = {} if token is None else {"X-Mock-Control-Token": token}
     response = answer(Settings(control_token=SECRET), "GET", path, headers=headers)
     assert (response.status_code == 401) is not allowed
-    if not allowed and not path.endswith("pulse"):
+    if not allowed:
         assert "Control token" in response.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "client", "status"),
+    [(Settings(), "192.0.2.1", 403), (Settings(control_token=SECRET), "127.0.0.1", 401)],
+)
+def test_the_events_are_guarded_too(settings: Settings, client: str, status: int) -> None:
+    assert answer(settings, "GET", "/_mock/ui/events", client=client).status_code == status
+
+
+def test_events_tell_of_requests_and_of_the_clock(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api
+) -> None:
+    with dashboard.http.stream("GET", "/_mock/ui/events") as response:
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        pulses = (json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: "))
+        first = next(pulses)
+        assert (first["sequence"], first["offset"], first["frozen"]) == (0, "", False)
+        api.challenge()
+        assert next(pulses)["sequence"] == 1
+        ksef_mock.clock.advance(3_600)
+        assert next(pulses)["offset"] == "+1 h"
+        ksef_mock.clock.freeze()
+        assert next(pulses)["frozen"]
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for() -> None:
+    response = answer(Settings(control_token=SECRET), "GET", "/_mock/ui/requests?kind=all&q=x")
+    assert 'value="/_mock/ui/requests?kind=all&amp;q=x"' in response.text
 
 
 def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_have() -> None:

@@ -150,7 +150,7 @@ def test_looking_at_the_journal_does_not_fill_it(
     ksef_mock: MockServer, dashboard: Dashboard, api: Api
 ) -> None:
     api.challenge()
-    for path in ("/_mock/", "/_mock/ui/requests", "/_mock/ui/pulse", "/_mock/ui/static/dashboard.css"):
+    for path in ("/_mock/", "/_mock/ui/requests", "/_mock/ui/static/dashboard.css"):
         assert dashboard.http.get(path).status_code == 200
     assert [entry.path for entry in ksef_mock.journal] == ["/v2/auth/challenge"]
 
@@ -176,6 +176,17 @@ def test_a_token_login_opens_into_its_steps_payload_and_claims(
     claims = page.all("//table[@class='claims']//td")
     assert f"{NIP} context" in claims
     assert "RefreshToken kind of token" in claims
+
+
+def test_a_step_that_came_much_later_says_so(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
+) -> None:
+    login = api.login(ksef_token)
+    ksef_mock.clock.advance(3_600)
+    api.refresh(login.refresh_token)
+    assert dashboard.login().all("//li[@class='gap']") == ["1 h later"]
+    ksef_mock.clock.advance(86_400)
+    assert str(ksef_mock.journal.last("/auth/challenge").timestamp)[:10] in dashboard.get().text
 
 
 @pytest.mark.parametrize(

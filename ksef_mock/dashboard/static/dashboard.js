@@ -1,7 +1,7 @@
 // Keeps the page up to date. Without it every page works all the same, and is reloaded by hand.
 "use strict";
 
-const PULSE = 1500; // ms between two looks at whether there is news
+const PAUSE = 400; // ms between two reloads, however much news there is
 const live = document.querySelector("[data-live]");
 const clock = document.getElementById("now");
 const news = document.getElementById("news");
@@ -33,21 +33,40 @@ function readable(time) {
   return time.slice(0, 19).replace("T", " ") + " UTC";
 }
 
-async function look() {
-  if (document.hidden) return;
-  const answer = await fetch("/_mock/ui/pulse", { cache: "no-store" });
-  if (!answer.ok) return;
-  const pulse = await answer.json();
-  ahead = Date.parse(pulse.time) - Date.now();
-  showClock(pulse);
-  if (pulse.sequence !== sequence) {
+let source = null;
+
+function listen() {
+  source = new EventSource("/_mock/ui/events");
+  source.addEventListener("pulse", (event) => {
+    const pulse = JSON.parse(event.data);
+    ahead = Date.parse(pulse.time) - Date.now();
+    showClock(pulse);
+    if (pulse.sequence === sequence) return;
     sequence = pulse.sequence;
-    await refresh();
-  }
+    refresh();
+  });
 }
 
+let wanted = false;
+let busy = false;
+
 async function refresh() {
-  if (live === null) return;
+  wanted = true;
+  if (busy || live === null) return;
+  busy = true;
+  while (wanted) {
+    wanted = false;
+    try {
+      await reload();
+    } catch {
+      // The mock is being restarted: the next event brings the news.
+    }
+    await new Promise((done) => setTimeout(done, PAUSE));
+  }
+  busy = false;
+}
+
+async function reload() {
   const answer = await fetch(location.href, { cache: "no-store" });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -92,15 +111,6 @@ function path(element) {
   return ["#live", ...parts].join(" > ");
 }
 
-async function pulse() {
-  try {
-    await look();
-  } catch {
-    // The mock is being restarted: the next look finds it again.
-  }
-  setTimeout(pulse, PULSE);
-}
-
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {
@@ -141,5 +151,9 @@ if (here.searchParams.has("done")) {
 }
 
 setInterval(showTime, 1000);
-setTimeout(pulse, PULSE);
-document.addEventListener("visibilitychange", () => look().catch(() => {}));
+listen();
+// A browser has few connections for one host: pages that nobody looks at need none.
+document.addEventListener("visibilitychange", () => {
+  source.close();
+  if (!document.hidden) listen();
+});
