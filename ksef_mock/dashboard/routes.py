@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any, cast, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -16,7 +16,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, read_body, system_of
-from ksef_mock.clock import RUNNING, SECOND, Instant, from_datetime
+from ksef_mock.clock import RUNNING, SECOND, from_datetime
+from ksef_mock.control.clock import EARLIEST, LATEST
 from ksef_mock.crypto.keys import Usage
 from ksef_mock.dashboard import views
 from ksef_mock.dashboard.access import require_access, require_same_origin, sign_in, sign_out
@@ -35,9 +36,6 @@ _LARGEST_FORM = 16_384
 _OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
 #: Seconds of real time between two looks for news.
 _INTERVAL = 0.2
-_LONGEST_ADVANCE = 100 * 366 * 86_400.0
-_EARLIEST = from_datetime(datetime(2000, 1, 1, tzinfo=UTC))
-_LATEST = from_datetime(datetime(2200, 1, 1, tzinfo=UTC))
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -60,7 +58,7 @@ def _guarded(handler: Handler) -> Handler:
             return _message(403, "Not from here", refusal.reason)
         except Unusable as problem:
             exchange_of(request).failed("form", str(problem))
-            return _message(400, "Not done", str(problem))
+            return _message(400, "Not done", str(problem), _referrer(request))
 
     return guarded
 
@@ -100,6 +98,15 @@ class Unusable(Exception):
 
 def _message(status: int, title: str, text: str, back: str = HOME) -> Response:
     return page("message.html", status, title=title, text=text, back=back)
+
+
+def _referrer(request: Request) -> str:
+    """The page that the request came from, if it is one of the dashboard's."""
+    try:
+        parts = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return HOME
+    return _back_to(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 
 
 def _done(form: Form, what: str) -> Response:
@@ -199,15 +206,17 @@ async def set_clock(request: Request) -> Response:
     controls = system.controls
     match form["do"]:
         case "advance":
-            seconds = _seconds(form["seconds"])
-            _require_sane(system.clock.now() + round(seconds * SECOND))
+            seconds = _number(form, "seconds")
+            if seconds is None:
+                raise Unusable("by how many seconds?")
+            _require_possible(system.clock.now() / SECOND + seconds)
             await controls.advance(seconds)
         case "set":
             try:
                 moment = datetime.fromisoformat(form["time"])
-            except ValueError:
-                raise Unusable(f"{form['time']!r} is no time such as 2026-03-01T12:00:00") from None
-            _require_sane(from_datetime(moment))
+                _require_possible(from_datetime(moment) / SECOND)
+            except (ValueError, OverflowError):
+                raise Unusable(f"{form['time'][:64]!r} is no time such as 2026-03-01T12:00:00") from None
             await controls.set_clock(moment)
         case "freeze":
             await controls.freeze()
@@ -221,20 +230,9 @@ async def set_clock(request: Request) -> Response:
     return _done(form, "clock")
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise Unusable(f"{text!r} is no number of seconds") from None
-    if not abs(seconds) <= _LONGEST_ADVANCE:  # neither is NaN
-        raise Unusable("the clock moves by 100 years at most")
-    return seconds
-
-
-def _require_sane(moment: Instant) -> None:
-    # Certificates and reference numbers have four digits for the year.
-    if not _EARLIEST <= moment < _LATEST:
-        raise Unusable("the clock can show the years from 2000 to 2199")
+def _require_possible(unix_seconds: float) -> None:
+    if not EARLIEST.timestamp() <= unix_seconds <= LATEST.timestamp():  # neither is NaN
+        raise Unusable(f"the clock goes from {EARLIEST.year} to {LATEST.year - 1}")
 
 
 @_guarded

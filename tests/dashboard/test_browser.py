@@ -147,6 +147,17 @@ def test_news_leave_open_what_is_open_and_the_focus_where_it_is(
     expect(page.locator(".requests summary").last).to_be_focused()
 
 
+def test_text_that_is_being_selected_stays(visitor: Visitor, ksef_mock: MockServer, api: Api) -> None:
+    api.challenge()
+    page = visitor.open(ksef_mock, "ui/requests")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.requests code'))")
+    api.challenge()
+    page.wait_for_function("wanted")
+    assert page.locator(".requests summary").count() == 1
+    page.evaluate("getSelection().empty()")
+    expect(page.locator(".requests summary")).to_have_count(2)
+
+
 def test_a_login_page_is_live(visitor: Visitor, ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
     login = api.login(ksef_token)
     page = visitor.open(ksef_mock, f"ui/logins/{login.reference}")
@@ -205,16 +216,18 @@ def test_the_clock_is_set_by_keyboard_alone(visitor: Visitor, ksef_mock: MockSer
     assert "done=" not in page.url
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_control_has_a_name(visitor: Visitor, busy_mock: MockServer, path: str) -> None:
-    page = visitor.open(busy_mock, path)
-    nameless = page.evaluate(
-        """[...document.querySelectorAll("a, button, select, textarea, input:not([type=hidden])")]
-        .filter((each) => !each.getAttribute("aria-label") && !each.labels?.length)
-        .filter((each) => each.textContent.trim() === "")
-        .map((each) => each.outerHTML)"""
-    )
-    assert nameless == []
+#: Controls that a screen reader has no words for.
+NAMELESS = """[...document.querySelectorAll("a, button, select, textarea, input:not([type=hidden])")]
+  .filter((each) => !each.getAttribute("aria-label") && !each.labels?.length)
+  .filter((each) => each.textContent.trim() === "")
+  .map((each) => each.outerHTML)"""
+
+
+def test_every_control_has_a_name(visitor: Visitor, busy_mock: MockServer, api: Api) -> None:
+    page = visitor.open(busy_mock)
+    for path in [*PAGES, *login_pages(busy_mock, api)]:
+        page.goto(f"{busy_mock.url}/_mock/{path}")
+        assert page.evaluate(NAMELESS) == [], path
 
 
 # -- in the dark, on a phone ------------------------------------------------------------------------------

@@ -56,6 +56,19 @@ def test_a_button_leads_back_to_its_page_which_says_what_is_done(dashboard: Dash
     assert "done=" not in page.root.xpath("//input[@name='next']/@value")[0]
 
 
+def test_what_cannot_be_done_leads_back_to_its_page(dashboard: Dashboard) -> None:
+    for referrer, back in (
+        (f"{dashboard.http.base_url}/_mock/ui/keys?x=1", "/_mock/ui/keys?x=1"),
+        ("https://example.com/_mock/uj", "/_mock/"),
+        ("http://[", "/_mock/"),
+    ):
+        response = dashboard.http.post(
+            "/_mock/ui/keys", data={"do": "nothing"}, headers={"Referer": referrer}
+        )
+        assert response.status_code == 400
+        assert f'href="{back}"' in response.text
+
+
 def test_what_a_button_did_stands_in_the_journal(ksef_mock: MockServer, dashboard: Dashboard) -> None:
     press(dashboard, "clock", do="advance", seconds="900")
     (entry,) = ksef_mock.journal

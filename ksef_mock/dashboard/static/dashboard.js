@@ -1,7 +1,7 @@
 // Keeps the page up to date. Without it every page works all the same, and is reloaded by hand.
 "use strict";
 
-const PAUSE = 400; // ms between two reloads, however much news there is
+const PAUSE = 300; // ms between two reloads, however much news there is
 const live = document.querySelector("[data-live]");
 const clock = document.getElementById("now");
 const news = document.getElementById("news");
@@ -55,15 +55,22 @@ async function refresh() {
   if (busy || live === null) return;
   busy = true;
   while (wanted) {
+    await new Promise((done) => setTimeout(done, PAUSE));
+    if (isSelecting()) continue;
     wanted = false;
     try {
       await reload();
     } catch {
       // The mock is being restarted: the next event brings the news.
     }
-    await new Promise((done) => setTimeout(done, PAUSE));
   }
   busy = false;
+}
+
+// Text that is being copied must not vanish.
+function isSelecting() {
+  const selection = getSelection();
+  return !selection.isCollapsed && live.contains(selection.anchorNode);
 }
 
 async function reload() {
