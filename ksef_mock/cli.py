@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ksef_mock import __version__
+from ksef_mock.commands.ca import ca, ca_folder_option
 from ksef_mock.commands.certs import certs
 from ksef_mock.commands.clock import clock
 from ksef_mock.commands.faults import faults
@@ -26,6 +27,7 @@ from ksef_mock.commands.verify import verify
 if TYPE_CHECKING:
     from ksef_mock.seed import Seed
     from ksef_mock.settings import Settings
+    from ksef_mock.tls import ServerCertificate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +56,8 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
     return names
 
 
-@main.command()
+# Each option is also an environment variable, KSEF_MOCK_PORT for --port: CI services take no arguments.
+@main.command(context_settings={"auto_envvar_prefix": "KSEF_MOCK"})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -82,7 +85,6 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
 )
 @click.option(
     "--control-token",
-    envvar="KSEF_MOCK_CONTROL_TOKEN",
     help="Secret that /_mock asks for in X-Mock-Control-Token. Unset: loopback clients only.",
 )
 @click.option(
@@ -143,6 +145,27 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
     type=click.Choice(["error", "warning", "info", "debug"]),
     help="What is logged; info has a line for each request and each decision.",
 )
+@click.option(
+    "--tls", is_flag=True, help="Serve by https, with a certificate of the CA that `ksef-mock ca` prints."
+)
+@click.option(
+    "--tls-host",
+    "tls_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Name or address in that certificate beside localhost, --host, KSeF's own; may be repeated.",
+)
+@ca_folder_option
+@click.option(
+    "--tls-cert",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file with a certificate of your own (and its chain) to serve by https with.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file with its private key, not encrypted.",
+)
 @click.option("--verbose", is_flag=True, help="The same as --log-level info.")
 def serve(
     host: str,
@@ -160,11 +183,17 @@ def serve(
     seed: Path | None,
     log_format: str,
     log_level: str,
+    tls: bool,
+    tls_hosts: tuple[str, ...],
+    tls_ca_dir: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
 
-    When it accepts requests it prints its address, then a NIP and a KSeF token to log in with.
+    When it accepts requests it prints its address, then a NIP and a KSeF token to log in with. Each
+    option can also be set as an environment variable, as KSEF_MOCK_PORT for --port.
     """
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.identifiers import Identifier, is_context_identifier
@@ -186,7 +215,8 @@ def serve(
         defects=defects,
         seed=None if seed is None else _seed(seed),
     )
-    asyncio.run(_serve(settings, host, port, nip))
+    certificate = _certificate(tls, (host, *tls_hosts), tls_ca_dir, tls_cert, tls_key)
+    asyncio.run(_serve(settings, host, port, nip, certificate))
 
 
 def _seed(file: Path) -> Seed:
@@ -200,7 +230,32 @@ def _seed(file: Path) -> Seed:
         raise click.BadParameter(str(error), param_hint="--seed") from None
 
 
-async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
+def _certificate(
+    tls: bool, hosts: Sequence[str], folder: Path | None, own: Path | None, own_key: Path | None
+) -> ServerCertificate | None:
+    if not tls and own is None and own_key is None:
+        return None
+
+    from ksef_mock.tls import BrokenAuthority, ServerCertificate, TlsAuthority, default_folder
+
+    if own is not None or own_key is not None:
+        if own is None or own_key is None:
+            raise click.UsageError("--tls-cert and --tls-key need each other")
+        try:
+            return ServerCertificate.load(own, own_key)
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(str(error), param_hint="--tls-cert") from None
+    try:
+        return TlsAuthority.kept_in(folder or default_folder()).issue(hosts)
+    except BrokenAuthority as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--host or --tls-host") from None
+
+
+async def _serve(
+    settings: Settings, host: str, port: int, nip: str, certificate: ServerCertificate | None
+) -> None:
     from ksef_mock.app import create_app
     from ksef_mock.identifiers import Identifier
     from ksef_mock.server import Server, listen, url_of
@@ -222,13 +277,13 @@ async def _serve(settings: Settings, host: str, port: int, nip: str) -> None:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
 
     def announce() -> None:
-        click.echo(f"ksef-mock ready on {url_of(listener)}")
+        click.echo(f"ksef-mock ready on {url_of(listener, tls=certificate is not None)}")
         click.echo(f"NIP:   {nip}")
         click.echo(f"Token: {token}")
         if settings.seed is not None:
             click.echo(f"Seed:  {settings.seed.summary()}")
 
-    server = Server(app, on_ready=announce, on_stop=system.closing.set)
+    server = Server(app, on_ready=announce, on_stop=system.closing.set, tls=certificate)
     _stop_on_signals(server.stop)
     await server.serve(sockets=[listener])
 
@@ -244,6 +299,7 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
 
 
 for command in (
+    ca,
     certs,
     verify,
     certificate,

@@ -6,12 +6,18 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
+if TYPE_CHECKING:
+    from ksef_mock.tls import ServerCertificate
+
 #: Seconds that requests under way may take to finish when the server is stopped.
 _GRACE = 1.0
+#: Where to reach what listens on every address.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,30 +41,43 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     """The base URL that clients on this machine reach the socket by."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host = _LOOPBACK.get(host, host)
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class Server(uvicorn.Server):
     """A uvicorn server with a ready callback and a `stop` that is safe to call from any thread."""
 
     def __init__(
-        self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None] | None = None
+        self,
+        app: ASGIApp,
+        *,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None] | None = None,
+        tls: ServerCertificate | None = None,
     ) -> None:
-        """`on_stop` is called in the event loop, before requests under way are waited for."""
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # a client must not choose the address that IP policies see
-                lifespan="off",
-                ws="none",
-            )
+        """Serve `app`, with TLS by that certificate or without.
+
+        `on_stop` is called in the event loop, before requests under way are waited for.
+        """
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # a client must not choose the address that IP policies see
+            lifespan="off",
+            ws="none",
         )
+        if tls is not None:
+            # uvicorn's own options take file names, and no minimum version.
+            config.load()
+            config.ssl = tls.context()
+        super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
         self._stopping = asyncio.Event()

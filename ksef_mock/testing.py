@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -27,6 +29,7 @@ from ksef_mock.seed import load_seed, read_seed
 from ksef_mock.server import Server, listen, url_of
 from ksef_mock.settings import Delay, Lifetimes, ProfileName, Settings, TokenKey
 from ksef_mock.system import System
+from ksef_mock.tls import TlsAuthority
 
 T = TypeVar("T")
 
@@ -56,12 +59,15 @@ class MockServer:
         seed: Path | str | Mapping[str, Any] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: bool | TlsAuthority = False,
     ) -> None:
         """Take `settings` whole, or the few named ones on top of the defaults.
 
         Args:
             seed: what the mock knows from the start on and after each reset: a file (YAML or JSON), or the
                 same as a dictionary.
+            tls: serve by https, with a certificate of this authority; True: of a new one, whose certificate
+                is in `ca_file`.
 
         Raises:
             SeedError: an entry of the seed makes no sense.
@@ -77,6 +83,8 @@ class MockServer:
             read = read_seed(seed) if isinstance(seed, Mapping) else load_seed(Path(seed))
             self._settings = replace(self._settings, seed=read)
         self._address = (host, port)
+        self._authority = TlsAuthority.create() if tls is True else tls or None
+        self._ca_folder: TemporaryDirectory[str] | None = None
         self._url: str | None = None
         self._system: System | None = None
         self._server: Server | None = None
@@ -89,15 +97,17 @@ class MockServer:
             OSError: the port is taken.
             SeedError: two entries of the seed contradict each other.
             RuntimeError: already started, or the server did not come up.
+            ValueError: with TLS, the authority may not certify the host.
         """
         if self._thread is not None:
             raise RuntimeError("this mock is already running")
+        certificate = None if self._authority is None else self._authority.issue([self._address[0]])
         app = create_app(self._settings)
         self._system = app.state.system
         listener = listen(*self._address)
-        self._url = url_of(listener)
+        self._url = url_of(listener, tls=certificate is not None)
         ready = threading.Event()
-        server = Server(app, on_ready=ready.set, on_stop=self._system.closing.set)
+        server = Server(app, on_ready=ready.set, on_stop=self._system.closing.set, tls=certificate)
         self._server = server
         failures: list[Exception] = []
         self._thread = threading.Thread(
@@ -119,6 +129,9 @@ class MockServer:
             self._server.stop()
             self._thread.join(_PATIENCE)
         self._server = self._thread = None
+        if self._ca_folder is not None:
+            self._ca_folder.cleanup()
+            self._ca_folder = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -134,6 +147,33 @@ class MockServer:
         if self._url is None:
             raise RuntimeError("this mock has not been started")
         return self._url
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM file with the CA for clients to trust (SSL_CERT_FILE, NODE_EXTRA_CA_CERTS); gone after `stop`.
+
+        Raises:
+            RuntimeError: this mock serves without TLS.
+        """
+        if self._ca_folder is None:
+            pem = self._tls.certificate_pem
+            self._ca_folder = TemporaryDirectory(prefix="ksef-mock-")
+            Path(self._ca_folder.name, "ca.pem").write_bytes(pem)
+        return Path(self._ca_folder.name, "ca.pem")
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A client's context that trusts this mock and nobody else, as for `httpx.Client(verify=…)`.
+
+        Raises:
+            RuntimeError: this mock serves without TLS.
+        """
+        return ssl.create_default_context(cadata=self._tls.certificate_pem.decode())
+
+    @property
+    def _tls(self) -> TlsAuthority:
+        if self._authority is None:
+            raise RuntimeError("this mock serves without TLS: MockServer(tls=True)")
+        return self._authority
 
     @property
     def clock(self) -> Clock:

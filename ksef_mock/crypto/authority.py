@@ -72,9 +72,14 @@ class Authority:
 
     @classmethod
     def create(
-        cls, common_name: str, *, validity: Validity, extensions: Sequence[Extension] = ()
+        cls,
+        common_name: str,
+        *,
+        validity: Validity,
+        extensions: Sequence[Extension] = (),
+        path_length: int = 1,
     ) -> Authority:
-        """A new P-256 root CA."""
+        """A new P-256 root CA; at most `path_length` CAs may stand between it and an end entity."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _authority_name(common_name)
         certificate = certify(
@@ -83,7 +88,7 @@ class Authority:
             issuer=name,
             signing_key=key,
             validity=validity,
-            extensions=(*_authority_extensions(path_length=1), *extensions),
+            extensions=(*_authority_extensions(path_length), *extensions),
         )
         return cls(key, certificate)
 

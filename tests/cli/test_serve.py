@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import jwt
 import pytest
 
+from ksef_mock.tls import TlsAuthority
 from tests.support import NIP, OTHER_NIP, Api
 
 
@@ -35,7 +38,7 @@ Serve = Callable[..., Served]
 def serve() -> Iterator[Serve]:
     running: list[subprocess.Popen[str]] = []
 
-    def start(*options: str) -> Served:
+    def start(*options: str, scheme: str = "http") -> Served:
         process = subprocess.Popen(
             [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
@@ -45,7 +48,7 @@ def serve() -> Iterator[Serve]:
         running.append(process)
         assert process.stdout is not None
         lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
-        ready = re.fullmatch(r"ksef-mock ready on (http://\S+:\d+)", lines[0])
+        ready = re.fullmatch(rf"ksef-mock ready on ({scheme}://\S+:\d+)", lines[0])
         nip = re.fullmatch(r"NIP:   (\d{10})", lines[1])
         token = re.fullmatch(r"Token: (\S+)", lines[2])
         assert ready, lines
@@ -108,6 +111,41 @@ def test_control_token(serve: Serve) -> None:
     assert httpx.get(url, headers={"X-Mock-Control-Token": "secret"}).status_code == 200
 
 
+def test_tls_by_the_ca_that_the_command_prints(serve: Serve, tmp_path: Path) -> None:
+    folder = str(tmp_path / "tls")
+    served = serve("--tls", "--tls-ca-dir", folder, "--tls-host", "ksef.test", scheme="https")
+    printed = subprocess.run(
+        [sys.executable, "-m", "ksef_mock.cli", "ca", "--tls-ca-dir", folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    context = ssl.create_default_context(cadata=printed)
+    assert httpx.get(f"{served.url}/_mock/health", verify=context).status_code == 200
+
+    again = serve("--tls", "--tls-ca-dir", folder, scheme="https")
+    assert httpx.get(f"{again.url}/_mock/health", verify=context).status_code == 200
+
+
+def test_tls_with_a_certificate_of_ones_own(serve: Serve, tmp_path: Path) -> None:
+    authority = TlsAuthority.create()
+    issued = authority.issue()
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(issued.chain_pem)
+    key.write_bytes(issued.key_pem)
+    served = serve("--tls-cert", str(certificate), "--tls-key", str(key), scheme="https")
+    context = ssl.create_default_context(cadata=authority.certificate_pem.decode())
+    assert httpx.get(f"{served.url}/_mock/health", verify=context).status_code == 200
+
+
+def test_options_can_come_from_the_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSEF_MOCK_NIP", OTHER_NIP)
+    monkeypatch.setenv("KSEF_MOCK_CONTROL_TOKEN", "secret")
+    served = serve()
+    assert served.nip == OTHER_NIP
+    assert httpx.get(f"{served.url}/_mock/journal").status_code == 401
+
+
 def test_port_in_use_is_one_readable_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -128,6 +166,8 @@ def test_port_in_use_is_one_readable_line() -> None:
         ["--trust", __file__],
         ["--trusted-proxy", "somewhere"],
         ["--defect", "no-such-defect"],
+        ["--tls", "--tls-host", "example.com"],
+        ["--tls-cert", __file__, "--tls-key", __file__],
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
@@ -135,6 +175,29 @@ def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
     assert done.returncode == 2
     assert "Error: Invalid value" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_certificate_without_its_key_is_refused() -> None:
+    done = failure("--tls-cert", __file__, "--port", "0")
+    assert done.returncode == 2
+    assert "--tls-cert and --tls-key need each other" in done.stderr
+
+
+def test_broken_ca_is_one_readable_line(tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("nonsense")
+    (tmp_path / "authority.pem").chmod(0o600)
+    for command in (["serve", "--tls", "--port", "0"], ["ca"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ksef_mock.cli", *command, "--tls-ca-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(
+            f"Error: {tmp_path / 'authority.pem'} holds no certificate with its key"
+        )
+        assert done.stderr.count("\n") == 1
 
 
 def test_version_and_help() -> None:
