@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test serve lint types bench clean
+.PHONY: help demo test serve lint types bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +32,11 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.login --key ec
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.xades
+
+lock: $(STAMP) ## renew the versions in docker/, from the package index
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml $(LOCKED) --extra dashboard --extra redis --extra seed -o docker/requirements.txt
+	echo hatchling | $(BIN)/uv pip compile - $(LOCKED) -o docker/build-requirements.txt
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
