@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test serve lint types bench lock clean
+.PHONY: help demo test serve lint types bench docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.login --key ec
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.xades
+
+docs: $(STAMP) ## write the generated pages
+	$(BIN)/python -m tests.docs.generated
 
 lock: $(STAMP) ## renew the versions in docker/, from the package index
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

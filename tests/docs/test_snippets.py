@@ -2,70 +2,164 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+import venv
 from pathlib import Path
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+from ksef_mock.testing import MockServer
+from tests.once import once
+from tests.third_party.node_client import install
 
-_SNIPPET = re.compile(r"<!-- run: (?P<how>\w+) -->\n```\w+\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+from .snippets import ROOT, SNIPPETS, Snippet
 
-
-@dataclass(frozen=True)
-class Snippet:
-    """One marked block of a document."""
-
-    document: Path
-    number: int
-    how: str
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.document.stem}-{self.number}-{self.how}"
+#: How long a snippet may take, in seconds.
+_PATIENCE = 120
+_NIP = "5265877635"
 
 
-SNIPPETS = [
-    Snippet(document, number, match["how"], match["code"])
-    for document in DOCUMENTS
-    for number, match in enumerate(_SNIPPET.finditer(document.read_text()), 1)
-]
+def marked(how: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s.how == how], ids=str)
+
+
+def written(*languages: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s.language in languages], ids=str)
 
 
 def test_the_readme_has_snippets_of_each_kind() -> None:
-    assert {snippet.how for snippet in SNIPPETS if snippet.document.name == "README.md"} == {"pytest", "sh"}
+    assert {"pytest", "sh", "fresh"} <= {s.how for s in SNIPPETS if s.document.name == "README.md"}
 
 
-@pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s.how == "pytest"], ids=str)
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
+def test_snippet_is_run_or_says_why_not(snippet: Snippet) -> None:
+    assert snippet.language, "a block has a language; for people alone: text"
+    if snippet.how is not None:
+        assert snippet.how in ("pytest", "sh", "fresh", "node", "java"), snippet.how
+    elif snippet.language not in ("text", "json", "yaml"):
+        assert snippet.excused, "neither `<!-- run: … -->` nor `*Not run by the tests: ….*` before it"
+
+
+@marked("pytest")
 def test_python_snippet_passes_as_a_test_file(snippet: Snippet, tmp_path: Path) -> None:
     (tmp_path / "test_snippet.py").write_text(snippet.code)
     done = run([sys.executable, "-m", "pytest", "-q", "-W", "error", "test_snippet.py"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s.how == "sh"], ids=str)
+@marked("sh")
 def test_shell_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
+    shell(snippet.code, tmp_path, Path(sys.executable).parent)
+
+
+@marked("fresh")
+def test_snippet_runs_in_a_fresh_clone_with_a_fresh_environment(
+    snippet: Snippet, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # The snippets of one document share a clone, as they do for whoever follows it.
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(folder: Path) -> None:
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in files.split("\0"):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        venv.create(folder / ".venv-user", with_pip=True)
+
+    clone = once(base / f"clone-{snippet.document.stem}", make)
+    shell(snippet.code, clone, clone / ".venv-user" / "bin")
+
+
+@marked("node")
+def test_javascript_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(install())
+    against_a_mock(snippet, tmp_path / "snippet.mjs", "node")
+
+
+@marked("java")
+@pytest.mark.skipif(shutil.which("java") is None, reason="java is not installed")
+def test_java_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
+    against_a_mock(snippet, tmp_path / "Snippet.java", "java")
+
+
+@written("json")
+def test_json_is_json(snippet: Snippet) -> None:
+    json.loads(snippet.code)
+
+
+@written("yaml")
+def test_yaml_is_yaml(snippet: Snippet) -> None:
+    assert isinstance(yaml.safe_load(snippet.code), dict)
+
+
+@written("python")
+def test_python_is_python(snippet: Snippet) -> None:
+    compile(snippet.code, str(snippet), "exec")
+
+
+@written("js")
+def test_javascript_is_javascript(snippet: Snippet, tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    (tmp_path / "snippet.mjs").write_text(snippet.code)
+    done = run(["node", "--check", "snippet.mjs"], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def shell(code: str, folder: Path, programs: Path) -> None:
+    """Run a script as its reader would; a server in its last line is stopped once it is ready."""
     port = free_port()
-    code = snippet.code.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-    code = code.replace("ksef-mock serve", f"ksef-mock serve --port {port}")
+    code = code.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("localhost:8080", f"localhost:{port}")
+    code = re.sub(r"\bksef-mock serve\b", f"ksef-mock serve --port {port}", code)
     script = f"set -eu -o pipefail -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{code}"
-    done = run(["bash", "-c", script], tmp_path)
+    if "ksef-mock serve" in code.strip().splitlines()[-1] and not code.strip().endswith("&"):
+        script = f"{script.rstrip()} > ready &\nuntil grep -q '^ksef-mock ready on' ready; do sleep 0.1; done"
+    done = run(["bash", "-c", script], folder, programs)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "HOME": str(folder)}
-    environment.pop("PYTEST_XDIST_WORKER", None)
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+def against_a_mock(snippet: Snippet, path: Path, program: str) -> None:
+    """Run a program that finds a mock at its usual address and a token in its environment."""
+    with MockServer() as mock:
+        path.write_text(snippet.code.replace("http://127.0.0.1:8080", mock.url))
+        done = run([program, path.name], path.parent, KSEF_TOKEN=mock.issue_token(_NIP))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert mock.journal.entries(path="/auth/token/redeem"), "it has not talked to the mock"
+
+
+def run(
+    command: list[str], folder: Path, programs: Path = Path(sys.executable).parent, **more: str
+) -> subprocess.CompletedProcess[str]:
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(folder), **more}
+    for name in ("PYTEST_XDIST_WORKER", "XDG_STATE_HOME", "VIRTUAL_ENV"):
+        environment.pop(name, None)
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def free_port() -> int:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.once import locked
 
 NODE = Path(__file__).parent / "node"
 _MANIFESTS = ("package.json", "package-lock.json")
@@ -36,7 +36,7 @@ def install() -> Path:
     pins = b"".join((NODE / name).read_bytes() for name in _MANIFESTS)
     target = _CACHE / f"node-{hashlib.sha256(pins).hexdigest()[:12]}"
     _CACHE.mkdir(exist_ok=True)
-    with _locked(target.with_suffix(".lock")):
+    with locked(target.with_suffix(".lock")):
         if not target.is_dir():
             _npm_ci(target)
     return target / "node_modules"
@@ -57,18 +57,6 @@ def _npm_ci(target: Path) -> None:
         if done.returncode != 0:
             _unavailable(f"`npm ci` failed: {done.stderr.strip()[-500:]}")
         project.rename(target)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows: the rename is atomic, at worst two processes install at once
-        yield
-        return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _unavailable(reason: str) -> NoReturn:
