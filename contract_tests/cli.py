@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from contract_tests.catalogue import selected
+from contract_tests.clients.cli import client
 from contract_tests.diff import compare, got_worse
 from contract_tests.report import Report
 from contract_tests.reports import html as html_report
@@ -39,7 +40,10 @@ def _file(option: str, text: str) -> Callable[[F], F]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ksef-mock", prog_name="ksef-conformance")
 def main() -> None:
-    """Say, requirement by requirement, whether a server behaves as KSeF."""
+    """Say, requirement by requirement, whether a server behaves as KSeF; and what a client survives."""
+
+
+main.add_command(client)
 
 
 @main.command("run")

@@ -96,7 +96,7 @@ class Gateway:
                 await self._app(scope, receive, send_recorded)
         except ConnectionCut:
             record(_NO_ANSWER)
-            await _cut(receive, send)
+            await cut(receive, send)
         except KsefError as refusal:
             error = refusal
         except HTTPException as refusal:
@@ -163,7 +163,12 @@ def _endpoint(exchange: Exchange) -> str:
     return "/_mock" if exchange.path.startswith("/_mock/") else "unmatched"
 
 
-async def _cut(receive: Receive, send: Send) -> None:
+async def cut(receive: Receive, send: Send) -> None:
+    """Close the connection without an answer, or without the rest of it.
+
+    Raises:
+        ConnectionAbortedError: the server offers no way to do that.
+    """
     # ASGI has no word for it. uvicorn's `send` is a method of the object that holds the connection.
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from cryptography import x509
+from starlette.types import ASGIApp
 
 from ksef_mock.app import create_app
 from ksef_mock.auth.ksef_tokens import TokenStatus
@@ -60,6 +61,7 @@ class MockServer:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: bool | TlsAuthority = False,
+        wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         """Take `settings` whole, or the few named ones on top of the defaults.
 
@@ -68,6 +70,7 @@ class MockServer:
                 same as a dictionary.
             tls: serve by https, with a certificate of this authority; True: of a new one, whose certificate
                 is in `ca_file`.
+            wrap: puts ASGI middleware around the whole mock: it sees each request first, each answer last.
 
         Raises:
             SeedError: an entry of the seed makes no sense.
@@ -85,6 +88,7 @@ class MockServer:
         self._address = (host, port)
         self._authority = TlsAuthority.create() if tls is True else tls or None
         self._ca_folder: TemporaryDirectory[str] | None = None
+        self._wrap = wrap
         self._url: str | None = None
         self._system: System | None = None
         self._server: Server | None = None
@@ -107,7 +111,8 @@ class MockServer:
         listener = listen(*self._address)
         self._url = url_of(listener, tls=certificate is not None)
         ready = threading.Event()
-        server = Server(app, on_ready=ready.set, on_stop=self._system.closing.set, tls=certificate)
+        served = app if self._wrap is None else self._wrap(app)
+        server = Server(served, on_ready=ready.set, on_stop=self._system.closing.set, tls=certificate)
         self._server = server
         failures: list[Exception] = []
         self._thread = threading.Thread(

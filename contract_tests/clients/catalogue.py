@@ -1,0 +1,123 @@
+"""The catalogue: what a situation is, how one is written, and how all of them are found.
+
+A situation is a generator function in a module of `contract_tests.clients.situations`, made one by
+`@situation`. It sets up the stage, yields, is sent what the client did, and judges: by returning, or by
+raising `Failed` or `NotExercised`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Literal, TypeAlias
+
+from contract_tests.clients.observed import Observed
+from contract_tests.clients.stage import Method, Stage
+from ksef_mock.settings import Settings
+
+Script: TypeAlias = Generator[None, Observed, None]
+#: `must`: users cannot log in, or secrets get out; `should`: the client is less robust than it could be.
+Severity: TypeAlias = Literal["must", "should"]
+
+_ID = re.compile(r"CLIENT-([A-Z]+)-[0-9]{3}")
+_BOTH: tuple[Method, ...] = ("token", "certificate")
+
+#: Group of ids -> what the group is about, in the order of reports.
+AREAS: dict[str, str] = {
+    "LOGIN": "Logging in",
+    "KEYS": "Published keys and their rotation",
+    "CHAL": "Challenge",
+    "SUBMIT": "Submission",
+    "STATUS": "Status of the login",
+    "REDEEM": "Redeeming",
+    "SESS": "The session afterwards",
+    "SECRET": "Secrets",
+}
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Something that KSeF does to its clients."""
+
+    id: str
+    #: What happens, in one sentence.
+    sentence: str
+    #: What a right client does then, in the third person.
+    right: str
+    severity: Severity
+    #: The ways to log in with which it can be met.
+    methods: tuple[Method, ...]
+    settings: Settings
+    script: Callable[[Stage], Script]
+
+    @property
+    def area(self) -> str:
+        """The group in the id: `KEYS` of `CLIENT-KEYS-005`."""
+        return self.id.split("-")[1]
+
+
+def situation(
+    identifier: str,
+    sentence: str,
+    *,
+    right: str,
+    severity: Severity = "must",
+    methods: tuple[Method, ...] = _BOTH,
+    settings: Settings | None = None,
+) -> Callable[[Callable[[Stage], Script]], Situation]:
+    """Make a generator function a situation of the catalogue; `settings` are those of its mock."""
+
+    def decorate(script: Callable[[Stage], Script]) -> Situation:
+        return Situation(identifier, sentence, right, severity, methods, settings or Settings(), script)
+
+    return decorate
+
+
+@cache
+def situations() -> tuple[Situation, ...]:
+    """All situations, in the order of `AREAS` and of their ids.
+
+    Raises:
+        ValueError: an id is malformed, of an unknown area, or given twice.
+    """
+    from contract_tests.clients import situations as package
+
+    found: dict[str, Situation] = {}
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for _, each in inspect.getmembers(importlib.import_module(module.name)):
+            if not isinstance(each, Situation):
+                continue
+            match = _ID.fullmatch(each.id)
+            if match is None or match[1] not in AREAS:
+                raise ValueError(f"{each.id!r} is no id of a situation: CLIENT-AREA-NNN with a known area")
+            if each.id in found:
+                raise ValueError(f"two situations have the id {each.id}")
+            found[each.id] = each
+    order = list(AREAS)
+    return tuple(sorted(found.values(), key=lambda each: (order.index(each.area), each.id)))
+
+
+def selected(patterns: Collection[str] = ()) -> tuple[Situation, ...]:
+    """The situations whose id matches one of the patterns; all of them without patterns.
+
+    A pattern is an id (`CLIENT-KEYS-005`), an area (`KEYS`), or a glob over ids, in any case.
+
+    Raises:
+        LookupError: a pattern matches nothing.
+    """
+    if not patterns:
+        return situations()
+    chosen: set[str] = set()
+    for pattern in patterns:
+        glob = pattern.upper()
+        matching = {each.id for each in situations() if glob == each.area or fnmatchcase(each.id, glob)}
+        if not matching:
+            raise LookupError(f"no situation matches {pattern!r}")
+        chosen |= matching
+    return tuple(each for each in situations() if each.id in chosen)

@@ -1,0 +1,179 @@
+"""The client's process: what it is given, how long it may take, what it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from contract_tests.clients.observed import Secret
+from contract_tests.clients.stage import NIP, Stage
+from ksef_client_min.session_file import Config, Home
+
+#: Octets of output that are kept of a run.
+_KEPT = 1_000_000
+#: Seconds between two looks at whether the command has ended or is to be stopped.
+_TICK = 0.02
+#: Seconds to wait for the rest of the output when everything that could write is dead.
+_PATIENCE = 1.0
+
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
+
+
+class CommandNotFound(Exception):
+    """The command cannot be started at all."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a client is given for one situation."""
+
+    environment: Mapping[str, str]
+    #: For the command line: `{url}` and the like.
+    placeholders: Mapping[str, str]
+    secrets: tuple[Secret, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    #: None if it had to be stopped; -N if signal N killed it.
+    exit_code: int | None
+    #: Standard output and standard error, in the order in which they came.
+    output: str
+    #: Seconds.
+    duration: float
+
+
+def given(stage: Stage, situation: str, folder: Path) -> Given:
+    """Write the files that the client is given into `folder`, and say where they are."""
+    credential = stage.credential
+    password = secrets.token_urlsafe(12)
+    certificate, key, p12 = folder / "certificate.pem", folder / "key.pem", folder / "certificate.p12"
+    home = folder / "home"
+    home.mkdir()
+    certificate.write_bytes(credential.certificate_pem)
+    _write_secret(key, credential.key_pem)
+    _write_secret(p12, credential.pkcs12(password))
+    url = stage.mock.url
+    placeholders = {
+        "url": url,
+        "api_url": f"{url}/v2",
+        "nip": NIP,
+        "token": stage.token,
+        "certificate": str(certificate),
+        "key": str(key),
+        "p12": str(p12),
+        "p12_password": password,
+        "method": stage.method,
+        "situation": situation,
+    }
+    environment = {f"KSEF_{name.upper()}": value for name, value in placeholders.items()}
+    # The `ksef` command keeps its login there: that of its user must not get lost.
+    environment["KSEF_HOME"] = str(home)
+    Home(home).save_config(Config(nip=NIP, environment=url))
+    key_lines = credential.key_pem.decode().splitlines()
+    return Given(
+        environment,
+        placeholders,
+        (
+            Secret("the KSeF token", stage.token.rpartition("|")[2]),
+            Secret("the private key", key_lines[1]),
+            Secret("the password of the PKCS#12 file", password),
+        ),
+    )
+
+
+def run(command: Sequence[str], given: Given, *, limit: float, stop: threading.Event) -> Ended:
+    """Run the command to its end, at most `limit` seconds long; nothing that it started outlives it.
+
+    Args:
+        stop: ends it at once when set.
+
+    Raises:
+        CommandNotFound: it cannot be started.
+    """
+    arguments = [filled_in(argument, given.placeholders) for argument in command]
+    begin = time.monotonic()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            arguments,
+            env={**os.environ, **given.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandNotFound(f"{arguments[0]!r} cannot be started: {error.strerror}") from None
+    assert process.stdout is not None
+    output = _Output(process.stdout)
+    try:
+        ended = _await_end(process, begin + limit, stop)
+    finally:
+        _kill_group(process)
+        duration = time.monotonic() - begin
+        text = output.close()
+    return Ended(process.returncode if ended else None, text, duration)
+
+
+def filled_in(argument: str, placeholders: Mapping[str, str]) -> str:
+    """`argument` with its placeholders replaced; other braces stay as they are."""
+    return _PLACEHOLDER.sub(lambda match: placeholders.get(match[1], match[0]), argument)
+
+
+class _Output:
+    """Reads the pipe to its end, so that the command never waits for a reader."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._kept = bytearray()
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._read, name="client-output", daemon=True)
+        self._thread.start()
+
+    def close(self) -> str:
+        self._thread.join(_PATIENCE)
+        text = bytes(self._kept).decode("utf-8", "replace")
+        return f"{text}\n… ({self._dropped} more octets)" if self._dropped else text
+
+    def _read(self) -> None:
+        with self._pipe:
+            while chunk := os.read(self._pipe.fileno(), 65_536):
+                room = _KEPT - len(self._kept)
+                self._kept += chunk[:room]
+                self._dropped += max(0, len(chunk) - room)
+
+
+def _await_end(process: subprocess.Popen[bytes], deadline: float, stop: threading.Event) -> bool:
+    while time.monotonic() < deadline and not stop.is_set():
+        if process.poll() is not None:
+            return True
+        time.sleep(_TICK)
+    return process.poll() is not None
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    # The command leads a process group of its own: what it has started goes with it.
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)

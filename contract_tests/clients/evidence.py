@@ -1,0 +1,71 @@
+"""Turns what was recorded into what a report keeps: bounded, and without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contract_tests.clients.observed import Secret
+from contract_tests.clients.report import Request
+from contract_tests.clients.tap import Call, Headers
+from contract_tests.exchange import LONGEST_BODY, Exchange, Message
+from contract_tests.masking import masked_body, masked_headers, masked_text
+
+#: Requests of one run that a report keeps: from its beginning and from its end.
+_FIRST, _LAST = 20, 20
+#: Characters of output that a report keeps: the last ones.
+_LONGEST_OUTPUT = 8_000
+_TEXT_TYPES = ("json", "xml", "text", "html")
+
+
+def requests_of(calls: Sequence[Call], started: float, base_url: str) -> tuple[Request, ...]:
+    """The requests of a run; of very many the first and the last."""
+    kept = calls if len(calls) <= _FIRST + _LAST else [*calls[:_FIRST], *calls[-_LAST:]]
+    return tuple(_request(call, started, base_url) for call in kept)
+
+
+def output_of(text: str, secrets: Sequence[Secret]) -> str:
+    """The end of what a command printed, without the secrets that it was given."""
+    text = masked_text(text)
+    for secret in secrets:
+        text = text.replace(secret.text, "…masked")
+    if len(text) > _LONGEST_OUTPUT:
+        text = f"… ({len(text) - _LONGEST_OUTPUT} characters before)\n{text[-_LONGEST_OUTPUT:]}"
+    return text
+
+
+def _request(call: Call, started: float, base_url: str) -> Request:
+    exchange = Exchange(
+        call.method,
+        masked_text(base_url + call.target),
+        call.status,
+        round((call.ended - call.began) * 1_000, 1),
+        _message(call.request_headers, call.request_body),
+        _message(call.response_headers, call.response_body) if call.status else Message((), ""),
+        outcome=_note(call),
+    )
+    return Request(round(call.began - started, 3), _note(call), exchange)
+
+
+def _note(call: Call) -> str:
+    notes = []
+    if call.trail is not None:
+        notes += [f"{check}: {reason}" for check, how, reason in call.trail.decisions if how == "failed"]
+        notes += [reason for check, _, reason in call.trail.decisions if check == "fault"]
+    if call.lost:
+        notes.append("carried out, but the connection was closed instead of an answer")
+    elif not call.status:
+        notes.append("no answer")
+    return masked_text("; ".join(notes))
+
+
+def _message(headers: Headers, body: bytes) -> Message:
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    if not body:
+        text = ""
+    elif any(kind in content_type for kind in _TEXT_TYPES):
+        text = masked_body(body.decode("utf-8", "replace"), content_type)
+    else:
+        text = f"({len(body)} octets of {content_type or 'no declared type'})"
+    if len(text) > LONGEST_BODY:
+        text = f"{text[:LONGEST_BODY]}\n… ({len(text) - LONGEST_BODY} more characters)"
+    return Message(tuple(masked_headers(headers)), text)

@@ -1,0 +1,1 @@
+"""The forms of a report: terminal, JUnit XML, HTML."""

@@ -1,0 +1,1 @@
+"""The situations, a module for each part of a client's work."""

@@ -1,0 +1,188 @@
+"""The mock as a situation sets it up, before the client starts and while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from contract_tests.clients.tap import (
+    After,
+    Before,
+    Call,
+    Headers,
+    Lost,
+    Rewrite,
+    Rewritten,
+    Step,
+    Tap,
+    Wanted,
+)
+from ksef_mock.auth.jwts import Kind
+from ksef_mock.auth.ksef_tokens import TokenStatus
+from ksef_mock.crypto.pki import Credential, KeyKind, person
+from ksef_mock.fault import Fault, Hold, Outcome
+from ksef_mock.settings import Settings
+from ksef_mock.system import System
+from ksef_mock.testing import MockServer
+
+#: How the client is asked to log in.
+Method: TypeAlias = Literal["token", "certificate"]
+
+#: The context of every login.
+NIP = "5265877635"
+
+
+class Stage:
+    """One mock for one run of the client.
+
+    Hooks are told which calls they are about by a step, e.g. `Step.POLL`, or by any predicate. `times` is
+    how often they act: once unless told otherwise, None for always.
+    """
+
+    def __init__(self, method: Method, settings: Settings | None = None) -> None:
+        self.method: Method = method
+        self._tap = Tap()
+        self._mock = MockServer(settings or Settings(), wrap=self._tap.around)
+        #: The key of the certificate in KSEF_CERTIFICATE.
+        self.certificate_key: KeyKind = "ec"
+        self._token: str | None = None
+
+    def open(self) -> None:
+        """Start the mock."""
+        self._mock.start()
+
+    def close(self) -> None:
+        """Stop the mock."""
+        self._mock.stop()
+
+    @property
+    def mock(self) -> MockServer:
+        return self._mock
+
+    @property
+    def calls(self) -> list[Call]:
+        """What the client has sent, in order."""
+        return self._tap.calls
+
+    @property
+    def token(self) -> str:
+        """The KSeF token that the client gets."""
+        if self._token is None:
+            self._token = self._mock.issue_token(NIP)
+        return self._token
+
+    @token.setter
+    def token(self, text: str) -> None:
+        self._token = text
+
+    @cached_property
+    def credential(self) -> Credential:
+        """The certificate that the client gets: a qualified one of the owner of the context."""
+        return self._mock.pki.qualified(person("Jan", "Kowalski", nip=NIP), key=self.certificate_key)
+
+    # -- hooks
+
+    def before(
+        self, wanted: Step | Wanted, action: Callable[[Call], Awaitable[None]], *, times: int | None = 1
+    ) -> None:
+        """Do something when a request arrives, before the mock sees it."""
+        self._tap.hooks.append(Before(_predicate(wanted), times, action))
+
+    def after(
+        self, wanted: Step | Wanted, action: Callable[[Call], Awaitable[None]], *, times: int | None = 1
+    ) -> None:
+        """Do something when a request has been carried out with success, before the client knows."""
+        predicate = _predicate(wanted)
+        self._tap.hooks.append(After(lambda call: call.is_success and predicate(call), times, action))
+
+    def rewrite(self, wanted: Step | Wanted, rewrite: Rewrite, *, times: int | None = None) -> None:
+        """Change the JSON of successful answers; always, unless told otherwise."""
+        self._tap.hooks.append(Rewritten(_predicate(wanted), times, rewrite))
+
+    def lose(self, wanted: Step | Wanted, *, times: int | None = 1) -> None:
+        """Carry out a request with success, and close the connection instead of answering."""
+        predicate = _predicate(wanted)
+        self._tap.hooks.append(Lost(lambda call: call.is_success and predicate(call), times))
+
+    def fail(self, wanted: Step | Wanted, *, times: int | None = 1, **effect: Any) -> None:
+        """Let a fault of the mock meet a request: `stage.fail(Step.POLL, rate_limit=1)`.
+
+        `effect` is that of `ksef_mock.fault.Fault`: `status` (with `code`, `retry_after`), `rate_limit`,
+        `delay_seconds`, `cut`.
+        """
+
+        async def arm(call: Call) -> None:
+            # For this very request: the mock answers it as KSeF would.
+            fault = Fault(path=call.path, method=call.method, times=1, **effect)
+            await self._running.faults.add(fault)
+
+        self.before(wanted, arm, times=times)
+
+    def hold_login(self, polls: int, *, then: Outcome | None = None) -> None:
+        """Keep each login at 100 for so many polls, and let it end otherwise than it should."""
+        self._mock.faults.add(path="/auth/*", hold=Hold(polls=polls))
+        if then is not None:
+            self.end_login(then)
+
+    def end_login(self, outcome: Outcome) -> None:
+        """Let each login end so."""
+        self._mock.faults.add(path="/auth/*", outcome=outcome)
+
+    def send_headers(self, headers: Headers) -> None:
+        """Add headers to every answer."""
+        self._tap.extra_headers += headers
+
+    def ask_for_problem_details(self) -> None:
+        """Answer errors in problem+json, whether the client asks for it or not."""
+        self._tap.forced_headers.append(("x-error-format", "problem-details"))
+
+    # -- what can be done from a hook
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass for the mock."""
+        await self._running.controls.advance(seconds)
+
+    async def expire_access_tokens(self, _call: Call) -> None:
+        """Let every access token issued so far expire."""
+        await self.advance(self._mock.settings.lifetimes.access_token + 1)
+
+    async def expire_refresh_tokens(self, _call: Call) -> None:
+        """Let every token issued so far expire."""
+        await self.advance(self._mock.settings.lifetimes.refresh_token + 1)
+
+    async def expire_challenges(self, _call: Call) -> None:
+        """Let every challenge issued so far expire."""
+        await self.advance(self._mock.settings.lifetimes.challenge + 1)
+
+    async def replace_keys(self, _call: Call) -> None:
+        """An emergency: the published keys are gone, others are there."""
+        await self._running.controls.rotate(emergency=True)
+
+    async def revoke_token(self, _call: Call) -> None:
+        """Revoke the KSeF token that the client has."""
+        found = await self._running.tokens.find(self.token)
+        assert found is not None
+        await self._running.tokens.set_status(found.reference, TokenStatus.REVOKED)
+
+    async def end_session(self, call: Call) -> None:
+        """Revoke the session that a call is about, as somebody else may do."""
+        operation = call.trail.operation if call.trail is not None else None
+        assert operation is not None
+        system = self._running
+        token = (call.json() or {})["accessToken"]["token"]
+        await system.operations.revoke(operation, system.jwts.read(token, Kind.ACCESS))
+
+    def freeze_at(self, moment: datetime) -> None:
+        """Stop the mock's clock at a moment."""
+        self._mock.clock.freeze()
+        self._mock.clock.set(moment)
+
+    @property
+    def _running(self) -> System:
+        return self._tap.system
+
+
+def _predicate(wanted: Step | Wanted) -> Wanted:
+    return (lambda call: call.step is wanted) if isinstance(wanted, Step) else wanted

@@ -1,0 +1,35 @@
+"""The unmodified npm client `ksef-client-ts` in the situations of client conformance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract_tests.clients.report import Verdict
+from contract_tests.clients.runner import check
+from contract_tests.clients.stage import Method
+
+from .node_client import NODE
+
+#: Situations that it does not survive: it has a back-off of its own for 503, whatever Retry-After says.
+_NOT_SURVIVED = {"CLIENT-SUBMIT-004"}
+
+
+@pytest.mark.parametrize(
+    ("method", "only"),
+    [
+        (
+            "token",
+            ["CLIENT-LOGIN-00[247]", "CLIENT-KEYS-00[46]", "CLIENT-SUBMIT-004", "CLIENT-SESS-00[1346]"],
+        ),
+        ("certificate", ["CLIENT-LOGIN-00[15]", "CLIENT-SUBMIT-009"]),
+    ],
+)
+def test_what_it_survives(node_modules: Path, method: Method, only: list[str]) -> None:
+    command = ["node", str(NODE / "situation.mjs"), str(node_modules)]
+    report = check(command, only, method=method, jobs=4)
+    failed = {each.id: each.message for each in report.results if each.verdict is Verdict.FAILED}
+    assert failed.keys() == _NOT_SURVIVED & {each.id for each in report.results}, failed
+    skipped = {each.id for each in report.results if each.verdict is Verdict.NOT_EXERCISED}
+    assert all("only with a login by" in each.message for each in report.results if each.id in skipped)
