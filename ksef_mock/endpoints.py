@@ -54,7 +54,7 @@ class RateLimited:
         windows = await self._windows(context)
         if windows:
             key = (str(context or ""), exchange_of(request).client_ip, self._counted_as)
-            self._system.rate_limiter.admit(key, windows)
+            await self._system.rate_limiter.admit(key, windows)
         await self._app(scope, receive, send)
 
     async def _windows(self, context: Identifier | None) -> tuple[tuple[int, int], ...]:

@@ -69,7 +69,7 @@ class System:
         self.certificates = Certificates(
             store, clock, self.pki, self.revocations, self.limits, settings.delay
         )
-        self.rate_limiter = RateLimiter(clock)
+        self.rate_limiter = RateLimiter(store)
         self.invoices = Invoices(store)
         self.providers = Providers(store)
         self.operations = Operations(settings, clock, store, self.jwts, self.tokens, self.permissions)
@@ -133,7 +133,6 @@ class System:
 
     async def _clear(self) -> None:
         await self.store.clear()
-        self.rate_limiter.clear()
         self.journal.clear()
 
     def _adopt(self, record: Shared) -> None:

@@ -11,7 +11,7 @@ from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.references import Kind, issued_at, new_reference
 from ksef_mock.settings import Lifetimes
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import ONCE, Store, Table
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +23,7 @@ class Challenge(msgspec.Struct, frozen=True, gc=False):
     used_by: str | None = None
 
 
-CHALLENGES: Table[Challenge] = Table("challenge", Challenge)
+CHALLENGES: Table[Challenge] = Table(f"{ONCE}challenge", Challenge)
 
 
 class Challenges:

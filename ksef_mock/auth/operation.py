@@ -21,7 +21,7 @@ from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.errors import STATUS_DESCRIPTIONS, BadRequest, Code, Status, StatusDetail
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Lifetimes
-from ksef_mock.state.store import Table
+from ksef_mock.state.store import ONCE, Table
 
 
 class State(StrEnum):
@@ -79,7 +79,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refreshed_at: Instant | None = None
 
 
-OPERATIONS: Table[Operation] = Table("operation", Operation)
+OPERATIONS: Table[Operation] = Table(f"{ONCE}operation", Operation)
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.SUCCEEDED, Event.REDEEM): State.REDEEMED,

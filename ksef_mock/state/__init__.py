@@ -1,6 +1,37 @@
 """Where state lives: the store protocol, its records, and its implementations."""
 
-from ksef_mock.state.memory import MemoryStore
-from ksef_mock.state.store import Store, Table
+from __future__ import annotations
 
-__all__ = ["MemoryStore", "Store", "Table"]
+from pathlib import Path
+
+from ksef_mock.clock import Clock
+from ksef_mock.state.memory import MemoryStore
+from ksef_mock.state.store import Dump, Store, Table
+
+__all__ = ["Dump", "MemoryStore", "Store", "Table", "open_store"]
+
+#: The settings that `open_store` takes.
+KINDS = "memory, sqlite:FILE, redis://…, rediss://… or unix://…"
+
+
+def open_store(spec: str, clock: Clock) -> Store:
+    """The store that a setting names: `memory`, `sqlite:FILE`, or the URL of a Redis.
+
+    Raises:
+        ValueError: it names none, or a file that is no store; for Redis, the package `redis` is missing.
+        OSError: the file cannot be opened or made.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "memory":
+        return MemoryStore(clock)
+    if kind == "sqlite" and rest:
+        from ksef_mock.state.sqlite import SqliteStore
+
+        return SqliteStore(Path(rest), clock)
+    if kind in ("redis", "rediss", "unix") and rest.startswith("//"):
+        try:
+            from ksef_mock.state.redis import RedisStore
+        except ImportError:
+            raise ValueError("a store in Redis needs: pip install 'ksef-mock[redis]'") from None
+        return RedisStore(spec, clock)
+    raise ValueError(f"unknown store {spec!r}: {KINDS}")

@@ -10,13 +10,15 @@ from __future__ import annotations
 import bisect
 import heapq
 import threading
+from collections import deque
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from ksef_mock.clock import Clock, Instant
-from ksef_mock.state.store import Table
+from ksef_mock.state.store import Delete, Dump, Full, Index, Insert, Row, Swap, Table, Unindex, Write
+from ksef_mock.state.windows import Windows
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -35,13 +37,17 @@ class MemoryStore:
         self._rows: dict[tuple[str, str], tuple[Any, Instant | None]] = {}
         self._indexes: dict[str, _Index] = {}
         self._due: list[tuple[Instant, str, str, str]] = []  # (expires_at, table, key, index member)
+        self._log: deque[tuple[int, bytes]] = deque()
+        self._sequence = 0
+        #: Of the rate limits.
+        self.windows = Windows()
 
     def __len__(self) -> int:
         """Rows and index entries held in memory, expired ones that have not left yet included."""
         return len(self._rows) + sum(len(index) for index in self._indexes.values())
 
     async def get(self, table: Table[R], key: str) -> R | None:
-        row = self._rows.get((table.name, key))
+        row = self._row(table, key)
         if row is None:
             return None
         record, expires_at = row
@@ -59,13 +65,10 @@ class MemoryStore:
 
     async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
         self._drop_due()
-        row = self._rows.get((table.name, key))
+        row = self._row(table, key)
         if row is None or (row[0] is not old and row[0] != old):
             return False
-        if row[1] == expires_at:  # already on the heap
-            self._rows[table.name, key] = (new, expires_at)
-        else:
-            self._write(table.name, key, new, expires_at)
+        self._write(table.name, key, new, expires_at, replaced=row[1])
         return True
 
     async def delete(self, table: Table[R], key: str) -> bool:
@@ -74,9 +77,7 @@ class MemoryStore:
 
     async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
         self._drop_due()
-        self._indexes.setdefault(name, _Index()).put(member, position, expires_at)
-        if expires_at is not None:
-            heapq.heappush(self._due, (expires_at, _INDEX, name, member))
+        self._index(name, member, position, expires_at)
 
     async def unindex(self, name: str, member: str) -> None:
         self._drop_due()
@@ -89,10 +90,63 @@ class MemoryStore:
         index = self._indexes.get(name)
         return index.newest(limit, before) if index is not None else []
 
+    async def commit(self, *writes: Write) -> bool:
+        self._drop_due()
+        if not all(map(self._is_possible, writes)):
+            return False
+        for write in writes:
+            match write:
+                case Insert(table, key, record, expires_at):
+                    self._write(table.name, key, record, expires_at)
+                case Swap(table, key, _, new, expires_at):
+                    _, replaced = self._rows[table.name, key]
+                    self._write(table.name, key, new, expires_at, replaced)
+                case Delete(table, key):
+                    del self._rows[table.name, key]
+                case Index(name, member, position, expires_at):
+                    self._index(name, member, position, expires_at)
+                case Unindex(name, member):
+                    self._unindex(name, member)
+        return True
+
+    async def admit(self, key: str, windows: Sequence[tuple[int, Instant]]) -> Full | None:
+        return self.windows.admit(key, windows, self._clock.now())
+
+    async def log(self, entry: bytes, keep: int) -> None:
+        self._sequence += 1
+        self._log.append((self._sequence, entry))
+        while len(self._log) > keep:
+            self._log.popleft()
+
+    def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
+        return [entry for entry in list(self._log) if entry[0] > after]
+
     async def clear(self) -> None:
-        self._rows.clear()
-        self._indexes.clear()
-        self._due.clear()
+        self._forget()
+        self.windows.clear()
+        self._log.clear()
+        self._sequence = 0
+
+    async def dump(self) -> Dump:
+        self._drop_due()
+        rows = [
+            Row(table, key, _encoded(record), expires_at)
+            for (table, key), (record, expires_at) in self._rows.items()
+        ]
+        entries = [
+            (name, member, position, expires_at)
+            for name, index in self._indexes.items()
+            for member, (position, expires_at) in index.members.items()
+        ]
+        return Dump(rows, entries)
+
+    async def restore(self, dump: Dump) -> None:
+        self._forget()
+        for row in dump.rows:
+            self._write(row.table, row.key, _Encoded(row.record), row.expires_at)
+        for name, member, position, expires_at in dump.entries:
+            self._index(name, member, position, expires_at)
+        self._drop_due()
 
     async def shared_version(self) -> str | None:
         shared = self._shared
@@ -108,10 +162,43 @@ class MemoryStore:
             self._shared = (new, record)
             return True
 
-    def _write(self, table: str, key: str, record: Any, expires_at: Instant | None) -> None:
+    async def close(self) -> None:
+        pass
+
+    def _forget(self) -> None:
+        self._rows.clear()
+        self._indexes.clear()
+        self._due.clear()
+
+    def _is_possible(self, write: Write) -> bool:
+        match write:
+            case Insert(table, key):
+                return (table.name, key) not in self._rows
+            case Swap(table, key, old):
+                row = self._row(table, key)
+                return row is not None and (row[0] is old or row[0] == old)
+            case Delete(table, key):
+                return (table.name, key) in self._rows
+        return True
+
+    def _row(self, table: Table[Any], key: str) -> tuple[Any, Instant | None] | None:
+        row = self._rows.get((table.name, key))
+        if row is not None and type(row[0]) is _Encoded:  # restored, and not read since
+            row = (msgspec.msgpack.decode(row[0].data, type=table.record), row[1])
+            self._rows[table.name, key] = row
+        return row
+
+    def _write(
+        self, table: str, key: str, record: Any, expires_at: Instant | None, replaced: Instant | None = None
+    ) -> None:
         self._rows[table, key] = (record, expires_at)
-        if expires_at is not None:
+        if expires_at is not None and expires_at != replaced:  # else it is on the heap already
             heapq.heappush(self._due, (expires_at, table, key, ""))
+
+    def _index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
+        self._indexes.setdefault(name, _Index()).put(member, position, expires_at)
+        if expires_at is not None:
+            heapq.heappush(self._due, (expires_at, _INDEX, name, member))
 
     def _unindex(self, name: str, member: str) -> None:
         index = self._indexes.get(name)
@@ -135,30 +222,40 @@ class MemoryStore:
                     del self._rows[table, key]
 
 
+class _Encoded(NamedTuple):
+    """A restored record; only a reader of its table knows its type."""
+
+    data: bytes
+
+
+def _encoded(record: Any) -> bytes:
+    return record.data if type(record) is _Encoded else msgspec.msgpack.encode(record)
+
+
 class _Index:
     """Members sorted by (position, member). Removal marks; the marks are swept once they are the majority."""
 
-    __slots__ = ("_entries", "_members")
+    __slots__ = ("_entries", "members")
 
     def __init__(self) -> None:
         self._entries: list[tuple[Instant, str]] = []
-        self._members: dict[str, tuple[Instant, Instant | None]] = {}
+        self.members: dict[str, tuple[Instant, Instant | None]] = {}
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self.members)
 
     def expiry(self, member: str) -> Instant | None:
-        entry = self._members.get(member)
+        entry = self.members.get(member)
         return entry[1] if entry is not None else None
 
     def put(self, member: str, position: Instant, expires_at: Instant | None) -> None:
-        known = self._members.get(member)
-        self._members[member] = (position, expires_at)
+        known = self.members.get(member)
+        self.members[member] = (position, expires_at)
         if known is None or known[0] != position:
             bisect.insort(self._entries, (position, member))
 
     def remove(self, member: str) -> None:
-        if self._members.pop(member, None) is not None and len(self._entries) > 2 * len(self._members) + 16:
+        if self.members.pop(member, None) is not None and len(self._entries) > 2 * len(self.members) + 16:
             self._entries = [entry for entry in self._entries if self._is_live(entry)]
 
     def newest(self, limit: int, before: tuple[Instant, str] | None) -> list[tuple[Instant, str]]:
@@ -172,5 +269,5 @@ class _Index:
         return found
 
     def _is_live(self, entry: tuple[Instant, str]) -> bool:
-        known = self._members.get(entry[1])
+        known = self.members.get(entry[1])
         return known is not None and known[0] == entry[0]

@@ -1,6 +1,8 @@
-"""The sliding windows themselves, against a model that remembers everything, and what they keep in memory."""
+"""The sliding windows of one process, against a model that remembers everything, and what they keep."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,25 @@ from ksef_mock.clock import SECOND, Clock
 from ksef_mock.errors import TooManyRequests
 from ksef_mock.limits import Rate
 from ksef_mock.rate_limits import Key, RateLimiter
+from ksef_mock.state import MemoryStore
 
 KEY: Key = ("Nip:5265877635", "127.0.0.1", "other")
 MINUTE, HOUR = 60, 3_600
+
+
+class Limiter:
+    """A rate limiter on a memory store, which never waits for anything: no event loop is needed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.store = MemoryStore(clock)
+        self._limiter = RateLimiter(self.store)
+
+    def admit(self, key: Key, windows: Sequence[tuple[int, int]]) -> None:
+        with pytest.raises(StopIteration):
+            self._limiter.admit(key, windows).send(None)
+
+    def __len__(self) -> int:
+        return len(self.store.windows)
 
 
 @pytest.fixture
@@ -23,11 +41,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def limiter(clock: Clock) -> RateLimiter:
-    return RateLimiter(clock)
+def limiter(clock: Clock) -> Limiter:
+    return Limiter(clock)
 
 
-def wait(limiter: RateLimiter, rate: Rate, key: Key = KEY) -> int:
+def wait(limiter: Limiter, rate: Rate, key: Key = KEY) -> int:
     """Retry-After of one more request, in s; 0 if it is admitted."""
     try:
         limiter.admit(key, rate.windows)
@@ -36,7 +54,7 @@ def wait(limiter: RateLimiter, rate: Rate, key: Key = KEY) -> int:
     return 0
 
 
-def test_window_slides(limiter: RateLimiter, clock: Clock) -> None:
+def test_window_slides(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(2, 100, 100)
     assert wait(limiter, rate) == 0
     clock.advance(0.6)
@@ -67,7 +85,7 @@ def test_window_slides(limiter: RateLimiter, clock: Clock) -> None:
     ],
 )
 def test_the_window_that_stays_full_the_longest_decides(
-    limiter: RateLimiter, rate: Rate, admitted: int, seconds: int, text: str
+    limiter: Limiter, rate: Rate, admitted: int, seconds: int, text: str
 ) -> None:
     for _ in range(admitted):
         limiter.admit(KEY, rate.windows)
@@ -76,7 +94,7 @@ def test_the_window_that_stays_full_the_longest_decides(
     assert (caught.value.retry_after, caught.value.detail) == (seconds, text)
 
 
-def test_retry_after_is_rounded_up_and_enough(limiter: RateLimiter, clock: Clock) -> None:
+def test_retry_after_is_rounded_up_and_enough(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(9, 1, 9)
     limiter.admit(KEY, rate.windows)
     clock.advance(20.25)
@@ -85,7 +103,7 @@ def test_retry_after_is_rounded_up_and_enough(limiter: RateLimiter, clock: Clock
     assert wait(limiter, rate) == 0
 
 
-def test_refused_requests_do_not_count(limiter: RateLimiter, clock: Clock) -> None:
+def test_refused_requests_do_not_count(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(1, 100, 100)
     limiter.admit(KEY, rate.windows)
     for _ in range(9):
@@ -99,14 +117,14 @@ def test_refused_requests_do_not_count(limiter: RateLimiter, clock: Clock) -> No
     "other",
     [("", *KEY[1:]), (KEY[0], "192.0.2.1", KEY[2]), (*KEY[:2], "session_misc")],
 )
-def test_keys_that_differ_in_any_part_are_counted_apart(limiter: RateLimiter, other: Key) -> None:
+def test_keys_that_differ_in_any_part_are_counted_apart(limiter: Limiter, other: Key) -> None:
     rate = Rate(1, 1, 1)
     limiter.admit(KEY, rate.windows)
     assert wait(limiter, rate, other) == 0
     assert wait(limiter, rate) == 3600
 
 
-def test_lowered_limit_waits_until_enough_requests_have_left(limiter: RateLimiter, clock: Clock) -> None:
+def test_lowered_limit_waits_until_enough_requests_have_left(limiter: Limiter, clock: Clock) -> None:
     for _ in range(5):
         limiter.admit(KEY, Rate(100, 100, 100).windows)
         clock.advance(1)
@@ -115,14 +133,14 @@ def test_lowered_limit_waits_until_enough_requests_have_left(limiter: RateLimite
     assert wait(limiter, Rate(100, 2, 100)) == 0
 
 
-def test_clock_that_was_set_back_starts_afresh(limiter: RateLimiter, clock: Clock) -> None:
+def test_clock_that_was_set_back_starts_afresh(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(1, 1, 1)
     limiter.admit(KEY, rate.windows)
     clock.advance(-2 * HOUR)
     assert [wait(limiter, rate), wait(limiter, rate)] == [0, 3600]
 
 
-def test_idle_keys_leave_memory(limiter: RateLimiter, clock: Clock) -> None:
+def test_idle_keys_leave_memory(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(100, 100, 100)
     for host in range(1_000):
         limiter.admit(("", f"10.0.{host // 256}.{host % 256}", "other"), rate.windows)
@@ -135,12 +153,12 @@ def test_idle_keys_leave_memory(limiter: RateLimiter, clock: Clock) -> None:
     assert len(limiter) == 1
 
 
-def test_windows_never_hold_more_than_their_limits(limiter: RateLimiter, clock: Clock) -> None:
+def test_windows_never_hold_more_than_their_limits(limiter: Limiter, clock: Clock) -> None:
     rate = Rate(3, 20, 50)
     for _ in range(5_000):
         wait(limiter, rate)
         clock.advance(0.1)
-    (log,) = limiter._logs.values()
+    (log,) = limiter.store.windows._logs.values()
     held = {length // SECOND: len(moments) for length, moments in log._moments.items()}
     assert held[1] <= 3
     assert held[MINUTE] <= 20
@@ -155,7 +173,7 @@ def test_windows_never_hold_more_than_their_limits(limiter: RateLimiter, clock: 
 def test_agrees_with_a_model_that_remembers_every_request(rate: Rate, pauses: list[float]) -> None:
     clock = Clock()
     clock.freeze()
-    limiter = RateLimiter(clock)
+    limiter = Limiter(clock)
     admitted: list[int] = []
     for pause in pauses:
         clock.advance(pause)

@@ -1,0 +1,363 @@
+"""A store in a file: one machine's state that outlives its processes, several of which may use it at once.
+
+SQLite in WAL mode with `synchronous=NORMAL`: a commit is in the operating system's hands before it is
+answered, so killing the processes loses nothing. (A power failure may lose the last commits, never a part of
+one.) A statement takes some 10 µs and a commit some 30, less than the way to a thread and back, so all of it
+happens in the event loop; only the copying of the WAL back into the database waits for the disk, and that
+has a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ksef_mock.clock import Clock, Instant
+from ksef_mock.errors import StoreUnavailable
+from ksef_mock.state.store import (
+    JITTER,
+    Delete,
+    Dump,
+    Full,
+    Index,
+    Insert,
+    Row,
+    Swap,
+    Table,
+    Unindex,
+    Write,
+)
+from ksef_mock.state.windows import LONGEST
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+#: Changes whenever older files cannot be read any more.
+_FORMAT = 1
+#: Seconds to wait for another process's commit.
+_PATIENCE = 2.0
+#: Expired rows that one commit removes at most.
+_SWEEP = 32
+#: Commits after which the WAL is copied back.
+_CHECKPOINT_EVERY = 1_000
+
+#: SQLite's largest integer: no moment is later.
+_LAST: Instant = 2**63 - 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (
+    "table" TEXT NOT NULL, key TEXT NOT NULL, record BLOB NOT NULL, expires_at INTEGER,
+    PRIMARY KEY ("table", key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS record_due ON record (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS entry (
+    "index" TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL, expires_at INTEGER,
+    PRIMARY KEY ("index", member)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_position ON entry ("index", position, member);
+CREATE INDEX IF NOT EXISTS entry_due ON entry (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS request (key TEXT NOT NULL, moment INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS request_key ON request (key, moment);
+CREATE INDEX IF NOT EXISTS request_moment ON request (moment);
+CREATE TABLE IF NOT EXISTS journal (sequence INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS shared (
+    only INTEGER PRIMARY KEY CHECK (only = 1), version TEXT NOT NULL, record BLOB NOT NULL
+);
+"""
+
+
+class SqliteStore:
+    """Implements `ksef_mock.state.store.Store`."""
+
+    is_local = False
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open the file, or make it; nobody else may read it, for it has private keys in it.
+
+        Raises:
+            OSError: it cannot be opened or made.
+            ValueError: it is no database, or one of another version of this store.
+        """
+        self._clock = clock
+        self._path = path
+        self._lock = threading.RLock()
+        self._commits = 0
+        self._checkpoint: threading.Thread | None = None
+        _make_private(path)
+        try:
+            self._connection = self._connect()
+            self._prepare()
+        except sqlite3.Error as error:
+            raise ValueError(f"{path} cannot be used as a store: {error}") from None
+
+    async def get(self, table: Table[R], key: str) -> R | None:
+        with self._reading() as connection:
+            row = _live(connection, table.name, key, self._clock.now())
+        return None if row is None else _decoded(row, table)
+
+    async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
+        return await self.commit(Insert(table, key, record, expires_at))
+
+    async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
+        return await self.commit(Swap(table, key, old, new, expires_at))
+
+    async def delete(self, table: Table[R], key: str) -> bool:
+        return await self.commit(Delete(table, key))
+
+    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
+        await self.commit(Index(name, member, position, expires_at))
+
+    async def unindex(self, name: str, member: str) -> None:
+        await self.commit(Unindex(name, member))
+
+    async def newest(
+        self, name: str, limit: int, before: tuple[Instant, str] | None = None
+    ) -> Sequence[tuple[Instant, str]]:
+        position, member = before or (_LAST, "")
+        with self._reading() as connection:
+            return connection.execute(
+                'SELECT position, member FROM entry WHERE "index" = ?'
+                " AND (expires_at IS NULL OR expires_at > ?) AND (position, member) < (?, ?)"
+                " ORDER BY position DESC, member DESC LIMIT ?",
+                (name, self._clock.now(), position, member, limit),
+            ).fetchall()
+
+    async def commit(self, *writes: Write) -> bool:
+        now = self._clock.now()
+        with self._writing() as connection:
+            if not all(_is_possible(connection, write, now) for write in writes):
+                return False
+            for write in writes:
+                _make(connection, write)
+            _sweep(connection, now)
+        return True
+
+    async def admit(self, key: str, windows: Sequence[tuple[int, Instant]]) -> Full | None:
+        now = self._clock.now()
+        with self._writing() as connection:
+            (last,) = connection.execute("SELECT max(moment) FROM request WHERE key = ?", (key,)).fetchone()
+            if last is not None and last > now:
+                if last - now > JITTER:  # the clock was set back
+                    connection.execute("DELETE FROM request WHERE key = ?", (key,))
+                else:
+                    now = last
+            fullest = max(_full(connection, key, limit, length, now) for limit, length in windows)
+            if fullest.wait > 0:
+                return fullest
+            connection.execute("INSERT INTO request VALUES (?, ?)", (key, now))
+            connection.execute(
+                "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request WHERE moment <= ? LIMIT ?)",
+                (now - LONGEST, _SWEEP),
+            )
+        return None
+
+    async def log(self, entry: bytes, keep: int) -> None:
+        with self._writing() as connection:
+            inserted = connection.execute("INSERT INTO journal (entry) VALUES (?)", (entry,))
+            assert inserted.lastrowid is not None
+            connection.execute("DELETE FROM journal WHERE sequence <= ?", (inserted.lastrowid - keep,))
+
+    def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
+        with self._reading() as connection:
+            return connection.execute(
+                "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
+            ).fetchall()
+
+    async def clear(self) -> None:
+        with self._writing() as connection:
+            _forget(connection)
+            connection.execute("DELETE FROM request")
+            connection.execute("DELETE FROM journal")
+
+    async def dump(self) -> Dump:
+        now = self._clock.now()
+        with self._reading() as connection:
+            connection.execute("BEGIN")  # both tables as of the same moment
+            rows = connection.execute(
+                'SELECT "table", key, record, expires_at FROM record'
+                " WHERE expires_at IS NULL OR expires_at > ?",
+                (now,),
+            ).fetchall()
+            entries = connection.execute(
+                'SELECT "index", member, position, expires_at FROM entry'
+                " WHERE expires_at IS NULL OR expires_at > ?",
+                (now,),
+            ).fetchall()
+            connection.execute("COMMIT")
+        return Dump([Row(*row) for row in rows], entries)
+
+    async def restore(self, dump: Dump) -> None:
+        with self._writing() as connection:
+            _forget(connection)
+            connection.executemany(
+                "INSERT INTO record VALUES (?, ?, ?, ?)", map(msgspec.structs.astuple, dump.rows)
+            )
+            connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", dump.entries)
+
+    async def shared_version(self) -> str | None:
+        with self._reading() as connection:
+            row = connection.execute("SELECT version FROM shared").fetchone()
+        return None if row is None else row[0]
+
+    def load_shared(self) -> tuple[str, bytes] | None:
+        with self._reading() as connection:
+            row: tuple[str, bytes] | None = connection.execute(
+                "SELECT version, record FROM shared"
+            ).fetchone()
+        return row
+
+    def swap_shared(self, old: str | None, new: str, record: bytes) -> bool:
+        with self._writing() as connection:
+            row = connection.execute("SELECT version FROM shared").fetchone()
+            if (None if row is None else row[0]) != old:
+                return False
+            connection.execute("INSERT OR REPLACE INTO shared VALUES (1, ?, ?)", (new, record))
+        return True
+
+    async def close(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.join()
+        with self._lock:
+            self._connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        return connection
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        (known,) = connection.execute("PRAGMA user_version").fetchone()
+        if known not in (0, _FORMAT):
+            raise sqlite3.DatabaseError(f"it has format {known}, this version of ksef-mock writes {_FORMAT}")
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _named_errors():
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+            self._commits += 1
+            if self._commits % _CHECKPOINT_EVERY == 0:
+                self._copy_back()
+
+    def _copy_back(self) -> None:
+        if self._checkpoint is None or not self._checkpoint.is_alive():
+            self._checkpoint = threading.Thread(target=self._copy, name="ksef-mock-checkpoint", daemon=True)
+            self._checkpoint.start()
+
+    def _copy(self) -> None:
+        # Only tidies up: whoever comes next tries again.
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _make_private(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnavailable(reason=f"store: {type(error).__name__}: {error}") from error
+
+
+def _live(connection: sqlite3.Connection, table: str, key: str, now: Instant) -> bytes | None:
+    row = connection.execute(
+        'SELECT record FROM record WHERE "table" = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)',
+        (table, key, now),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def _is_possible(connection: sqlite3.Connection, write: Write, now: Instant) -> bool:
+    match write:
+        case Insert(table, key):
+            return _live(connection, table.name, key, now) is None
+        case Swap(table, key, old):
+            row = _live(connection, table.name, key, now)
+            return row is not None and (row == msgspec.msgpack.encode(old) or _decoded(row, table) == old)
+        case Delete(table, key):
+            return _live(connection, table.name, key, now) is not None
+    return True
+
+
+def _make(connection: sqlite3.Connection, write: Write) -> None:
+    match write:
+        case Insert(table, key, record, expires_at) | Swap(table, key, _, record, expires_at):
+            connection.execute(
+                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
+                (table.name, key, msgspec.msgpack.encode(record), expires_at),
+            )
+        case Delete(table, key):
+            connection.execute('DELETE FROM record WHERE "table" = ? AND key = ?', (table.name, key))
+        case Index(name, member, position, expires_at):
+            connection.execute(
+                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", (name, member, position, expires_at)
+            )
+        case Unindex(name, member):
+            connection.execute('DELETE FROM entry WHERE "index" = ? AND member = ?', (name, member))
+
+
+def _sweep(connection: sqlite3.Connection, now: Instant) -> None:
+    for row in connection.execute(
+        'SELECT "table", key FROM record WHERE expires_at <= ? ORDER BY expires_at LIMIT ?', (now, _SWEEP)
+    ).fetchall():
+        connection.execute('DELETE FROM record WHERE "table" = ? AND key = ?', row)
+    for row in connection.execute(
+        'SELECT "index", member FROM entry WHERE expires_at <= ? ORDER BY expires_at LIMIT ?', (now, _SWEEP)
+    ).fetchall():
+        connection.execute('DELETE FROM entry WHERE "index" = ? AND member = ?', row)
+
+
+def _forget(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM record")
+    connection.execute("DELETE FROM entry")
+
+
+def _full(connection: sqlite3.Connection, key: str, limit: int, length: Instant, now: Instant) -> Full:
+    # The moment that must leave the window before there is room: the limit-th from the end.
+    row = connection.execute(
+        "SELECT moment FROM request WHERE key = ? AND moment > ? ORDER BY moment DESC LIMIT 1 OFFSET ?",
+        (key, now - length, limit - 1),
+    ).fetchone()
+    return Full(0 if row is None else row[0] + length - now, limit, length)
+
+
+def _decoded(row: bytes, table: Table[R]) -> R:
+    try:
+        return msgspec.msgpack.decode(row, type=table.record)
+    except msgspec.MsgspecError as error:
+        raise StoreUnavailable(reason=f"store: a record of {table.name} has another shape: {error}") from None
