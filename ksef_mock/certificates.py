@@ -28,7 +28,7 @@ from ksef_mock.limits import Limits
 from ksef_mock.paging import members
 from ksef_mock.references import Kind, new_reference
 from ksef_mock.settings import Delay
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
 
 VALID_FOR = timedelta(days=730)
 
@@ -101,9 +101,16 @@ class KeyHolder(msgspec.Struct, frozen=True):
     subject: Identifier
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """How often what a subject has (requests, certificates) has changed."""
+
+    changes: int
+
+
 CERTIFICATES: Table[KsefCertificate] = Table("ksef-certificate", KsefCertificate)
 ENROLLMENTS: Table[Enrollment] = Table("enrollment", Enrollment)
 _KEY_HOLDERS: Table[KeyHolder] = Table("certified-key", KeyHolder)
+_HOLDERS: Table[Holder] = Table("certificate-holder", Holder)
 
 _KEY_TAKEN = "Klucz publiczny został już certyfikowany przez inny podmiot."
 _TOO_MANY = "Osiągnięto dopuszczalny limit posiadanych certyfikatów."
@@ -155,10 +162,6 @@ class Certificates:
                 25011 (signature algorithm).
         """
         public_key = self._check_csr(csr, subject_name)
-        if (await self.enrollments_left(subject))[0] == 0:
-            raise BadRequest(Code.ENROLLMENT_LIMIT)
-        if (await self.certificates_left(subject))[0] == 0:
-            raise BadRequest(Code.CERTIFICATE_LIMIT)
         now = self._clock.now()
         enrollment = Enrollment(
             reference=new_reference(Kind.ENROLLMENT, now),
@@ -172,9 +175,18 @@ class Certificates:
             ready_at=now + round(self._delay.seconds * SECOND),
             polls_left=self._delay.polls,
         )
-        await self._store.insert(ENROLLMENTS, enrollment.reference, enrollment, None)
-        await self._store.index(_enrollments_of(subject), enrollment.reference, now, None)
-        return await self._settled(enrollment, public_key)
+        while True:
+            unchanged = await self._unchanged(subject)
+            if (await self.enrollments_left(subject))[0] == 0:
+                raise BadRequest(Code.ENROLLMENT_LIMIT)
+            if (await self.certificates_left(subject))[0] == 0:
+                raise BadRequest(Code.CERTIFICATE_LIMIT)
+            if await self._store.commit(
+                unchanged,
+                Insert(ENROLLMENTS, enrollment.reference, enrollment, None),
+                Index(_enrollments_of(subject), enrollment.reference, now, None),
+            ):
+                return await self._settled(enrollment, public_key)
 
     async def poll(self, reference: str) -> Enrollment | None:
         """What a status poll sees; None if there is no such request."""
@@ -210,12 +222,18 @@ class Certificates:
             BadRequest: 25009, it is revoked already, or has expired.
         """
         now = self._clock.now()
-        revoked = msgspec.structs.replace(certificate, revoked_at=now)
-        if certificate.status(now) is not _ACTIVE or not await self._store.swap(
-            CERTIFICATES, certificate.serial, certificate, revoked, None
-        ):
-            raise BadRequest(Code.CERTIFICATE_NOT_ACTIVE, reason=f"certificate {certificate.serial}")
-        await self._revocations.revoke(x509.load_der_x509_certificate(certificate.der))
+        issued = x509.load_der_x509_certificate(certificate.der)
+        while True:
+            if certificate.status(now) is not _ACTIVE:
+                raise BadRequest(Code.CERTIFICATE_NOT_ACTIVE, reason=f"certificate {certificate.serial}")
+            revoked = msgspec.structs.replace(certificate, revoked_at=now)
+            if await self._store.commit(
+                Swap(CERTIFICATES, certificate.serial, certificate, revoked, None),
+                *await self._revocations.revocation(issued),
+            ):
+                return
+            # Revoked by somebody else, or only used for a login meanwhile.
+            certificate = await self.get(certificate.serial) or revoked
 
     async def used(self, certificate: x509.Certificate) -> None:
         """Note that somebody logged in with a certificate just now, if it was issued here."""
@@ -229,38 +247,52 @@ class Certificates:
     async def _settled(
         self, enrollment: Enrollment, public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | None = None
     ) -> Enrollment:
-        """Issue the certificate if its time has come, or reject the request."""
-        now = self._clock.now()
-        if (
-            enrollment.state is not EnrollmentState.IN_PROGRESS
-            or enrollment.polls_left > 0
-            or now < enrollment.ready_at
-        ):
-            return enrollment
-        key = public_key or _load_key(enrollment.public_key)
-        detail = await self._objection(enrollment)
-        certificate = None
-        if detail is None:
-            certificate = self._issue(enrollment, key)
-            done = msgspec.structs.replace(
-                enrollment, state=EnrollmentState.ISSUED, serial=certificate.serial
-            )
-        else:
-            done = msgspec.structs.replace(enrollment, state=EnrollmentState.REJECTED, detail=detail)
-        # Whoever changes the record is the one who issues; of concurrent polls one.
-        if not await self._store.swap(ENROLLMENTS, enrollment.reference, enrollment, done, None):
-            return await self._store.get(ENROLLMENTS, enrollment.reference) or enrollment
-        if certificate is not None:
-            await self._store.insert(CERTIFICATES, certificate.serial, certificate, None)
-        return done
+        """Issue the certificate if its time has come, or reject the request; of concurrent polls one does."""
+        certificate: KsefCertificate | None = None
+        while self._is_due(enrollment):
+            writes: list[Write] = [await self._unchanged(enrollment.subject)]
+            holder, key = KeyHolder(enrollment.subject), enrollment.public_key.hex()
+            known = await self._store.get(_KEY_HOLDERS, key)
+            detail = _KEY_TAKEN if known not in (None, holder) else await self._objection(enrollment)
+            if detail is None:
+                certificate = certificate or self._issue(
+                    enrollment, public_key or _load_key(enrollment.public_key)
+                )
+                done = msgspec.structs.replace(
+                    enrollment, state=EnrollmentState.ISSUED, serial=certificate.serial
+                )
+                writes.append(Insert(CERTIFICATES, certificate.serial, certificate, None))
+                if known is None:
+                    writes.append(Insert(_KEY_HOLDERS, key, holder, None))
+            else:
+                done = msgspec.structs.replace(enrollment, state=EnrollmentState.REJECTED, detail=detail)
+            writes.append(Swap(ENROLLMENTS, enrollment.reference, enrollment, done, None))
+            if await self._store.commit(*writes):
+                return done
+            found = await self._store.get(ENROLLMENTS, enrollment.reference)
+            if found is None:  # forgotten by a reset meanwhile
+                break
+            enrollment = found
+        return enrollment
+
+    def _is_due(self, enrollment: Enrollment) -> bool:
+        return (
+            enrollment.state is EnrollmentState.IN_PROGRESS
+            and enrollment.polls_left <= 0
+            and self._clock.now() >= enrollment.ready_at
+        )
+
+    async def _unchanged(self, subject: Identifier) -> Write:
+        """For a commit: nobody has enrolled or got a certificate as this subject since this was called.
+
+        So limits that were looked at hold when it is made.
+        """
+        known = await self._store.get(_HOLDERS, str(subject))
+        if known is None:
+            return Insert(_HOLDERS, str(subject), Holder(1), None)
+        return Swap(_HOLDERS, str(subject), known, Holder(known.changes + 1), None)
 
     async def _objection(self, enrollment: Enrollment) -> str | None:
-        holder = KeyHolder(enrollment.subject)
-        key = enrollment.public_key.hex()
-        if not await self._store.insert(_KEY_HOLDERS, key, holder, None):
-            known = await self._store.get(_KEY_HOLDERS, key)
-            if known is not None and known != holder:
-                return _KEY_TAKEN
         limit = (await self._limits.of_subject(enrollment.subject)).certificate.max_certificates
         now = self._clock.now()
         held = 0

@@ -72,19 +72,19 @@ class Gateway:
         answered = False
         extra_headers = self._headers(scope)
 
-        def record(status: int) -> None:
+        async def record(status: int) -> None:
             duration = time.perf_counter() - started
             self._count(exchange, status, error, duration)
             if exchange.recorded:
                 log_request(exchange, status, error, duration * 1_000)
-                self._system.journal.record(exchange, status, error, duration * 1_000)
+                await self._system.journal.record(exchange, status, error, duration * 1_000)
 
         async def send_recorded(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = True
                 # Before the answer is out: whoever has it must find its entry in the journal.
-                record(message["status"])
+                await record(message["status"])
                 if extra_headers:
                     message["headers"] = [*message["headers"], *extra_headers]
             await send(message)
@@ -95,7 +95,7 @@ class Gateway:
                     await self._system.faults.on_request(exchange)
                 await self._app(scope, receive, send_recorded)
         except ConnectionCut:
-            record(_NO_ANSWER)
+            await record(_NO_ANSWER)
             await cut(receive, send)
         except KsefError as refusal:
             error = refusal
@@ -103,7 +103,7 @@ class Gateway:
             error = _translated(refusal)
         except ClientDisconnect:
             exchange.noted("client", "went away before its request was complete")
-            record(_CLIENT_GONE)
+            await record(_CLIENT_GONE)
         except Exception as failure:
             _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
             error = InternalError(reason=f"{type(failure).__name__}: {failure}")

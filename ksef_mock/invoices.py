@@ -16,7 +16,7 @@ import msgspec
 from ksef_mock import warsaw
 from ksef_mock.clock import Instant
 from ksef_mock.identifiers import CONTEXT_PATTERNS, Identifier
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Index, Insert, Store, Table
 
 #: A set of filters leads to no more invoices than this (OpenAPI: POST /invoices/query/metadata).
 MOST_RESULTS = 10_000
@@ -245,13 +245,14 @@ class Invoices:
     async def add(self, invoice: Invoice) -> bool:
         """Keep an invoice; False (and nothing changed) if its KSeF number is taken."""
         number = invoice.content.ksef_number
-        if not await self._store.insert(INVOICES, number, invoice, None):
-            return False
-        for subject_type, party in invoice.parties:
-            for date_type in DateType:
-                index = _index(subject_type, party, date_type)
-                await self._store.index(index, number, invoice.dated(date_type), None)
-        return True
+        return await self._store.commit(
+            Insert(INVOICES, number, invoice, None),
+            *(
+                Index(_index(subject_type, party, date_type), number, invoice.dated(date_type), None)
+                for subject_type, party in invoice.parties
+                for date_type in DateType
+            ),
+        )
 
     async def find(
         self, context: Identifier, query: Query, *, ascending: bool, offset: int, size: int

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,9 +14,12 @@ from typing import Any
 import msgspec
 
 from ksef_mock.clock import iso
-from ksef_mock.errors import BadRequest, KsefError
+from ksef_mock.errors import BadRequest, KsefError, StoreUnavailable
 from ksef_mock.exchange import Exchange, Outcome
 from ksef_mock.routing import api_path
+from ksef_mock.state.store import Store
+
+_log = logging.getLogger("ksef_mock")
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -105,14 +110,24 @@ class Query:
         return status[0] == self.status[0] if self.status.endswith("xx") else status == self.status
 
 
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
 class Journal:
-    """The last requests, the oldest dropped first. Written by the server, readable from any thread."""
+    """The last requests, the oldest dropped first. Written by the server, readable from any thread.
+
+    That of a mock with a remote store (`StoredJournal`) has the requests of all of its processes.
+    """
 
     def __init__(self, size: int) -> None:
         self._entries: deque[tuple[int, Exchange, int, KsefError | None, float]] = deque(maxlen=size)
         self._sequence = 0
 
-    def record(self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float) -> None:
+    async def record(
+        self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
+    ) -> None:
+        """Note a request that is about to be answered with `status`."""
         self._sequence += 1
         self._entries.append((self._sequence, exchange, status, error, duration_ms))
 
@@ -128,17 +143,26 @@ class Journal:
 
     def find(self, query: Query) -> list[Entry]:
         """The entries that the query asks for, in order of arrival."""
-        found = [
-            entry
-            for row in list(self._entries)
-            if row[0] > query.after and query.admits(entry := _entry(*row))
-        ]
+        found = [entry for entry in self._after(query.after) if query.admits(entry)]
         return found if query.limit is None else found[len(found) - query.limit :] if query.limit else []
 
     @property
     def newest(self) -> int:
         """The number of the newest entry; 0 if there is none since the last `clear`."""
         return self._sequence
+
+    async def look(self, query: Query) -> tuple[int, list[Entry]]:
+        """What is new: up to which number the journal was looked through, and what the query asks for.
+
+        A number below `query.after` says that the journal was cleared meanwhile. For an event loop that looks
+        again and again: it is not kept waiting.
+        """
+        return self._look(query)
+
+    def _look(self, query: Query) -> tuple[int, list[Entry]]:
+        newest = self.newest
+        entries = self.find(query) if newest > query.after else []
+        return max([newest, *(entry.sequence for entry in entries[-1:])]), entries
 
     def last(self, path: str | None = None) -> Entry:
         """The newest entry (whose path ends in `path`).
@@ -149,13 +173,68 @@ class Journal:
         for row in reversed(list(self._entries)):
             if path is None or row[1].path.endswith(path):
                 return _entry(*row)
-        raise LookupError(f"the journal has no request{f' to {path}' if path else ''}")
+        raise _nothing(path)
+
+    def _after(self, number: int) -> Iterable[Entry]:
+        return (_entry(*row) for row in list(self._entries) if row[0] > number)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries())
+
+
+class StoredJournal(Journal):
+    """A journal in a remote store. Reading it takes a round trip and raises `StoreUnavailable`."""
+
+    def __init__(self, size: int, store: Store) -> None:
+        super().__init__(0)
+        self._size = size
+        self._store = store
+
+    async def record(
+        self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
+    ) -> None:
+        if isinstance(error, StoreUnavailable):
+            return
+        entry = _encode(_entry(0, exchange, status, error, duration_ms))
+        try:
+            await self._store.log(entry, self._size)
+        except StoreUnavailable as failure:
+            # What the request has done is done: its answer must not be lost with the entry.
+            _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
+
+    def clear(self) -> None:
+        """The store clears it with everything else."""
+
+    @property
+    def newest(self) -> int:
+        return self._store.last_logged()
+
+    async def look(self, query: Query) -> tuple[int, list[Entry]]:
+        return await asyncio.to_thread(self._look, query)
+
+    def last(self, path: str | None = None) -> Entry:
+        for row in reversed(self._store.logged()):
+            entry = _numbered(row)
+            if path is None or entry.path.endswith(path):
+                return entry
+        raise _nothing(path)
+
+    def _after(self, number: int) -> Iterable[Entry]:
+        return map(_numbered, self._store.logged(number))
+
+    def __len__(self) -> int:
+        return len(self._store.logged())
+
+
+def _numbered(row: tuple[int, bytes]) -> Entry:
+    return msgspec.structs.replace(_decode(row[1]), sequence=row[0])
+
+
+def _nothing(path: str | None) -> LookupError:
+    return LookupError(f"the journal has no request{f' to {path}' if path else ''}")
 
 
 def _entry(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ksef_mock.clock import Instant
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Index, Insert, Store, Table
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -31,10 +31,10 @@ class Providers:
 
     async def register(self, provider: Provider) -> bool:
         """Add a provider; False (and nothing changed) if there is one with this id."""
-        if not await self._store.insert(PROVIDERS, provider.id, provider, None):
-            return False
-        await self._store.index(_INDEX, provider.id, provider.created_at, None)
-        return True
+        return await self._store.commit(
+            Insert(PROVIDERS, provider.id, provider, None),
+            Index(_INDEX, provider.id, provider.created_at, None),
+        )
 
     async def listed(self, offset: int, size: int) -> tuple[Sequence[Provider], bool]:
         """Page number `offset` (from 0), and whether there are more.

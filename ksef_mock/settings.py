@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 ProfileName: TypeAlias = Literal["test", "demo", "prod"]
 TokenKey: TypeAlias = Literal["rsa", "ec", "both"]
 RateLimiting: TypeAlias = Literal["off", "test", "production"]
+
+#: What `Settings.store` can be.
+STORES = "memory, sqlite:FILE, redis://…, rediss://… or unix://…"
+_STORE = re.compile(r"memory|sqlite:.+|(?:redis|rediss|unix)://.*")
 
 MINUTE = 60
 DAY = 86_400
@@ -116,6 +121,8 @@ class Settings:
     trusted_cas: tuple[Path, ...] = ()
     #: Rate limits to enforce where /testdata/rate-limits has set none.
     rate_limits: RateLimiting = "off"
+    #: What keeps the state: `memory`, `sqlite:FILE`, or the URL of a Redis (redis://, rediss://, unix://).
+    store: str = "memory"
     #: Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
     #: Deliberate defects (`ksef_mock.defects`), to find out whether tests notice them.
@@ -130,6 +137,8 @@ class Settings:
             raise ValueError(f"unknown token key {self.token_key!r}: rsa, ec or both")
         if self.rate_limits not in ("off", "test", "production"):
             raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
+        if not _STORE.fullmatch(self.store):
+            raise ValueError(f"unknown store {self.store!r}: {STORES}")
         for proxy in self.trusted_proxies:
             ip_network(proxy, strict=False)
 

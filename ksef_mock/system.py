@@ -26,7 +26,7 @@ from ksef_mock.crypto.pki import Pki
 from ksef_mock.faults import Faults
 from ksef_mock.identifiers import Identifier, is_context_identifier
 from ksef_mock.invoices import Invoices
-from ksef_mock.journal import Journal
+from ksef_mock.journal import Journal, StoredJournal
 from ksef_mock.limits import Limits
 from ksef_mock.metrics import Metrics
 from ksef_mock.peppol import Providers
@@ -34,7 +34,7 @@ from ksef_mock.rate_limits import RateLimiter
 from ksef_mock.seed import plant
 from ksef_mock.settings import Settings
 from ksef_mock.shared import Shared, SharedState
-from ksef_mock.state import MemoryStore, Store
+from ksef_mock.state import Store, open_store
 from ksef_mock.xades.trust import TrustPolicy, TrustService
 
 
@@ -44,10 +44,17 @@ class System:
     def __init__(
         self, settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None
     ) -> None:
+        """`store`: instead of the one that the settings name.
+
+        Raises:
+            ValueError: the settings name a store that cannot be used, or a CA file that is none.
+            OSError: the store's file cannot be opened or made.
+        """
         self.settings = settings = settings or Settings()
         self.clock = clock = clock or Clock()
-        self.store = store = store if store is not None else MemoryStore(clock)
-        self.journal = Journal(settings.journal_size)
+        self.store = store = store if store is not None else open_store(settings.store, clock)
+        size = settings.journal_size
+        self.journal = Journal(size) if store.is_local else StoredJournal(size, store)
         #: Set when the server stops: whatever waits for news must not keep it waiting.
         self.closing = asyncio.Event()
         self.shared = shared = SharedState(
@@ -101,8 +108,9 @@ class System:
             )
         )
         shared.on_change(self._adopt)
+        self._has_begun = False
         if store.is_local:
-            self.keys.begin()
+            self._begin()
 
     @property
     def warning(self) -> str | None:
@@ -116,6 +124,12 @@ class System:
             StoreUnavailable: a remote store cannot be reached.
         """
         await self.shared.catch_up()
+        if not self._has_begun:
+            self._begin()
+
+    async def close(self) -> None:
+        """Let go of the store; what is in it stays there."""
+        await self.store.close()
 
     async def begin(self) -> None:
         """Set up what the settings' seed says, unless the store has it already.
@@ -134,6 +148,10 @@ class System:
     async def _clear(self) -> None:
         await self.store.clear()
         self.journal.clear()
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self.keys.begin()
 
     def _adopt(self, record: Shared) -> None:
         self.clock.state = record.clock

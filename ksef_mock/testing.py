@@ -255,6 +255,8 @@ class MockServer:
             ready.set()
         else:
             await server.serve(sockets=[listener])
+        finally:
+            await self._running.close()
 
     async def _set_token_status(self, text: str, status: TokenStatus) -> None:
         tokens = self._running.tokens

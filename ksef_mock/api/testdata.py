@@ -62,10 +62,12 @@ async def create_person(system: System, body: PersonCreateRequest) -> str:
 
 async def remove_person(system: System, body: PersonRemoveRequest) -> str:
     """POST /testdata/person/remove: the person loses every permission too."""
-    person = await system.subjects.remove_person(body.nip)
+    person = await system.subjects.person(Identifier("Nip", body.nip))
     if person is not None:
+        # First the permissions: if this is interrupted, it can be repeated.
         for identifier in identifiers_of(Identifier("Nip", person.nip), person):
             await system.permissions.revoke_all(identifier)
+        await system.subjects.remove_person(body.nip)
     return f"no person {body.nip} any more"
 
 

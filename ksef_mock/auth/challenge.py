@@ -11,7 +11,7 @@ from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.references import Kind, issued_at, new_reference
 from ksef_mock.settings import Lifetimes
-from ksef_mock.state.store import ONCE, Store, Table
+from ksef_mock.state.store import ONCE, Store, Swap, Table
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
@@ -51,19 +51,13 @@ class Challenges:
         if challenge is None:
             raise BadRequest(Code.INVALID_CHALLENGE, reason=self._why_missing(value))
         if challenge.used_by is not None:
-            raise _used(challenge.used_by)
+            raise already_used(challenge.used_by)
         return challenge
 
-    async def use(self, challenge: Challenge, operation: str) -> None:
-        """Spend the challenge on an authentication operation; of concurrent calls exactly one succeeds.
-
-        Raises:
-            BadRequest: 21111, another login was faster.
-        """
+    def spend(self, challenge: Challenge, operation: str) -> Swap:
+        """The write that spends the challenge on an authentication operation, once."""
         used = msgspec.structs.replace(challenge, used_by=operation)
-        expires_at = challenge.issued_at + self._lifetime
-        if not await self._store.swap(CHALLENGES, challenge.value, challenge, used, expires_at):
-            raise _used("a concurrent login")
+        return Swap(CHALLENGES, challenge.value, challenge, used, challenge.issued_at + self._lifetime)
 
     def _why_missing(self, value: str) -> str:
         moment = issued_at(value, Kind.CHALLENGE)
@@ -75,5 +69,6 @@ class Challenges:
         return "challenge: never issued by this mock (or forgotten by its reset)"
 
 
-def _used(operation: str) -> BadRequest:
+def already_used(operation: str) -> BadRequest:
+    """21111 for a challenge that `operation` has used."""
     return BadRequest(Code.INVALID_CHALLENGE, reason=f"challenge: already used by {operation}")

@@ -20,7 +20,7 @@ from ksef_mock.identifiers import Identifier
 from ksef_mock.paging import Page, page
 from ksef_mock.references import Kind, new_reference
 from ksef_mock.settings import Delay
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Index, Insert, Store, Table
 
 #: The types of context that have tokens (OpenAPI: POST /tokens).
 TOKEN_CONTEXTS = ("Nip", "InternalId")
@@ -135,10 +135,12 @@ class KsefTokens:
                 status=status,
             )
         )
-        if not await self._store.insert(_DIGESTS, token.digest, TokenDigest(reference), None):
+        if not await self._store.commit(
+            Insert(_DIGESTS, token.digest, TokenDigest(reference), None),
+            Insert(TOKENS, reference, token, None),
+            Index(_tokens_of(context), reference, now, None),
+        ):
             raise ValueError("a KSeF token with this text exists")
-        await self._store.insert(TOKENS, reference, token, None)
-        await self._store.index(_tokens_of(context), reference, now, None)
         return token, text
 
     async def find(self, text: str) -> KsefToken | None:
@@ -172,7 +174,16 @@ class KsefTokens:
     async def used(self, token: KsefToken) -> None:
         """Note that somebody logged in with the token just now."""
         now = self._clock.now()
-        await self._advance(token, lambda found: msgspec.structs.replace(found, last_used_at=now))
+
+        def noted(found: KsefToken) -> KsefToken:
+            # Many processes may note the same token at the same time: what another has noted meanwhile is
+            # near enough.
+            last = found.last_used_at
+            if last != token.last_used_at and last is not None and abs(now - last) < SECOND:
+                return found
+            return msgspec.structs.replace(found, last_used_at=now)
+
+        await self._advance(token, noted)
 
     async def set_status(self, reference: str, status: TokenStatus) -> bool:
         """Put a token into a status where it stays; False if there is no such token."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ksef_mock.auth import decisions
 from ksef_mock.auth import operation as machine
+from ksef_mock.auth.challenge import already_used
 from ksef_mock.auth.ip_policy import AllowedIps
 from ksef_mock.auth.jwts import Issued, JwtService, Principal
 from ksef_mock.auth.ksef_tokens import KsefTokens, TokenStatus
@@ -21,7 +22,7 @@ from ksef_mock.paging import Page, page
 from ksef_mock.references import Kind as ReferenceKind
 from ksef_mock.references import issued_at, new_reference
 from ksef_mock.settings import Settings
-from ksef_mock.state.store import Store
+from ksef_mock.state.store import Index, Insert, Store, Swap, Unindex, Write
 
 
 class Operations:
@@ -75,17 +76,20 @@ class Operations:
             polls_left=delay.polls,
         )
 
-    async def start(self, operation: Operation) -> Operation:
-        """Put a prepared operation into the store; from now on it can be asked for."""
-        await self._store.insert(OPERATIONS, operation.reference, operation, self._forgotten_at(operation))
+    async def start(self, operation: Operation, spent: Swap) -> Operation:
+        """Put a prepared operation into the store and spend its challenge, in one step.
+
+        Raises:
+            BadRequest: 21111, another login has used the challenge meanwhile.
+        """
+        inserted = Insert(OPERATIONS, operation.reference, operation, self._forgotten_at(operation))
         if operation.verdict == machine.SUCCESS:
             until = operation.started_at + self._lifetimes.authentication_token * SECOND
-            await self._store.index(
-                _sessions_of(operation.context, operation.subject),
-                operation.reference,
-                operation.started_at,
-                until,
-            )
+            started = await self._store.commit(spent, inserted, _listed(operation, until))
+        else:
+            started = await self._store.commit(spent, inserted)
+        if not started:
+            raise already_used("a concurrent login")
         return operation
 
     async def find(self, reference: str) -> Operation | None:
@@ -125,12 +129,7 @@ class Operations:
             lambda found: machine.redeem(
                 self._settled(found), self._clock.now(), self._lifetimes, permissions
             ),
-        )
-        await self._store.index(
-            _sessions_of(redeemed.context, redeemed.subject),
-            redeemed.reference,
-            redeemed.started_at,
-            redeemed.refresh_expires_at,
+            lambda redeemed: _listed(redeemed, redeemed.refresh_expires_at),
         )
         return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
 
@@ -173,10 +172,13 @@ class Operations:
             raise _no_session(reference)
         decisions.require_own_login(principal, operation)
         try:
-            revoked = await self._advance(operation, lambda found: machine.revoke(self._settled(found)))
+            await self._advance(
+                operation,
+                lambda found: machine.revoke(self._settled(found)),
+                lambda revoked: Unindex(_sessions_of(revoked.context, revoked.subject), reference),
+            )
         except machine.IllegalTransition:
             raise _no_session(reference) from None
-        await self._store.unindex(_sessions_of(revoked.context, revoked.subject), reference)
 
     async def _active(self, reference: str) -> Operation | None:
         operation = await self._store.get(OPERATIONS, reference)
@@ -191,15 +193,22 @@ class Operations:
             raise _no_operation(reference)
         return operation
 
-    async def _advance(self, operation: Operation, step: Callable[[Operation], Operation]) -> Operation:
-        """Apply `step` atomically: whoever loses the race looks again at what the winner has left."""
+    async def _advance(
+        self,
+        operation: Operation,
+        step: Callable[[Operation], Operation],
+        also: Callable[[Operation], Write] | None = None,
+    ) -> Operation:
+        """Apply `step` atomically: whoever loses the race looks again at what the winner has left.
+
+        `also`: a write that follows from the new record and is made with it.
+        """
         while True:
             following = step(operation)
             if following is operation:
                 return operation
-            if await self._store.swap(
-                OPERATIONS, operation.reference, operation, following, self._forgotten_at(operation)
-            ):
+            swap = Swap(OPERATIONS, operation.reference, operation, following, self._forgotten_at(operation))
+            if await self._store.commit(swap, *(() if also is None else (also(following),))):
                 return following
             operation = await self._find(operation.reference)
 
@@ -242,6 +251,12 @@ def _no_session(reference: str) -> BadRequest:
     return BadRequest(
         Code.VALIDATION, f"Aktywna sesja o numerze referencyjnym {reference} nie została znaleziona."
     )
+
+
+def _listed(operation: Operation, until: Instant | None) -> Index:
+    """The write that lists the operation as a session until it ends."""
+    index = _sessions_of(operation.context, operation.subject)
+    return Index(index, operation.reference, operation.started_at, until)
 
 
 def _sessions_of(context: Identifier, subject: Identifier) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -9,7 +10,7 @@ from cryptography import x509
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.crypto.pki import fingerprint_of
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Insert, Store, Swap, Table, Write
 
 
 class Withdrawal(StrEnum):
@@ -43,6 +44,15 @@ class Revocations:
     async def suspend(self, certificate: x509.Certificate) -> None:
         """Until `reinstate`; nothing changes for a certificate that is revoked."""
         await self.suspend_by(fingerprint_of(certificate))
+
+    async def revocation(self, certificate: x509.Certificate) -> Sequence[Write]:
+        """The writes that revoke the certificate, for a commit that may have more to write."""
+        key = fingerprint_of(certificate)
+        entry = WithdrawnCertificate(Withdrawal.REVOKED, self._clock.now())
+        known = await self._store.get(WITHDRAWN, key)
+        if known is None:
+            return (Insert(WITHDRAWN, key, entry, None),)
+        return () if known.status is Withdrawal.REVOKED else (Swap(WITHDRAWN, key, known, entry, None),)
 
     async def reinstate(self, certificate: x509.Certificate) -> bool:
         """End a suspension; False if the certificate is not suspended."""

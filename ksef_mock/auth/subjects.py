@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from ksef_mock.clock import Clock, Instant, from_datetime
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.identifiers import Identifier
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Delete, Insert, Store, Swap, Table, Write
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class SubjectType(StrEnum):
@@ -134,14 +136,11 @@ class Subjects:
         )
         former = await self._store.get(PERSONS, nip)
         _require_free(former, created_at)
-        if not await self._store.insert(_PESELS, pesel, _PersonKey(nip), None):
-            raise BadRequest(Code.ALREADY_EXISTS, reason=f"PESEL {pesel} is a known person's")
-        if former is None:
-            done = await self._store.insert(PERSONS, nip, person, None)
-        else:
-            done = await self._store.swap(PERSONS, nip, former, person, None)
-        if not done:
-            await self._store.delete(_PESELS, pesel)
+        if not await self._store.commit(
+            Insert(_PESELS, pesel, _PersonKey(nip), None), _put(PERSONS, nip, former, person)
+        ):
+            if await self._store.get(_PESELS, pesel) is not None:
+                raise BadRequest(Code.ALREADY_EXISTS, reason=f"PESEL {pesel} is a known person's")
             raise _exists(nip)
         return person
 
@@ -150,12 +149,11 @@ class Subjects:
         person = await self._store.get(PERSONS, nip)
         if person is None or person.removed:
             return None
-        if not await self._store.swap(
-            PERSONS, nip, person, msgspec.structs.replace(person, removed=True), None
-        ):
-            return None
-        await self._store.delete(_PESELS, person.pesel)
-        return person
+        removed = msgspec.structs.replace(person, removed=True)
+        done = await self._store.commit(
+            Swap(PERSONS, nip, person, removed, None), Delete(_PESELS, person.pesel)
+        )
+        return person if done else None
 
     async def person(self, identifier: Identifier) -> Person | None:
         """The person whom a Nip or a Pesel names."""
@@ -208,23 +206,24 @@ class Subjects:
         former = [await self._store.get(SUBJECTS, each.nip) for each in created]
         for known in former:
             _require_free(known, created_at)
-        for known, new in zip(former, created, strict=True):
-            if known is None:
-                done = await self._store.insert(SUBJECTS, new.nip, new, None)
-            else:
-                done = await self._store.swap(SUBJECTS, new.nip, known, new, None)
-            if not done:
-                raise _exists(new.nip)
+        if not await self._store.commit(
+            *(_put(SUBJECTS, new.nip, known, new) for known, new in zip(former, created, strict=True))
+        ):
+            raise _exists(nip)
         return subject
 
     async def remove_subject(self, nip: str) -> None:
         """Forget an organisation and its units; nothing happens if there is none."""
-        subject = await self.subject(nip)
-        if subject is not None:
-            await self._mark_removed(subject)
-            for unit in [await self.subject(nip) for nip in subject.subunits]:
-                if unit is not None and unit.parent == subject.nip:
-                    await self._mark_removed(unit)
+        while (subject := await self.subject(nip)) is not None:
+            units = [await self.subject(unit) for unit in subject.subunits]
+            leaving = [subject, *(unit for unit in units if unit is not None and unit.parent == nip)]
+            if await self._store.commit(
+                *(
+                    Swap(SUBJECTS, each.nip, each, msgspec.structs.replace(each, removed=True), None)
+                    for each in leaving
+                )
+            ):
+                return
 
     async def subject(self, nip: str) -> Subject | None:
         """The organisation with this NIP."""
@@ -249,12 +248,14 @@ class Subjects:
         roles = [_role_of(unit) for unit in units if unit is not None]
         return tuple(sorted(roles, key=lambda role: (-role.since, role.nip)))
 
-    async def _mark_removed(self, subject: Subject) -> None:
-        removed = msgspec.structs.replace(subject, removed=True)
-        await self._store.swap(SUBJECTS, subject.nip, subject, removed, None)
-
     def _moment(self, created_at: datetime | None) -> Instant:
         return self._clock.now() if created_at is None else from_datetime(created_at)
+
+
+def _put(table: Table[R], key: str, former: R | None, new: R) -> Write:
+    if former is None:
+        return Insert(table, key, new, None)
+    return Swap(table, key, former, new, None)
 
 
 def _role_of(subject: Subject) -> HeldRole:

@@ -88,10 +88,11 @@ class TokenAuthenticator:
             verdict=verdict,
         )
         operation = await self._faults.on_login(operation, exchange)
-        await self._challenges.use(challenge, operation.reference)
+        spent = self._challenges.spend(challenge, operation.reference)
+        operation = await self._operations.start(operation, spent)
         if token is not None and operation.verdict == SUCCESS:
             await self._tokens.used(token)
-        return await self._operations.start(operation)
+        return operation
 
     def _select(
         self, published: tuple[PublishedKey, ...], public_key_id: str | None, exchange: Exchange

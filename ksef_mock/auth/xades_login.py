@@ -117,10 +117,11 @@ class XadesAuthenticator:
             extra_delay=trust.delay,
         )
         operation = await self._faults.on_login(operation, exchange)
-        await self._challenges.use(challenge, operation.reference)
+        spent = self._challenges.spend(challenge, operation.reference)
+        operation = await self._operations.start(operation, spent)
         if operation.verdict == SUCCESS and trust.kind is CertificateKind.KSEF:
             await self._certificates.used(report.certificate)
-        return await self._operations.start(operation)
+        return operation
 
     async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:
         now = self._clock.now()

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import answer, exchange_of, query_boolean, query_integer, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
+from ksef_mock.errors import BadRequest, Code, StoreUnavailable
 from ksef_mock.journal import Entry, Query
 from ksef_mock.system import System
 
@@ -64,12 +64,16 @@ async def _events(system: System, query: Query) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
     silence = 0.0
     while not system.closing.is_set():
-        newest = system.journal.newest
+        try:
+            newest, entries = await system.journal.look(query)
+        except StoreUnavailable:  # the next look may find it again
+            newest, entries = query.after, []
         if newest < query.after:
             query = replace(query, after=0)
             yield b"event: reset\ndata: {}\n\n"
+            continue
         if newest > query.after:
-            for entry in system.journal.find(query):
+            for entry in entries:
                 yield b"id: %d\nevent: entry\ndata: %s\n\n" % (entry.sequence, encode(entry))
             query = replace(query, after=newest, limit=None)
             silence = 0.0

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ksef_mock.clock import Clock
+from ksef_mock.settings import STORES
 from ksef_mock.state.memory import MemoryStore
 from ksef_mock.state.store import Dump, Store, Table
 
 __all__ = ["Dump", "MemoryStore", "Store", "Table", "open_store"]
-
-#: The settings that `open_store` takes.
-KINDS = "memory, sqlite:FILE, redis://…, rediss://… or unix://…"
 
 
 def open_store(spec: str, clock: Clock) -> Store:
@@ -34,4 +32,4 @@ def open_store(spec: str, clock: Clock) -> Store:
         except ImportError:
             raise ValueError("a store in Redis needs: pip install 'ksef-mock[redis]'") from None
         return RedisStore(spec, clock)
-    raise ValueError(f"unknown store {spec!r}: {KINDS}")
+    raise ValueError(f"unknown store {spec!r}: {STORES}")

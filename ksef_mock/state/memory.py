@@ -121,6 +121,9 @@ class MemoryStore:
     def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
         return [entry for entry in list(self._log) if entry[0] > after]
 
+    def last_logged(self) -> int:
+        return self._sequence
+
     async def clear(self) -> None:
         self._forget()
         self.windows.clear()

@@ -293,6 +293,7 @@ class RedisStore:
         self._tables = f"{{{prefix}}}:table:"
         self._shared = f"{{{prefix}}}:shared"
         self._journal = f"{{{prefix}}}:journal"
+        self._sequence = f"{{{prefix}}}:sequence"
         options: dict[str, Any] = {
             **parse_url(url),
             "socket_connect_timeout": _CONNECT_TIMEOUT,
@@ -412,6 +413,10 @@ class RedisStore:
             entries: list[bytes] = self._direct.lrange(self._journal, 0, -1)
         numbered = ((int(entry[:20]), entry[20:]) for entry in entries)
         return [(number, entry) for number, entry in numbered if number > after]
+
+    def last_logged(self) -> int:
+        with _named_errors():
+            return int(self._direct.get(self._sequence) or 0)
 
     async def clear(self) -> None:
         with _named_errors():

@@ -170,6 +170,11 @@ class SqliteStore:
                 "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
             ).fetchall()
 
+    def last_logged(self) -> int:
+        with self._reading() as connection:
+            (number,) = connection.execute("SELECT max(sequence) FROM journal").fetchone()
+        return number or 0
+
     async def clear(self) -> None:
         with self._writing() as connection:
             _forget(connection)

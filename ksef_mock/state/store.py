@@ -161,6 +161,9 @@ class Store(Protocol):
     def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
         """The journal's entries numbered above `after`, in order; the first ever made has the number 1."""
 
+    def last_logged(self) -> int:
+        """The number of the journal's newest entry; 0 if there is none."""
+
     async def clear(self) -> None:
         """Forget everything but the shared record."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -185,7 +186,7 @@ def test_a_stop_of_the_server_ends_it_cleanly_and_at_once() -> None:
 
 def test_query_knows_the_end_of_a_path_and_patterns(ksef_mock: MockServer) -> None:
     exchange = Exchange("GET", "/api/v2/tokens/x", "127.0.0.1", 0, "0" * 32)
-    ksef_mock.journal.record(exchange, 200, None, 1.0)
+    asyncio.run(ksef_mock.journal.record(exchange, 200, None, 1.0))
     entry = ksef_mock.journal.last()
     for path in ("/tokens/x", "x", "/tokens/*", "*", "/api/v2/tokens/x"):
         assert Query(path=path).admits(entry)

@@ -248,11 +248,13 @@ def test_shared_record_is_changed_from_any_thread(store: Store, run: Loop) -> No
 
 
 def test_journal_is_numbered_and_capped(store: Store, run: Loop) -> None:
+    assert store.last_logged() == 0
     for number in range(1, 8):
         run(store.log(f"{number}\0".encode(), 5))
     assert store.logged() == [(number, f"{number}\0".encode()) for number in range(3, 8)]
     assert [number for number, _ in store.logged(after=5)] == [6, 7]
     assert store.logged(after=7) == []
+    assert store.last_logged() == 7
 
 
 @pytest.mark.parametrize("back", [0.5, 2 * HOUR])
