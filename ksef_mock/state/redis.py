@@ -56,8 +56,8 @@ DEFAULT_PREFIX = "ksef-mock"
 #: Changes whenever what older versions have written cannot be read any more.
 _FORMAT = "1"
 #: Seconds that a connection may take to be made, and an answer to come.
-_CONNECT_TIMEOUT = 1.0
-_TIMEOUT = 2.0
+_CONNECT_TIMEOUT = 2.0
+_TIMEOUT = 5.0
 _CONNECTIONS = 64
 #: Expired entries of each kind that one commit removes at most.
 _SWEEP = 32
