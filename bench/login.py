@@ -76,8 +76,8 @@ async def _compare_with_floor(key: str, seconds: float, connections: int) -> Non
         replayed = partial(replay, requests=transcript.requests)
         runs: dict[str, tuple[ServerProcess, Callable[[Connection], Any]]] = {
             "mock": (mock, client.log_in),
-            "floor": (_start_bare(stack, transcript, key), replayed),
-            "bare app": (_start_bare(stack, transcript, None), replayed),
+            "floor": (start_bare(stack, transcript, key), replayed),
+            "bare app": (start_bare(stack, transcript, None), replayed),
         }
         crypto = LoginCrypto(key, transcript.tokens())
         costs: dict[str, list[Cost]] = {name: [] for name in runs}
@@ -162,7 +162,7 @@ async def _start_mock(stack: ExitStack, module: str, key: str) -> tuple[ServerPr
     return server, await Client.of(server.url, NIP, token)
 
 
-def _start_bare(stack: ExitStack, transcript: Transcript, crypto: str | None) -> ServerProcess:
+def start_bare(stack: ExitStack, transcript: Transcript, crypto: str | None) -> ServerProcess:
     orders = {"bodies": [answer.decode() for answer in transcript.answers], "crypto": crypto}
     return stack.enter_context(ServerProcess("-m", "bench._bare", stdin=json.dumps(orders).encode()))
 

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,6 +168,21 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file with its private key, not encrypted.",
 )
+@click.option(
+    "--store",
+    default="memory",
+    show_default=True,
+    envvar="KSEF_MOCK_STORE",
+    metavar="STORE",
+    help="What keeps the state: memory, sqlite:FILE, or the URL of a Redis (redis://, rediss://, unix://).",
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that serve; more than one need a store that they can share.",
+)
 @click.option("--verbose", is_flag=True, help="The same as --log-level info.")
 def serve(
     host: str,
@@ -188,6 +205,8 @@ def serve(
     tls_ca_dir: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    store: str,
+    workers: int,
     verbose: bool,
 ) -> None:
     """Run the mock until SIGTERM or Ctrl-C.
@@ -202,9 +221,18 @@ def serve(
 
     if not is_context_identifier(Identifier("Nip", nip)):
         raise click.BadParameter(f"{nip!r} is no valid NIP: ten digits", param_hint="--nip")
+    if workers > 1 and store == "memory":
+        raise click.UsageError(
+            f"--workers {workers} needs a store that processes share: --store sqlite:FILE or --store redis://…"
+        )
     level = logging.INFO if verbose else logging.getLevelName(log_level.upper())
     configure(log_format, level)  # type: ignore[arg-type]  # click.Choice has checked both
-    settings = Settings(
+    try:
+        settings = Settings(store=store)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--store") from None
+    settings = replace(
+        settings,
         profile=profile,  # type: ignore[arg-type]  # click.Choice has checked both
         token_key=token_key,  # type: ignore[arg-type]
         delay=Delay(polls=delay_polls, seconds=delay_seconds),
@@ -216,7 +244,8 @@ def serve(
         seed=None if seed is None else _seed(seed),
     )
     certificate = _certificate(tls, (host, *tls_hosts), tls_ca_dir, tls_cert, tls_key)
-    asyncio.run(_serve(settings, host, port, nip, certificate))
+    serving = _Serving(host, port, nip, workers, certificate, log_format)
+    asyncio.run(_serve(settings, serving))
 
 
 def _seed(file: Path) -> Seed:
@@ -253,24 +282,50 @@ def _certificate(
         raise click.BadParameter(str(error), param_hint="--host or --tls-host") from None
 
 
-async def _serve(
-    settings: Settings, host: str, port: int, nip: str, certificate: ServerCertificate | None
-) -> None:
+@dataclass(frozen=True)
+class _Serving:
+    """How to serve, besides what the mock is."""
+
+    host: str
+    port: int
+    nip: str
+    workers: int
+    certificate: ServerCertificate | None
+    log_format: str
+
+
+async def _serve(settings: Settings, serving: _Serving) -> None:
     from ksef_mock.app import create_app
+    from ksef_mock.clock import Clock
+    from ksef_mock.errors import StoreUnavailable
     from ksef_mock.identifiers import Identifier
     from ksef_mock.server import Server, listen, url_of
+    from ksef_mock.state import open_store
     from ksef_mock.system import System
 
+    host, port, nip, certificate = serving.host, serving.port, serving.nip, serving.certificate
+    clock = Clock()
     try:
-        app = create_app(settings)
+        store = open_store(settings.store, clock)
+    except (ValueError, OSError) as error:
+        raise click.BadParameter(str(error), param_hint="--store") from None
+    try:
+        app = create_app(settings, store, clock)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--trust") from None
     system: System = app.state.system
     try:
+        await system.catch_up()
         await system.begin()
+        _, token = await system.issue_token(Identifier("Nip", nip))
+        if serving.workers > 1:
+            await system.keys.published()  # made once, before each worker makes its own
+    except StoreUnavailable as error:
+        await system.close()
+        raise click.ClickException(f"cannot use the store: {error.reason}") from None
     except ValueError as error:
+        await system.close()
         raise click.BadParameter(str(error), param_hint="--seed") from None
-    _, token = await system.issue_token(Identifier("Nip", nip))
     try:
         listener = listen(host, port)
     except OSError as error:
@@ -283,9 +338,36 @@ async def _serve(
         if settings.seed is not None:
             click.echo(f"Seed:  {settings.seed.summary()}")
 
+    if serving.workers > 1:
+        await system.close()
+        await _supervise(settings, listener, serving, announce)
+        return
     server = Server(app, on_ready=announce, on_stop=system.closing.set, tls=certificate)
     _stop_on_signals(server.stop)
-    await server.serve(sockets=[listener])
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await system.close()
+
+
+async def _supervise(
+    settings: Settings, listener: socket.socket, serving: _Serving, announce: Callable[[], None]
+) -> None:
+    from ksef_mock.workers import Orders, WorkerFailed, Workers
+
+    orders = Orders(
+        settings,
+        listener.fileno(),
+        serving.certificate,
+        serving.log_format,  # type: ignore[arg-type]  # click.Choice has checked it
+        logging.getLogger().level,
+    )
+    supervisor = Workers(serving.workers, orders)
+    _stop_on_signals(supervisor.stop)
+    try:
+        await supervisor.run(announce)
+    except WorkerFailed as failure:
+        raise click.ClickException(str(failure)) from None
 
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:

@@ -85,7 +85,9 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop accepting, finish what is under way, return from `serve`."""
-        if self.loop is not None:
+        if self.loop is None:
+            self._stopping.set()
+        else:
             with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
                 self.loop.call_soon_threadsafe(self._stopping.set)
 

@@ -1,8 +1,8 @@
 """The default store: dictionaries of one process.
 
-Used from one event loop only, so a method without an `await` inside is atomic. Expired entries leave through
-a heap ordered by expiry: each write drops what is due, which costs O(log n) for each entry over its life and
-never looks at the entries that stay.
+Used from one event loop only, so a method without an `await` inside is atomic. Expired entries do not count,
+and leave through a heap ordered by expiry: each write drops a few that are due, which costs O(log n) for each
+entry over its life, never looks at the entries that stay, and keeps nobody waiting however many are due.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ksef_mock.state.windows import Windows
 
 R = TypeVar("R", bound=msgspec.Struct)
 
+#: Entries that one write drops at most; it adds no more than a few.
+_SWEEP = 16
 _INDEX = "#index"  # the heap's mark of an index entry; no table is called so
 
 
@@ -50,15 +52,12 @@ class MemoryStore:
         row = self._row(table, key)
         if row is None:
             return None
-        record, expires_at = row
-        if expires_at is not None and expires_at <= self._clock.now():
-            return None
-        found: R = record
+        found: R = row[0]
         return found
 
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         self._drop_due()
-        if (table.name, key) in self._rows:
+        if self._row(table, key) is not None:
             return False
         self._write(table.name, key, record, expires_at)
         return True
@@ -73,7 +72,10 @@ class MemoryStore:
 
     async def delete(self, table: Table[R], key: str) -> bool:
         self._drop_due()
-        return self._rows.pop((table.name, key), None) is not None
+        if self._row(table, key) is None:
+            return False
+        del self._rows[table.name, key]
+        return True
 
     async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
         self._drop_due()
@@ -88,7 +90,7 @@ class MemoryStore:
     ) -> Sequence[tuple[Instant, str]]:
         self._drop_due()
         index = self._indexes.get(name)
-        return index.newest(limit, before) if index is not None else []
+        return index.newest(limit, before, self._clock.now()) if index is not None else []
 
     async def commit(self, *writes: Write) -> bool:
         self._drop_due()
@@ -131,15 +133,17 @@ class MemoryStore:
         self._sequence = 0
 
     async def dump(self) -> Dump:
-        self._drop_due()
+        now = self._clock.now()
         rows = [
             Row(table, key, _encoded(record), expires_at)
             for (table, key), (record, expires_at) in self._rows.items()
+            if expires_at is None or expires_at > now
         ]
         entries = [
             (name, member, position, expires_at)
             for name, index in self._indexes.items()
             for member, (position, expires_at) in index.members.items()
+            if expires_at is None or expires_at > now
         ]
         return Dump(rows, entries)
 
@@ -149,7 +153,6 @@ class MemoryStore:
             self._write(row.table, row.key, _Encoded(row.record), row.expires_at)
         for name, member, position, expires_at in dump.entries:
             self._index(name, member, position, expires_at)
-        self._drop_due()
 
     async def shared_version(self) -> str | None:
         shared = self._shared
@@ -176,17 +179,21 @@ class MemoryStore:
     def _is_possible(self, write: Write) -> bool:
         match write:
             case Insert(table, key):
-                return (table.name, key) not in self._rows
+                return self._row(table, key) is None
             case Swap(table, key, old):
                 row = self._row(table, key)
                 return row is not None and (row[0] is old or row[0] == old)
             case Delete(table, key):
-                return (table.name, key) in self._rows
+                return self._row(table, key) is not None
         return True
 
     def _row(self, table: Table[Any], key: str) -> tuple[Any, Instant | None] | None:
         row = self._rows.get((table.name, key))
-        if row is not None and type(row[0]) is _Encoded:  # restored, and not read since
+        if row is None:
+            return None
+        if row[1] is not None and row[1] <= self._clock.now():
+            return None
+        if type(row[0]) is _Encoded:  # restored, and not read since
             row = (msgspec.msgpack.decode(row[0].data, type=table.record), row[1])
             self._rows[table.name, key] = row
         return row
@@ -211,8 +218,12 @@ class MemoryStore:
                 del self._indexes[name]
 
     def _drop_due(self) -> None:
+        if not self._due:
+            return
         now = self._clock.now()
-        while self._due and self._due[0][0] <= now:
+        for _ in range(_SWEEP):
+            if not self._due or self._due[0][0] > now:
+                return
             expires_at, table, key, member = heapq.heappop(self._due)
             # An entry whose expiry was moved since has another place on the heap.
             if table == _INDEX:
@@ -261,14 +272,18 @@ class _Index:
         if self.members.pop(member, None) is not None and len(self._entries) > 2 * len(self.members) + 16:
             self._entries = [entry for entry in self._entries if self._is_live(entry)]
 
-    def newest(self, limit: int, before: tuple[Instant, str] | None) -> list[tuple[Instant, str]]:
+    def newest(
+        self, limit: int, before: tuple[Instant, str] | None, now: Instant
+    ) -> list[tuple[Instant, str]]:
         found: list[tuple[Instant, str]] = []
         at = len(self._entries) if before is None else bisect.bisect_left(self._entries, before)
         while at > 0 and len(found) < limit:
             at -= 1
             entry = self._entries[at]
             if self._is_live(entry) and (not found or found[-1] != entry):
-                found.append(entry)
+                expires_at = self.members[entry[1]][1]
+                if expires_at is None or expires_at > now:
+                    found.append(entry)
         return found
 
     def _is_live(self, entry: tuple[Instant, str]) -> bool:

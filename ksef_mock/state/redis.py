@@ -295,10 +295,11 @@ class RedisStore:
         self._journal = f"{{{prefix}}}:journal"
         self._sequence = f"{{{prefix}}}:sequence"
         options: dict[str, Any] = {
-            **parse_url(url),
             "socket_connect_timeout": _CONNECT_TIMEOUT,
             "socket_timeout": _TIMEOUT,
+            **parse_url(url),
             "protocol": 2,
+            "decode_responses": False,
         }
         # A script that was sent may have run: nothing is sent twice.
         pool = BlockingConnectionPool(
