@@ -11,6 +11,7 @@ from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock
 from ksef_mock.errors import BadRequest, Code
 from ksef_mock.references import Kind, new_reference
+from ksef_mock.state.store import Swap
 
 _PATH = "/auth/challenge"
 
@@ -19,31 +20,37 @@ _PATH = "/auth/challenge"
 def challenge_can_be_reused(mock: Mock) -> None:
     """A challenge that has authenticated is accepted again."""
 
-    async def use(challenge: Challenge, operation: str) -> None:
-        del challenge, operation
+    def make(original: Any) -> Any:
+        def spend(challenge: Challenge, operation: str) -> Swap:
+            written: Swap = original(challenge, operation)
+            return written._replace(new=challenge)
 
-    mock.replace(mock.system.challenges, "use", lambda _: use)
+        return spend
+
+    mock.replace(mock.system.challenges, "spend", make)
 
 
 @defect("A submission that was refused does not use its challenge up.")
 def challenge_is_spent_by_refused_login(mock: Mock) -> None:
     """A challenge is spent by the first submission that names it, even one that is refused."""
-    challenges = mock.system.challenges
+    challenges, store = mock.system.challenges, mock.system.store
+    spend = challenges.spend
 
     def make(original: Any) -> Any:
         async def find(value: str) -> Challenge:
             challenge: Challenge = await original(value)
-            await spend(challenge, "a login that may yet be refused")
+            await store.commit(spend(challenge, "a login that may yet be refused"))
             return challenge
 
         return find
 
-    async def use(challenge: Challenge, operation: str) -> None:
-        del challenge, operation
+    def spent(challenge: Challenge, operation: str) -> Swap:
+        del operation
+        written = spend(challenge, "a login that may yet be refused")
+        return written._replace(old=written.new)
 
-    spend = challenges.use
     mock.replace(challenges, "find", make)
-    mock.replace(challenges, "use", lambda _: use)
+    mock.replace(challenges, "spend", lambda _: spent)
 
 
 @defect("A challenge lives 10 minutes.")
