@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -375,6 +375,33 @@ class Probe:
                 return body["token"], reference
             self._workspace.pause(1.0)
         raise Failed(f"expected an active KSeF token, received status Pending in {_MOST_POLLS} polls")
+
+    def made_token(self, session: Session, reference: str) -> None:
+        """Have a KSeF token revoked when the run is over; `new_token` does that by itself."""
+        self._workspace.made_token(session, reference)
+
+    def grant_test_data(self, nip: str, authorized: tuple[str, str], *permissions: str) -> None:
+        """POST /testdata/permissions: let somebody, (type, value), do something in the context of a NIP."""
+        self._require(Capability.TEST_DATA)
+        granted = [{"permissionType": name, "description": "ksef-conformance"} for name in permissions]
+        order = {
+            "contextIdentifier": {"type": "Nip", "value": nip},
+            "authorizedIdentifier": {"type": authorized[0], "value": authorized[1]},
+            "permissions": granted,
+        }
+        self.post("/testdata/permissions", json=order).answers(200)
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Ask again, a second apart on a target that is not ours, until the condition holds.
+
+        Raises:
+            Failed: it does not; `what` says what was waited for.
+        """
+        for _ in range(_MOST_POLLS):
+            if condition():
+                return
+            self._workspace.pause(1.0)
+        raise Failed(f"expected {what}, received something else in {_MOST_POLLS} polls")
 
     # -- what only a mock can do --------------------------------------------------------------------------
 
