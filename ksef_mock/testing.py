@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from cryptography import x509
 from starlette.types import ASGIApp
 
+from ksef_mock import snapshots
 from ksef_mock.app import create_app
 from ksef_mock.auth.ksef_tokens import TokenStatus
 from ksef_mock.clock import Clock
@@ -239,6 +240,18 @@ class MockServer:
     def suspend_certificate(self, certificate: x509.Certificate) -> None:
         """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
         self._call(self._running.revocations.suspend(certificate))
+
+    def snapshot(self) -> bytes:
+        """The whole state (`ksef_mock.snapshots`), to be restored later, here or into another mock."""
+        return self._call(snapshots.take(self._running))
+
+    def restore(self, snapshot: bytes) -> None:
+        """Put the state of a snapshot in place of the present one; the clock goes on from its moment.
+
+        Raises:
+            InvalidSnapshot: it is none, is damaged, or is of another version or profile.
+        """
+        self._call(snapshots.restore(self._running, snapshot))
 
     def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""

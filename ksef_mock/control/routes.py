@@ -13,6 +13,7 @@ from ksef_mock.control import (
     keys,
     metrics,
     peppol,
+    snapshot,
     warning,
 )
 
@@ -27,5 +28,6 @@ ROUTES = [
     *keys.ROUTES,
     *metrics.ROUTES,
     *peppol.ROUTES,
+    *snapshot.ROUTES,
     *warning.ROUTES,
 ]
