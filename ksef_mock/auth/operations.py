@@ -96,6 +96,10 @@ class Operations:
         """The operation with this reference number; None if it is unknown or forgotten."""
         return await self._store.get(OPERATIONS, reference)
 
+    async def count(self) -> int:
+        """How many operations are remembered."""
+        return await self._store.count(OPERATIONS)
+
     async def poll(self, reference: str, principal: Principal) -> Operation:
         """The operation as a status poll sees it.
 

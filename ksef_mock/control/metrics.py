@@ -21,6 +21,7 @@ async def metrics(request: Request) -> Response:
     exchange_of(request).recorded = False
     system = system_of(request)
     offset = (system.clock.now() - time.time_ns()) / SECOND
+    operations = await system.operations.count()
     text = system.metrics.exposition(
         [
             (
@@ -30,6 +31,7 @@ async def metrics(request: Request) -> Response:
                 {"version": __version__, "profile": system.settings.profile},
             ),
             ("ksef_mock_clock_offset_seconds", "Mock time minus real time.", offset, {}),
+            ("ksef_mock_operations", "Authentication operations that are remembered.", operations, {}),
             ("ksef_mock_faults", "Faults that are defined.", len(system.faults.defined), {}),
         ]
     )

@@ -55,6 +55,10 @@ class MemoryStore:
         found: R = row[0]
         return found
 
+    async def count(self, table: Table[R]) -> int:
+        wanted = table.name
+        return sum(name == wanted for name, _ in self._rows)
+
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         self._drop_due()
         if self._row(table, key) is not None:

@@ -332,6 +332,11 @@ class RedisStore:
             return None
         return _decoded(row[20:], table)
 
+    async def count(self, table: Table[R]) -> int:
+        with _named_errors():
+            found: int = await self._redis.hlen(self._tables + table.name)
+        return found
+
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         return await self.commit(Insert(table, key, record, expires_at))
 

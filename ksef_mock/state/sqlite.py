@@ -102,6 +102,14 @@ class SqliteStore:
             row = _live(connection, table.name, key, self._clock.now())
         return None if row is None else _decoded(row, table)
 
+    async def count(self, table: Table[R]) -> int:
+        with self._reading() as connection:
+            (number,) = connection.execute(
+                'SELECT count(*) FROM record WHERE "table" = ?', (table.name,)
+            ).fetchone()
+        found: int = number
+        return found
+
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         return await self.commit(Insert(table, key, record, expires_at))
 

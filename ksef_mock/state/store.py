@@ -122,6 +122,9 @@ class Store(Protocol):
     async def get(self, table: Table[R], key: str) -> R | None:
         """The record, or None if there is none or it has expired."""
 
+    async def count(self, table: Table[R]) -> int:
+        """How many records there are, some that have expired perhaps included. Costs O(n) in memory."""
+
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         """Add a record; False (and nothing changed) if the key is taken."""
 

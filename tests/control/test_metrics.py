@@ -77,6 +77,7 @@ def test_logins_by_method_and_outcome(value: tuple[MockServer, Api, Value]) -> N
     api.submit(api.token_request(token))
     assert read("logins_total", method="Token", outcome="200", detail="") == 1
     assert read("logins_total", method="Token", outcome="450", detail="Nieprawidłowy token") == 1
+    assert read("operations") == 2
 
 
 def test_faults_that_acted(value: tuple[MockServer, Api, Value]) -> None:

@@ -52,6 +52,15 @@ def test_tables_are_apart(store: Store, run: Loop) -> None:
     assert run(store.get(ROWS, "a")) == Row(1)
 
 
+def test_records_are_counted_by_table(store: Store, run: Loop) -> None:
+    assert run(store.count(ROWS)) == 0
+    for key in ("a", "b", "c"):
+        run(store.insert(ROWS, key, Row(1), None))
+    run(store.insert(OTHERS, "a", Row(1), None))
+    run(store.delete(ROWS, "b"))
+    assert [run(store.count(table)) for table in (ROWS, OTHERS)] == [2, 1]
+
+
 def test_swap_needs_the_record_that_was_read(store: Store, run: Loop) -> None:
     run(store.insert(ROWS, "a", Row(1), None))
     assert not run(store.swap(ROWS, "a", Row(0), Row(2), None))
