@@ -316,7 +316,7 @@ async def _serve(settings: Settings, serving: _Serving) -> None:
     system: System = app.state.system
     try:
         await system.catch_up()
-        await system.begin()
+        await system.plant_seed()
         _, token = await system.issue_token(Identifier("Nip", nip))
         if serving.workers > 1:
             await system.keys.published()  # made once, before each worker makes its own

@@ -8,7 +8,7 @@ wants it, so that a NIP need not be quoted and a PESEL keeps its leading zeros.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -95,24 +95,14 @@ class SeedIdentifier(_Entry):
     type: str
     value: str
 
-    def context(self) -> Identifier:
+    def checked(self, is_valid: Callable[[Identifier], bool], what: str) -> Identifier:
         """
         Raises:
-            SeedError: it is none of a context.
+            SeedError: it is none of a context or a subject, whichever is asked for.
         """
         identifier = Identifier(self.type, self.value)
-        if not is_context_identifier(identifier):
-            raise SeedError(f"{identifier} is no identifier of a context")
-        return identifier
-
-    def subject(self) -> Identifier:
-        """
-        Raises:
-            SeedError: it is none of a subject.
-        """
-        identifier = Identifier(self.type, self.value)
-        if not is_subject_identifier(identifier):
-            raise SeedError(f"{identifier} is no identifier of a subject")
+        if not is_valid(identifier):
+            raise SeedError(f"{identifier} is no identifier of a {what}")
         return identifier
 
 
@@ -135,7 +125,7 @@ class SeedToken(_Entry):
         if (self.nip is None) is (self.context is None):
             raise SeedError("exactly one of nip and context is needed")
         if self.context is not None:
-            return self.context.context()
+            return self.context.checked(is_context_identifier, "context")
         assert self.nip is not None
         return Identifier("Nip", self.nip)
 
@@ -147,6 +137,13 @@ class SeedGrant(_Entry):
     authorized: SeedIdentifier
     permissions: tuple[Permission, ...]
     description: Description = "Uprawnienie testowe"
+
+    def holder(self) -> Identifier:
+        """
+        Raises:
+            SeedError: `authorized` is no identifier of a subject.
+        """
+        return self.authorized.checked(is_subject_identifier, "subject")
 
 
 class SeedCertificate(_Entry):
@@ -260,7 +257,7 @@ def read_seed(document: Any, folder: Path | None = None) -> Seed:
             token.owner()
     for place, grant in _placed("permissions", seed.permissions):
         with _at(f"{place}.authorized"):
-            grant.authorized.subject()
+            grant.holder()
     for place, fault in _placed("faults", seed.faults):
         with _at(place):
             fault.checked()
@@ -316,7 +313,7 @@ async def plant(system: System, seed: Seed) -> bool:
             with _at(place):
                 await system.permissions.grant(
                     Identifier("Nip", grant.nip),
-                    grant.authorized.subject(),
+                    grant.holder(),
                     permission,
                     description=grant.description,
                 )

@@ -131,7 +131,7 @@ class System:
         """Let go of the store; what is in it stays there."""
         await self.store.close()
 
-    async def begin(self) -> None:
+    async def plant_seed(self) -> None:
         """Set up what the settings' seed says, unless the store has it already.
 
         Raises:
@@ -143,7 +143,7 @@ class System:
     async def reset(self) -> None:
         """Back to the state of the start: what the seed says, no JWT valid, real time, the first keys."""
         await self.controls.reset()
-        await self.begin()
+        await self.plant_seed()
 
     async def _clear(self) -> None:
         await self.store.clear()

@@ -261,7 +261,7 @@ class MockServer:
         self, server: Server, listener: socket.socket, ready: threading.Event, failures: list[Exception]
     ) -> None:
         try:
-            await self._running.begin()
+            await self._running.plant_seed()
         except Exception as failure:
             failures.append(failure)
             listener.close()
