@@ -14,14 +14,17 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from cryptography import x509
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from ksef_mock import snapshots
 from ksef_mock.app import create_app
 from ksef_mock.auth.ksef_tokens import TokenStatus
 from ksef_mock.clock import Clock
+from ksef_mock.coverage import OPERATIONS
 from ksef_mock.crypto.keys import KeyRing
 from ksef_mock.crypto.pki import Pki
+from ksef_mock.endpoints import simulated
 from ksef_mock.fault import DefinedFault, Fault, Hold, Outcome
 from ksef_mock.faults import Faults as FaultEngine
 from ksef_mock.faults import FaultState
@@ -94,6 +97,7 @@ class MockServer:
         self._system: System | None = None
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
+        self._routes: Sequence[BaseRoute] = ()
 
     def start(self) -> Self:
         """Serve; returns once requests are accepted.
@@ -108,7 +112,7 @@ class MockServer:
             raise RuntimeError("this mock is already running")
         certificate = None if self._authority is None else self._authority.issue([self._address[0]])
         app = create_app(self._settings)
-        self._system = app.state.system
+        self._system, self._routes = app.state.system, app.routes
         listener = listen(*self._address)
         self._url = url_of(listener, tls=certificate is not None)
         ready = threading.Event()
@@ -240,6 +244,19 @@ class MockServer:
     def suspend_certificate(self, certificate: x509.Certificate) -> None:
         """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
         self._call(self._running.revocations.suspend(certificate))
+
+    def reinstate_certificate(self, certificate: x509.Certificate) -> bool:
+        """End a suspension; False if the certificate is not suspended."""
+        return self._call(self._running.revocations.reinstate(certificate))
+
+    def warn(self, text: str | None) -> None:
+        """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""
+        self._call(self._running.controls.warn(text))
+
+    def coverage(self) -> dict[str, bool]:
+        """The operations of the official document, as `POST /auth/challenge`: simulated or not."""
+        covered = simulated(self._routes)
+        return {f"{each.method} {each.path}": each in covered for each in OPERATIONS}
 
     def snapshot(self) -> bytes:
         """The whole state (`ksef_mock.snapshots`), to be restored later, here or into another mock."""

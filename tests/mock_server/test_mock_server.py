@@ -8,6 +8,7 @@ import sys
 import httpx
 import pytest
 
+from ksef_mock.crypto.pki import person
 from ksef_mock.settings import Delay, Lifetimes, Settings
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api
@@ -118,6 +119,18 @@ def test_permissions_of_a_token_are_those_of_its_logins(ksef_mock: MockServer, a
     access_token = api.login(token, nip=OTHER_NIP).access_token
     tokens = api.call("GET", "/tokens", bearer=access_token).json()["tokens"]
     assert [entry["requestedPermissions"] for entry in tokens] == [["InvoiceRead"]]
+
+
+def test_warning_coverage_and_suspension(ksef_mock: MockServer, api: Api) -> None:
+    ksef_mock.warn("[1]: Przerwa")
+    assert api.http.post("/auth/challenge").headers["x-system-warning"] == "[1]: Przerwa"
+    ksef_mock.warn(None)
+    assert "x-system-warning" not in api.http.post("/auth/challenge").headers
+    assert ksef_mock.coverage()["POST /auth/challenge"] is True
+    certificate = ksef_mock.pki.self_signed(person("Jan", "Kowalski", nip=NIP), key="ec").certificate
+    assert not ksef_mock.reinstate_certificate(certificate)
+    ksef_mock.suspend_certificate(certificate)
+    assert ksef_mock.reinstate_certificate(certificate)
 
 
 PLUGIN_TEST = """
