@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from ksef_mock.errors import BadRequest, KsefError
 from ksef_mock.exchange import Exchange
+from ksef_mock.text import visible
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
@@ -86,10 +87,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         trace = getattr(record, _FIELDS, {}).get("traceId", "")
-        message = "".join(
-            char if char.isprintable() else char.encode("unicode_escape").decode()
-            for char in record.getMessage()
-        )
+        message = visible(record.getMessage())
         line = " ".join(filter(None, (_time(record), f"{record.levelname:7}", trace, message)))
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)

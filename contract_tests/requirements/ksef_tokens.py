@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from contract_tests import shapes
 from contract_tests.catalogue import Capability, family, requirement
 from contract_tests.expect import equal, fail, matches, one_of
@@ -108,7 +106,7 @@ def token_has_its_permissions(ctx: Probe) -> None:
     lambda case: f"An order of a KSeF token with {case[0]} is refused with 21405.",
     source=f"{_GENERATE}: GenerateTokenRequest, 21405",
 )
-def wrong_order_is_refused(ctx: Probe, case: tuple[str, dict[str, Any]]) -> None:
+def wrong_order_is_refused(ctx: Probe, case: tuple[str, object]) -> None:
     bearer = ctx.session.access_token
     ctx.post("/tokens", bearer=bearer, json=case[1]).refused(21405, None)
     ctx.post("/tokens", bearer=bearer, json=case[1], headers=PROBLEM_DETAILS).refused(21405, None)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ksef_mock.commands.remote import Remote, print_json, remote_command
+from ksef_mock.text import visible
 
 
 @click.command()
@@ -49,14 +50,16 @@ def journal(
 
 def _print(entry: dict[str, Any]) -> None:
     code = f"/{entry['code']}" if "code" in entry else ""
-    click.echo(
+    lines = [
         f"{entry['timestamp'][11:23]}  {entry['status']}{code}  {entry['method']} {entry['path']}"
         f"  {entry['durationMs']:.1f} ms  {entry['clientIp']}  trace {entry['traceId']}"
-    )
+    ]
     if "reason" in entry:
-        click.echo(f"    refused: {entry['reason']}")
+        lines.append(f"    refused: {entry['reason']}")
     for decision in entry.get("decisions", ()):
         if decision["outcome"] == "failed":
-            click.echo(f"    failed:  {decision['check']}: {decision['reason']}")
+            lines.append(f"    failed:  {decision['check']}: {decision['reason']}")
         elif decision["check"] == "fault" and "reason" not in entry:
-            click.echo(f"    fault:   {decision['reason']}")
+            lines.append(f"    fault:   {decision['reason']}")
+    for line in lines:
+        click.echo(visible(line))

@@ -18,6 +18,8 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
+from ksef_mock.text import visible
+
 F = TypeVar("F", bound=Callable[..., None])
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -156,7 +158,7 @@ def print_json(body: Any) -> None:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns: by rich on a terminal if it is installed, else plain text."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[visible(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
         from rich.console import Console
         from rich.table import Table
@@ -182,4 +184,4 @@ def _refusal(response: http.client.HTTPResponse, token: str | None) -> str:
         said = "; ".join(details) or problem["detail"]
     except (ValueError, LookupError, TypeError, AttributeError):
         return f"HTTP status {response.status}; is this a ksef-mock?"
-    return str(said)
+    return visible(str(said))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ksef_mock.text import visible
+
 if TYPE_CHECKING:
     from cryptography import x509
 
@@ -25,6 +27,8 @@ _MARKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 #: Of the octets that were hashed this many are shown; a file has all of them.
 _SHOWN = 4_000
+#: What ends the lines of a document.
+_LINES = "\n"
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
@@ -148,14 +152,9 @@ def _print(report: Report, moment: datetime) -> None:
     for result in report.results:
         mark, style = _MARKS[result.outcome.value]
         check = click.style(f"{mark}  {result.check.value:<{width}}", **style)
-        click.echo(f"{check}  {_wrapped(_visible(result.reason), indent=width + 5)}")
+        click.echo(f"{check}  {_wrapped(visible(result.reason, keep=_LINES), indent=width + 5)}")
     click.echo()
     _print_verdict(report, moment)
-
-
-def _visible(text: str) -> str:
-    """Text from a document or a certificate: control characters must be seen and not obeyed."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _wrapped(text: str, *, indent: int) -> str:
@@ -181,7 +180,9 @@ def _print_verdict(report: Report, moment: datetime) -> None:
         facts["Likely"] = failure.explanation
     for name, value in (facts | failure.evidence).items():
         label = click.style(f"{name + ':':<11}", bold=True)
-        click.echo(label + click.style(_visible(value), fg="yellow" if name == "Likely" else None))
+        click.echo(
+            label + click.style(visible(value, keep=_LINES), fg="yellow" if name == "Likely" else None)
+        )
     _print_octets(report)
 
 
@@ -194,6 +195,6 @@ def _print_octets(report: Report) -> None:
         click.secho(
             f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", bold=True
         )
-        click.echo(_visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace")))
+        click.echo(visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace"), keep=_LINES))
         if total > _SHOWN:
             click.secho(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", dim=True)

@@ -161,6 +161,13 @@ def test_journal(run: Run, api: Api, ksef_token: str) -> None:
     assert "status" in run("journal", "--status", "teapot", code=1).output
 
 
+def test_what_clients_send_is_shown_and_not_obeyed(run: Run, api: Api) -> None:
+    api.http.get("/%1b%5b31mred%0aFAKE")
+    said = run("journal").stdout
+    assert "GET /v2/\\x1b[31mred\\nFAKE" in said
+    assert "\x1b" not in said
+
+
 def test_journal_follows(ksef_mock: MockServer, api: Api) -> None:
     command = [sys.executable, "-m", "ksef_mock.cli", "journal", "--follow", "--json", "--after", "0"]
     api.challenge()
