@@ -32,6 +32,7 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.login --key ec
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.xades
+	$(BIN)/python -m bench.mutation
 
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated

@@ -281,8 +281,8 @@ def certificate_limit_is_not_enforced(mock: Mock) -> None:
 
     def make(original: Any) -> Any:
         async def left(subject: Any) -> tuple[int, int]:
-            _, limit = await original(subject)
-            return max(1, limit), limit
+            remaining, limit = await original(subject)
+            return max(1, remaining), limit
 
         return left
 
@@ -299,8 +299,8 @@ def enrollment_limit_is_not_enforced(mock: Mock) -> None:
 
     def make(original: Any) -> Any:
         async def left(subject: Any) -> tuple[int, int]:
-            _, limit = await original(subject)
-            return max(1, limit), limit
+            remaining, limit = await original(subject)
+            return max(1, remaining), limit
 
         return left
 
@@ -312,8 +312,9 @@ def revoked_ksef_certificate_logs_in(mock: Mock) -> None:
     """A KSeF certificate that its holder has revoked logs in."""
 
     class Forgetful:
-        async def revoke(self, certificate: x509.Certificate) -> None:
+        async def revocation(self, certificate: x509.Certificate) -> tuple[()]:
             del certificate
+            return ()
 
     mock.replace(mock.system.certificates, "_revocations", lambda _: Forgetful())
 
@@ -346,11 +347,8 @@ def token_login_revokes_certificates(mock: Mock) -> None:
         def read(token: str, *accepted: Kind) -> Principal:
             principal: Principal = original(token, *accepted)
             if re.fullmatch(_REVOKE, mock.asking()[1]):
-                return Principal(
-                    principal.kind,
-                    principal.operation,
-                    principal.claims | {"aum": "QualifiedSignature"},
-                )
+                claims = {name: value for name, value in principal.claims.items() if name != "trn"}
+                return Principal(principal.kind, principal.operation, claims)
             return principal
 
         return read
@@ -474,13 +472,21 @@ def permissions_are_not_asked_for(mock: Mock) -> None:
 @defect("A permission that was granted by POST /permissions/persons/grants holds.")
 def granting_has_no_effect(mock: Mock) -> None:
     """POST /permissions/persons/grants is answered and grants nothing."""
-    _forget_requests(mock, "POST", "/permissions/persons/grants")
+
+    async def make(_grant: Any) -> None:
+        return None
+
+    mock.replace(mock.system.permissions, "_make", lambda _: make)
 
 
 @defect("A permission that was revoked by DELETE /permissions/common/grants holds no longer.")
 def revoking_a_permission_has_no_effect(mock: Mock) -> None:
     """DELETE /permissions/common/grants/{permissionId} is answered and revokes nothing."""
-    _forget_requests(mock, "DELETE", "/permissions/common/grants/[^/]+")
+
+    async def revoke(_grant: Any) -> bool:
+        return True
+
+    mock.replace(mock.system.permissions, "revoke", lambda _: revoke)
 
 
 @defect("403 missing-permissions names those that are required.")
@@ -550,19 +556,3 @@ def _check_csr_leniently(mock: Mock, code: Code) -> None:
         return check
 
     mock.replace(mock.system.certificates, "_check_csr", make)
-
-
-def _forget_requests(mock: Mock, method: str, path: str) -> None:
-    """Answer operations under /permissions as ever, and do nothing of what they ask for."""
-
-    def make(original: Any) -> Any:
-        async def request(actor: Any, *arguments: Any, **options: Any) -> Any:
-            asked, where = mock.asking()
-            if asked == method and re.fullmatch(path, where):
-                arguments, options = ((),), {}
-            return await original(actor, *arguments, **options)
-
-        return request
-
-    mock.watch()
-    mock.replace(mock.system.permissions, "request", make)

@@ -22,7 +22,17 @@ from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock, overlooking
 from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
 from ksef_mock.identifiers import Identifier
-from ksef_mock.xades import AuthTokenRequest, Check, CheckResult, Reading, Refusal, Report, failed, passed
+from ksef_mock.xades import (
+    AuthTokenRequest,
+    Check,
+    CheckResult,
+    Outcome,
+    Reading,
+    Refusal,
+    Report,
+    failed,
+    passed,
+)
 from ksef_mock.xades.document import Layout
 from ksef_mock.xades.identity import Identification, Signer, SignerKind
 from ksef_mock.xades.names import VERSIONS, ds, local_name, text_of
@@ -472,7 +482,10 @@ def subject_in_vat_ue_context_is_accepted(mock: Mock) -> None:
     def make(original: Any) -> Any:
         def identify(certificate: x509.Certificate, kind: str, context: Identifier) -> Identification:
             found: Identification = original(certificate, kind, context)
-            if found.signer is None and found.results[-1].check is Check.SUBJECT_IDENTIFIER_TYPE:
+            if any(
+                result.check is Check.SUBJECT_IDENTIFIER_TYPE and result.outcome is Outcome.FAILED
+                for result in found.results
+            ):
                 return _identified(SignerKind.PERSON, context)
             return found
 
