@@ -1,19 +1,15 @@
 """What is granted in one mock, and the asynchronous operations that grant and revoke.
 
 Which of them is right is decided in `ksef_mock.auth.decisions`; here the facts are gathered and the outcome
-is kept. An operation under /permissions goes
-
-    WAITING --(delay)--> APPLYING --> DONE
-
-and is judged when its delay has passed, by what holds then. Whoever moves it to APPLYING, of all processes
-that find it due, carries it out.
+is is kept. An operation under /permissions is accepted first (100) and judged when its delay has passed, by
+what holds then. The outcome and all that it changes are one commit: of several processes that find an
+operation due one carries it out.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
 import msgspec
 
@@ -27,7 +23,7 @@ from ksef_mock.identifiers import Identifier
 from ksef_mock.paging import members
 from ksef_mock.references import Kind, issued_at, new_reference
 from ksef_mock.settings import DAY, Delay
-from ksef_mock.state.store import Store, Table
+from ksef_mock.state.store import Delete, Index, Insert, Store, Swap, Table, Unindex, Write
 
 #: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
 STATUS_LIFETIME = 30 * DAY
@@ -39,14 +35,6 @@ class Block(msgspec.Struct, frozen=True):
     """A context in which nobody can log in."""
 
     at: Instant
-
-
-class ChangeState(StrEnum):
-    """Where an operation that grants or revokes stands."""
-
-    WAITING = "waiting"
-    APPLYING = "applying"
-    DONE = "done"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +57,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ready_at: Instant
     #: ... and after this many more status polls.
     polls_left: int = 0
-    state: ChangeState = ChangeState.WAITING
+    #: ACCEPTED until it is carried out.
     status: ChangeStatus = ChangeStatus.ACCEPTED
     #: In English, for the journal.
     reason: str = ""
@@ -184,14 +172,17 @@ class Permissions:
             ready_at=now + round(self._delay.seconds * SECOND),
             polls_left=self._delay.polls,
         )
-        if self._is_due(change):
-            # Nobody knows of it yet, so nobody else carries it out.
-            change = _done(change, await self._carry_out(change))
         expires_at = _forgotten_at(change)
-        await self._store.insert(CHANGES, change.reference, change, expires_at)
-        if change.state is not ChangeState.DONE:
-            await self._store.index(_WAITING, change.reference, now, expires_at)
-        return change
+        if not self._is_due(change):
+            await self._store.commit(
+                Insert(CHANGES, change.reference, change, expires_at),
+                Index(_WAITING, change.reference, now, expires_at),
+            )
+            return change
+        while True:
+            done, effects = await self._judged(change)
+            if await self._store.commit(Insert(CHANGES, done.reference, done, expires_at), *effects):
+                return done
 
     async def poll(self, reference: str, actor: Actor) -> Change:
         """The operation as a status poll sees it. A poll that finds it waiting uses up one of the delay's.
@@ -211,7 +202,7 @@ class Permissions:
                 Code.VALIDATION, f"Operacja o numerze referencyjnym {reference} nie została znaleziona."
             )
         decisions.require_own_change(actor, change.context, change.author)
-        while change.state is ChangeState.WAITING and change.polls_left > 0:
+        while change.status is ChangeStatus.ACCEPTED and change.polls_left > 0:
             polled = msgspec.structs.replace(change, polls_left=change.polls_left - 1)
             if await self._store.swap(CHANGES, reference, change, polled, _forgotten_at(change)):
                 return polled
@@ -220,7 +211,7 @@ class Permissions:
 
     def _is_due(self, change: Change) -> bool:
         return (
-            change.state is ChangeState.WAITING
+            change.status is ChangeStatus.ACCEPTED
             and change.polls_left == 0
             and self._clock.now() >= change.ready_at
         )
@@ -231,36 +222,38 @@ class Permissions:
             return
         for reference in reversed(await members(self._store, _WAITING)):
             change = await self._store.get(CHANGES, reference)
-            if change is None or change.state is ChangeState.DONE:
-                await self._store.unindex(_WAITING, reference)
-            elif self._is_due(change):
-                expires_at = _forgotten_at(change)
-                applying = msgspec.structs.replace(change, state=ChangeState.APPLYING)
-                if await self._store.swap(CHANGES, reference, change, applying, expires_at):
-                    done = _done(applying, await self._carry_out(applying))
-                    await self._store.swap(CHANGES, reference, applying, done, expires_at)
-                    await self._store.unindex(_WAITING, reference)
+            while change is not None and self._is_due(change):
+                done, effects = await self._judged(change)
+                settled = Swap(CHANGES, reference, change, done, _forgotten_at(change))
+                if await self._store.commit(settled, Unindex(_WAITING, reference), *effects):
+                    break
+                # Another process was faster, or what the outcome depends on has changed.
+                change = await self._store.get(CHANGES, reference)
 
-    async def _carry_out(self, change: Change) -> Judgement:
+    async def _judged(self, change: Change) -> tuple[Change, list[Write]]:
+        """The operation with its outcome, and the writes that this outcome consists in."""
+        effects: list[Write] = []
         if change.ends not in (None, ChangeStatus.SUCCESS):
-            return Judgement(change.ends, "a fault ends it")
-        if change.revokes is not None:
+            judgement = Judgement(change.ends, "a fault ends it")
+        elif change.revokes is not None:
             grant = await self._revocable(change.revokes, change.authorizations)
             judgement = decisions.judge_revocation(grant, Facts(await self._author(change)))
-            if (
-                grant is not None
-                and judgement.status is ChangeStatus.SUCCESS
-                and not await self.revoke(grant)
-            ):
-                return decisions.judge_revocation(None, Facts(await self._author(change)))
-            return judgement
+            if grant is not None and judgement.status is ChangeStatus.SUCCESS:
+                effects = _removal(grant)
+        else:
+            judgement = await self._judge_grants(change)
+            if judgement.status is ChangeStatus.SUCCESS:
+                effects = await self._addition(change.grants)
+        done = msgspec.structs.replace(change, status=judgement.status, reason=judgement.reason)
+        return done, effects
+
+    async def _judge_grants(self, change: Change) -> Judgement:
+        """All or none: the first grant that cannot be made decides."""
         facts = await self._facts(change)
         judgements = [decisions.judge_grant(grant, facts) for grant in change.grants]
         for judgement in judgements:
             if judgement.status is not ChangeStatus.SUCCESS:
                 return judgement
-        for grant in change.grants:
-            await self._make(grant)
         return Judgement(ChangeStatus.SUCCESS, "; ".join(judgement.reason for judgement in judgements))
 
     async def _author(self, change: Change) -> Actor:
@@ -287,22 +280,24 @@ class Permissions:
             authorized is not None and authorized.is_deceased,
         )
 
-    async def _make(self, grant: Grant) -> None:
-        if grant.context is not None and grant.context.type == "NipVatUe":
-            if grant.eu_entity is not None:
-                await self._describe(grant.context, grant.eu_entity)
-            else:
-                known = await self._store.get(EU_ENTITIES, str(grant.context))
-                grant = msgspec.structs.replace(grant, eu_entity=known)
-        await self._add(msgspec.structs.replace(grant, granted_at=self._clock.now()))
-
-    async def _describe(self, context: Identifier, entity: EuEntity) -> None:
-        while not await self._store.insert(EU_ENTITIES, str(context), entity, None):
+    async def _addition(self, grants: Sequence[Grant]) -> list[Write]:
+        """The writes that make those of the grants that are not there yet."""
+        entity = grants[0].eu_entity
+        writes: list[Write] = []
+        context = grants[0].context
+        if context is not None and context.type == "NipVatUe":
             known = await self._store.get(EU_ENTITIES, str(context))
-            if known == entity:
-                return
-            if known is not None and await self._store.swap(EU_ENTITIES, str(context), known, entity, None):
-                return
+            if entity is None:
+                entity = known
+            elif known is None:
+                writes.append(Insert(EU_ENTITIES, str(context), entity, None))
+            elif known != entity:
+                writes.append(Swap(EU_ENTITIES, str(context), known, entity, None))
+        now = self._clock.now()
+        for grant in grants:
+            if await self._store.get(GRANTS, grant.id) is None:
+                writes += _insertion(msgspec.structs.replace(grant, eu_entity=entity, granted_at=now))
+        return writes
 
     async def _revocable(self, grant_id: str, authorizations: bool) -> Grant | None:
         grant = await self._store.get(GRANTS, grant_id)
@@ -338,9 +333,7 @@ class Permissions:
 
     async def revoke(self, grant: Grant) -> bool:
         """Take a permission back; False if it was taken before."""
-        for index in _indexes_of(grant):
-            await self._store.unindex(index, grant.id)
-        return await self._store.delete(GRANTS, grant.id)
+        return await self._store.commit(*_removal(grant))
 
     async def revoke_all(self, authorized: Identifier, context: Identifier | None = None) -> None:
         """Take back everything that `authorized` holds, in one context or in all."""
@@ -367,12 +360,10 @@ class Permissions:
         return _delegated(await self._listed(_held_by(entity)))
 
     async def _add(self, grant: Grant) -> Grant:
-        while not await self._store.insert(GRANTS, grant.id, grant, None):
+        while not await self._store.commit(*_insertion(grant)):
             known = await self._store.get(GRANTS, grant.id)
             if known is not None:
                 return known
-        for index in _indexes_of(grant):
-            await self._store.index(index, grant.id, grant.granted_at, None)
         return grant
 
     # -- blocked contexts ---------------------------------------------------------------------------------
@@ -437,10 +428,13 @@ def _delegated(grants: Iterable[Grant]) -> set[tuple[Identifier, str]]:
     }
 
 
-def _done(change: Change, judgement: Judgement) -> Change:
-    return msgspec.structs.replace(
-        change, state=ChangeState.DONE, status=judgement.status, reason=judgement.reason
-    )
+def _insertion(grant: Grant) -> list[Write]:
+    listed = (Index(index, grant.id, grant.granted_at, None) for index in _indexes_of(grant))
+    return [Insert(GRANTS, grant.id, grant, None), *listed]
+
+
+def _removal(grant: Grant) -> list[Write]:
+    return [Delete(GRANTS, grant.id), *(Unindex(index, grant.id) for index in _indexes_of(grant))]
 
 
 def _forgotten_at(change: Change) -> Instant:

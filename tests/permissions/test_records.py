@@ -17,12 +17,11 @@ from ksef_mock.auth.permissions import (
     EU_ENTITIES,
     Block,
     Change,
-    ChangeState,
     Permissions,
     new_grant,
 )
 from ksef_mock.auth.subjects import Subjects
-from ksef_mock.clock import Clock, Instant
+from ksef_mock.clock import Clock
 from ksef_mock.crypto.pki import seal
 from ksef_mock.errors import (
     CHANGE_STATUS_DESCRIPTIONS,
@@ -32,7 +31,7 @@ from ksef_mock.errors import (
 from ksef_mock.identifiers import Identifier
 from ksef_mock.settings import Delay
 from ksef_mock.state import MemoryStore
-from ksef_mock.state.store import Table
+from ksef_mock.state.store import Table, Write
 from ksef_mock.wire_grants import PermissionsOperationStatusResponse
 from tests.support import NIP
 from tests.world import World
@@ -72,7 +71,6 @@ def change(status: ChangeStatus = ChangeStatus.SUCCESS) -> Change:
         grants=(grant(), grant(context=None)),
         started_at=1,
         ready_at=2,
-        state=ChangeState.DONE,
         status=status,
     )
 
@@ -115,15 +113,9 @@ class Interleaved(MemoryStore):
         await asyncio.sleep(0)
         return await super().get(table, key)
 
-    async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
+    async def commit(self, *writes: Write) -> bool:
         await asyncio.sleep(0)
-        return await super().swap(table, key, old, new, expires_at)
-
-    async def delete(self, table: Table[R], key: str) -> bool:
-        deleted = await super().delete(table, key)
-        for _ in range(50 * deleted):  # the winner is slow: whoever looks meanwhile finds nothing
-            await asyncio.sleep(0)
-        return deleted
+        return await super().commit(*writes)
 
 
 def test_of_several_processes_one_carries_a_revocation_out() -> None:
