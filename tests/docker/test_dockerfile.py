@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
 import signal
 import socket
@@ -20,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 from ksef_mock.testing import MockServer
 from tests.docs.test_snippets import free_port
+from tests.once import once
 
 from .dockerfile import Builder, Image, copy_context, read
 
@@ -29,10 +32,19 @@ TEXT = (ROOT / "Dockerfile").read_text()
 EXTRAS = ("dashboard", "redis", "seed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    builder = Builder(ROOT, tmp_path_factory.mktemp("docker"))
-    builder.build(TEXT)
+    # One of the processes of this run builds, the others take what it has built.
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        builder = Builder(ROOT, folder)
+        builder.build(TEXT)
+        (folder / "builder.pickle").write_bytes(pickle.dumps(builder))
+
+    builder: Builder = pickle.loads((once(base / "docker", build) / "builder.pickle").read_bytes())
     return builder
 
 

@@ -22,6 +22,12 @@ def test_files_that_are_named_are_there(document: Path) -> None:
         assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
 def test_every_package_of_the_mock_is_in_the_architecture() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     packages = {path.parent.name for path in (ROOT / "ksef_mock").glob("*/__init__.py")}
