@@ -36,6 +36,7 @@ bench: $(STAMP) ## measure against the floors
 
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated
+	$(BIN)/ksef-conformance list --markdown > docs/conformance.md
 
 lock: $(STAMP) ## renew the versions in docker/, from the package index
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
