@@ -133,8 +133,8 @@ def against_a_mock(snippet: Snippet, path: Path, program: str) -> None:
     """Run a program that finds a mock at its usual address, and a NIP and its token in its environment."""
     with MockServer() as mock:
         path.write_text(snippet.code.replace("http://127.0.0.1:8080", mock.url))
-        known = {"KSEF_URL": mock.url, "KSEF_NIP": _NIP, "KSEF_TOKEN": mock.issue_token(_NIP)}
-        done = run([program, path.name], path.parent, **known)
+        token = mock.issue_token(_NIP)
+        done = run([program, path.name], path.parent, KSEF_URL=mock.url, KSEF_NIP=_NIP, KSEF_TOKEN=token)
         assert done.returncode == 0, done.stdout + done.stderr
         assert mock.journal.entries(path="/auth/token/redeem"), "it has not talked to the mock"
 

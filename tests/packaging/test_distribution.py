@@ -164,10 +164,24 @@ def test_commands_of_the_server_need_no_extra(bare: Installation, tmp_path: Path
     assert "Nothing is wrong with this document" in verified.stdout
 
 
-def test_ksef_says_in_one_line_what_it_needs(bare: Installation) -> None:
-    done = bare.run("ksef", "auth", "whoami")
-    assert done.returncode == 2
-    assert done.stderr == "Error: ksef needs httpx and rich: pip install 'ksef-mock[client]'\n"
+@pytest.mark.parametrize(
+    ("extra", "command"),
+    [
+        ("client", ["ksef", "auth", "whoami"]),
+        ("conformance", ["ksef-conformance", "list"]),
+        ("redis", ["ksef-mock", "serve", "--port", "0", "--store", "redis://127.0.0.1:1/0"]),
+        ("seed", ["ksef-mock", "serve", "--port", "0", "--seed", "seed.yaml"]),
+    ],
+)
+def test_command_without_its_extra_says_in_one_line_what_to_install(
+    bare: Installation, extra: str, command: list[str]
+) -> None:
+    (bare.folder / "seed.yaml").write_text("tokens: []\n")
+    done = bare.run(*command)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
+    assert f"pip install 'ksef-mock[{extra}]'" in line
 
 
 def test_client_says_what_it_needs_and_the_rest_of_it_works(bare: Installation) -> None:
