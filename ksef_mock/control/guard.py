@@ -46,7 +46,7 @@ def require_control(request: Request) -> None:
         raise _refusal(
             exchange, f"without a control token /_mock is localhost or an IP address, not {host[:100]!r}"
         )
-    if request.method not in _SAFE_METHODS and _is_cross_site(request, host):
+    if request.method not in _SAFE_METHODS and is_cross_site(request):
         raise _refusal(exchange, "without a control token /_mock takes no orders from pages of other sites")
 
 
@@ -90,7 +90,8 @@ def _is_own(host: str) -> bool:
     return True
 
 
-def _is_cross_site(request: Request, host: str) -> bool:
+def is_cross_site(request: Request) -> bool:
+    """Whether a browser says that a page of another origin makes this request."""
     # Ports do not make a site: a page of localhost:3000 is "same-site", and still not this mock's own.
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
@@ -98,6 +99,6 @@ def _is_cross_site(request: Request, host: str) -> bool:
     if origin is None:
         return False  # no browser: those name the origin of everything but a GET
     try:
-        return urlsplit(origin).netloc.lower() != host.lower()
+        return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
     except ValueError:
         return True

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ksef_mock.api.http import exchange_of, system_of
-from ksef_mock.control.guard import require_control
+from ksef_mock.control.guard import is_cross_site, require_control
 from ksef_mock.errors import Forbidden, Reason, Unauthorized
 
 _PATH = "/_mock"
@@ -37,12 +36,10 @@ def require_same_origin(request: Request) -> None:
         Forbidden: the request was made by another site's page, or does not say by whose.
     """
     origin = request.headers.get("origin", "")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    host = request.headers.get("host", "")
-    if site != "same-origin" or not host or urlsplit(origin).netloc.lower() != host.lower():
+    if not origin or is_cross_site(request):
         raise Forbidden(
             Reason.SECURITY_SERVICE_BLOCKED,
-            reason=f"cross-site: Origin is {origin[:100] or 'absent'}, this is {host[:100]}",
+            reason=f"forms work from the dashboard's pages only: Origin is {origin[:100] or 'absent'}",
             security={"incidentId": exchange_of(request).trace_id},
         )
 
@@ -62,7 +59,7 @@ def sign_in(request: Request, response: Response, token: str) -> None:
         path=_PATH,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
     )
 
 

@@ -86,11 +86,6 @@ class Login:
         """Reference number of the authentication operation; None if none was started."""
         return next((entry.operation for entry in self.entries if entry.operation is not None), None)
 
-    @property
-    def is_xades(self) -> bool:
-        """Whether it is a login with a signed document."""
-        return self.submission is not None and api_path(self.submission.path) == "/auth/xades-signature"
-
 
 def group(entries: Iterable[Entry]) -> list[Login]:
     """The logins that these entries of the journal tell of, the newest first.

@@ -419,7 +419,10 @@ async def file(request: Request) -> Response:
 
 
 def _sign_in_page(request: Request, status: int, problem: str = "") -> Response:
-    asked = f"{request.url.path}?{request.url.query}" if request.method == "GET" else HOME
+    asked = HOME
+    if request.method == "GET":
+        query = request.scope["query_string"].decode("latin-1")
+        asked = f"{request.scope['path']}?{query}" if query else request.scope["path"]
     return page("signin.html", status, problem=problem, here=_back_to(asked))
 
 

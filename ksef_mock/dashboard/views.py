@@ -73,11 +73,12 @@ async def chrome(request: Request, section: str, notice: str = "") -> Chrome:
     query = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
     return Chrome(
         section=section,
-        here=f"{request.url.path}?{query}" if query else request.url.path,
+        here=f"{request.scope['path']}?{query}" if query else request.scope["path"],
         notice=notice,
         version=__version__,
         profile=system.settings.profile,
-        base_url=f"{request.url.scheme}://{request.url.netloc}",
+        # Not from `request.url`, which fails on a Host that is none.
+        base_url=f"{request.scope['scheme']}://{request.headers.get('host', '127.0.0.1')}",
         clock=clock_view(system),
         sequence=await newest(system),
         signed_in=system.settings.control_token is not None,

@@ -128,6 +128,15 @@ def test_events_tell_of_requests_and_of_the_clock(
         assert next(pulses)["frozen"]
 
 
+@pytest.mark.parametrize("host", ["[", "a b", "", "x" * 1_000])
+@pytest.mark.parametrize("token", [None, SECRET])
+def test_a_host_that_is_none_is_refused_or_does_not_matter(host: str, token: str | None) -> None:
+    headers = {"Host": host} | ({"X-Mock-Control-Token": token} if token else {})
+    response = answer(Settings(control_token=token), "GET", "/_mock/", headers=headers)
+    assert response.status_code in (200, 403)
+    assert answer(Settings(control_token="x"), "GET", "/_mock/?q=x", headers=headers).status_code == 401
+
+
 def test_signing_in_leads_back_to_the_page_that_was_asked_for() -> None:
     response = answer(Settings(control_token=SECRET), "GET", "/_mock/ui/requests?kind=all&q=x")
     assert 'value="/_mock/ui/requests?kind=all&amp;q=x"' in response.text
@@ -184,7 +193,8 @@ def test_signing_in_leads_to_the_dashboards_own_pages_only(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "https://example.com", "http://127.0.0.1:9090", "http://localhost:8080"]
+    "origin",
+    [None, "null", "https://example.com", "http://127.0.0.1:9090", "http://localhost:8080", "http://["],
 )
 def test_forms_of_other_sites_are_refused(origin: str | None) -> None:
     response = sign_in(SECRET, origin=origin)
