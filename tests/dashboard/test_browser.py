@@ -152,7 +152,9 @@ def test_text_that_is_being_selected_stays(visitor: Visitor, ksef_mock: MockServ
     page = visitor.open(ksef_mock, "ui/requests")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('.requests code'))")
     api.challenge()
-    page.wait_for_function("wanted")
+    ksef_mock.clock.freeze()
+    expect(page.locator("#frozen")).to_be_visible()  # so the page knows of the challenge
+    page.evaluate("new Promise((done) => setTimeout(done, 2 * PAUSE))")
     assert page.locator(".requests summary").count() == 1
     page.evaluate("getSelection().empty()")
     expect(page.locator(".requests summary")).to_have_count(2)
