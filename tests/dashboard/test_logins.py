@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ksef_mock.dashboard import formats
@@ -245,6 +247,24 @@ def test_an_accepted_signature_has_its_report_too(
     assert "Verification report" in page.text
     assert "failed:" not in page.text
     assert page.all("//section[@aria-labelledby='certificate']//dt")[:2] == ["Subject", "Issuer"]
+
+
+def test_a_journal_that_processes_share_shows_the_same(serve: Serve, browse: Browse, tmp_path: Path) -> None:
+    mock, api = serve(settings=Settings(store=f"sqlite:{tmp_path / 'state'}"))
+    dashboard = browse(mock)
+    refused_signature(mock, api)
+    login = api.login(
+        mock.issue_token(NIP), authorizationPolicy={"allowedIps": {"ip4Addresses": ["127.0.0.1"]}}
+    )
+    accepted, refused = dashboard.get().all("//tbody/tr")
+    assert "200 Uwierzytelnianie zakończone sukcesem" in accepted
+    assert "400 · 9105" in refused
+    assert "<ContextIdentifier> " in dashboard.login(1).all("//section[contains(@class, 'verdict')]")[0]
+    page = dashboard.get(f"/_mock/ui/logins/{login.reference}")
+    assert f"{NIP} context" in page.all("//table[@class='claims']//td")
+    assert "that of the challenge" in page.all("//section[@aria-labelledby='payload']//dd")[1]
+    assert page.all("//dt[.='IP policy']/following-sibling::dd") == ["127.0.0.1"]
+    assert len(dashboard.get("/_mock/ui/requests").all("//ul[@class='requests']/li")) == len(mock.journal)
 
 
 @pytest.mark.parametrize("key", ["nothing", "20260101-AU-0123456789-ABCDEF0123-45", "%3Cscript%3E", "%00"])
