@@ -326,8 +326,10 @@ class Unauthorized(KsefError):
     status = 401
     title = "Unauthorized"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, operation: str | None = None) -> None:
+        """`operation`: the one that a genuine JWT is of which is refused all the same."""
         super().__init__("Wymagane jest uwierzytelnienie.", reason=reason)
+        self.operation = operation
 
     @property
     def headers(self) -> dict[str, str]:

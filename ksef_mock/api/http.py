@@ -122,7 +122,11 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
         Forbidden: ip-not-allowed.
     """
     exchange = exchange_of(request)
-    principal = system_of(request).jwts.read(bearer_token(request), *accepted)
+    try:
+        principal = system_of(request).jwts.read(bearer_token(request), *accepted)
+    except Unauthorized as refusal:
+        exchange.operation = refusal.operation
+        raise
     exchange.operation = principal.operation
     exchange.passed("bearer", f"{principal.kind} of {principal.operation}")
     allowed_ips = principal.allowed_ips

@@ -157,10 +157,12 @@ class JwtService:
         claims = self._genuine(token)
         now = unix_seconds(self._clock.now())
         if now >= claims["exp"]:
-            raise Unauthorized(reason=f"JWT: {claims['typ']} expired {now - claims['exp']} s ago")
+            reason = f"JWT: {claims['typ']} expired {now - claims['exp']} s ago"
+            raise Unauthorized(reason=reason, operation=claims["arn"])
         kind = Kind(claims["typ"])
         if kind not in accepted:
-            raise Unauthorized(reason=f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}")
+            reason = f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}"
+            raise Unauthorized(reason=reason, operation=claims["arn"])
         return Principal(kind, claims["arn"], claims)
 
     def _token_id(self) -> str:

@@ -206,8 +206,14 @@ def why(entry: Entry) -> Why | None:
 
 
 def trouble(login: Login) -> Entry | None:
-    """The last request after an accepted submission that was refused, e.g. a second redeem."""
-    return next((entry for entry in reversed(login.later) if entry.status >= 400), None)
+    """The last request after an accepted submission that was refused, e.g. a second redeem.
+
+    An expired JWT is no trouble for a client that went on with another.
+    """
+    for position, entry in enumerate(reversed(login.later)):
+        if entry.status >= 400 and not (entry.status == 401 and position > 0):
+            return entry
+    return None
 
 
 _STATES = {

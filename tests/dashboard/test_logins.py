@@ -87,6 +87,18 @@ def test_trouble_after_a_successful_login_shows_in_its_row(
     assert "zostały już pobrane" in dashboard.login().text
 
 
+def test_an_expired_token_is_trouble_of_its_login_until_it_is_refreshed(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
+) -> None:
+    login = api.login(ksef_token)
+    ksef_mock.clock.advance(3_600)
+    assert api.limits(login.access_token).status_code == 401
+    assert "Use 401: JWT: ContextToken expired" in dashboard.get().all("//tbody/tr")[0]
+    api.refresh(login.refresh_token)
+    assert "401" not in dashboard.get().all("//tbody/tr")[0]
+    assert "401" in dashboard.login().all("//ol[@class='steps']")[0]
+
+
 def test_a_login_under_way_shows_100_until_its_time_has_come(serve: Serve, browse: Browse) -> None:
     mock, api = serve(delay=Delay(seconds=5))
     dashboard = browse(mock)
