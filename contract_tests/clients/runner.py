@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -56,15 +56,18 @@ def check(
     found: dict[str, Result] = {}
     stop = threading.Event()
     pool = ThreadPoolExecutor(max_workers=max(1, jobs), thread_name_prefix="situation")
-    futures: list[Future[Result]] = [
-        pool.submit(meet, situation, command, method, limit=limit, stop=stop) for situation in chosen
-    ]
     try:
-        for future in as_completed(futures):
-            result = future.result()
-            found[result.id] = result
-            if on_result is not None:
-                on_result(result)
+        pending: set[Future[Result]] = {
+            pool.submit(meet, situation, command, method, limit=limit, stop=stop) for situation in chosen
+        }
+        while pending:
+            # With a time-out: an interrupt that comes just before a wait without end does not end that wait.
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                found[result.id] = result
+                if on_result is not None:
+                    on_result(result)
     except KeyboardInterrupt:
         report.aborted = "interrupted"
     finally:

@@ -45,15 +45,15 @@ def _case(suite: etree._Element, result: Result) -> None:
         "testcase",
         {
             "classname": f"ksef.{result.area}",
-            "name": f"{result.id} {_writable(result.sentence)}",
+            "name": f"{result.id} {writable(result.sentence)}",
             "time": f"{result.duration / 1_000:.3f}",
         },
     )
     kind = {Verdict.FAILED: "failure", Verdict.ERROR: "error", Verdict.SKIPPED: "skipped"}.get(result.verdict)
     if kind is not None:
-        told = etree.SubElement(case, kind, {"message": _writable(result.message)})
+        told = etree.SubElement(case, kind, {"message": writable(result.message)})
         if result.is_bad:
-            told.text = _writable(_evidence(result))
+            told.text = writable(_evidence(result))
 
 
 def _evidence(result: Result) -> str:
@@ -63,5 +63,6 @@ def _evidence(result: Result) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
+    """`text` without what XML 1.0 cannot carry."""
     return _UNWRITABLE.sub("\ufffd", text)

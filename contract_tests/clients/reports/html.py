@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
-from contract_tests.clients.report import Report
+from contract_tests.clients.report import Report, Verdict
+
+#: Classes of the style sheet, which is that of the suite's own report.
+_CLASSES = {Verdict.SURVIVED: "passed", Verdict.FAILED: "failed", Verdict.NOT_EXERCISED: "skipped"}
 
 
 def html(report: Report) -> str:
@@ -14,15 +16,12 @@ def html(report: Report) -> str:
     Raises:
         ModuleNotFoundError: Jinja2 is not installed (`pip install ksef-mock[conformance]`).
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from contract_tests.reports.html import rendered
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        report=report, command=shlex.join(report.command)
+    return rendered(
+        "contract_tests.clients.reports",
+        "report.html.j2",
+        report=report,
+        command=shlex.join(report.command),
+        classes=_CLASSES,
     )

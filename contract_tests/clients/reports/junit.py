@@ -1,56 +1,57 @@
-"""A run as JUnit XML, which CI systems read: a situation is a test case."""
+"""A run as JUnit XML, as CI systems read it: a suite for each area, a case for each situation."""
 
 from __future__ import annotations
 
-import re
 import shlex
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from lxml import etree
 
 from contract_tests.clients.report import Report, Result, Verdict
-
-#: What XML 1.0 cannot contain.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from contract_tests.reports.junit import writable
 
 
 def junit(report: Report) -> str:
     """The document. A situation that was not exercised is skipped; one that was not survived, a failure."""
-    counts = report.counts
-    numbers = {
-        "tests": str(len(report.results)),
-        "failures": str(counts[Verdict.FAILED]),
+    name = writable(f"situations for {shlex.join(report.command)}")
+    root = etree.Element("testsuites", _totals(report.results) | {"name": name})
+    for area, results in report.by_area().items():
+        head = {"name": area, "timestamp": report.started}
+        suite = etree.SubElement(root, "testsuite", _totals(results) | head)
+        for result in results:
+            _case(suite, result)
+    return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True).decode()
+
+
+def _totals(results: list[Result]) -> dict[str, str]:
+    verdicts = [result.verdict for result in results]
+    return {
+        "tests": str(len(results)),
+        "failures": str(verdicts.count(Verdict.FAILED)),
         "errors": "0",
-        "skipped": str(counts[Verdict.NOT_EXERCISED]),
-        "time": f"{report.duration:.3f}",
+        "skipped": str(verdicts.count(Verdict.NOT_EXERCISED)),
+        "time": f"{sum(result.duration for result in results):.3f}",
     }
-    root = Element("testsuites", {"name": "ksef-conformance client", **numbers})
-    suite = SubElement(
-        root,
-        "testsuite",
-        {"name": _clean(shlex.join(report.command)), "timestamp": report.started, **numbers},
-    )
-    for result in report.results:
-        _case(suite, result)
-    indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: Element, result: Result) -> None:
-    case = SubElement(
+def _case(suite: etree._Element, result: Result) -> None:
+    case = etree.SubElement(
         suite,
         "testcase",
         {
-            "classname": f"ksef.client.{result.area.lower()}",
-            "name": _clean(f"{result.id} {result.sentence}"),
+            "classname": f"ksef.client.{result.area}",
+            "name": f"{result.id} {writable(result.sentence)}",
             "time": f"{result.duration:.3f}",
         },
     )
     if result.verdict is Verdict.FAILED:
-        attributes = {"type": result.severity, "message": _clean(result.message)}
-        SubElement(case, "failure", attributes).text = _clean(_evidence(result))
+        told = etree.SubElement(
+            case, "failure", {"type": result.severity, "message": writable(result.message)}
+        )
+        told.text = writable(_evidence(result))
     elif result.verdict is Verdict.NOT_EXERCISED:
-        SubElement(case, "skipped", {"message": _clean(result.message)})
+        etree.SubElement(case, "skipped", {"message": writable(result.message)})
     if result.output:
-        SubElement(case, "system-out").text = _clean(result.output)
+        etree.SubElement(case, "system-out").text = writable(result.output)
 
 
 def _evidence(result: Result) -> str:
@@ -59,7 +60,3 @@ def _evidence(result: Result) -> str:
         note = f" ({request.note})" if request.note else ""
         lines.append(f"{request.at:8.3f} s  {request.exchange.line}{note}")
     return "\n".join(lines)
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("�", text)
