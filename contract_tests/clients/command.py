@@ -27,6 +27,9 @@ _TICK = 0.02
 #: Seconds to wait for the rest of the output when everything that could write is dead.
 _PATIENCE = 1.0
 
+#: Characters of a line of a private key from which on it is recognised.
+_TELLING = 16
+
 _PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
@@ -83,14 +86,14 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
     # The `ksef` command keeps its login there: that of its user must not get lost.
     environment["KSEF_HOME"] = str(home)
     Home(home).save_config(Config(nip=NIP, environment=url))
-    key_lines = credential.key_pem.decode().splitlines()
+    key_lines = [line for line in credential.key_pem.decode().splitlines() if not line.startswith("-----")]
     return Given(
         environment,
         placeholders,
         (
             Secret("the KSeF token", stage.token.rpartition("|")[2]),
-            Secret("the private key", key_lines[1]),
             Secret("the password of the PKCS#12 file", password),
+            *(Secret("the private key", line) for line in key_lines if len(line) >= _TELLING),
         ),
     )
 

@@ -186,16 +186,11 @@ class Observed:
             f"submitted a used challenge {worst} times more; it never becomes valid again",
         )
 
-    def leaks(self, text: str, *, where: str) -> list[str]:
-        """Which secrets `text` contains: "the KSeF token on standard output" and the like."""
+    def leaks(self, text: str) -> list[str]:
+        """Which secrets `text` contains: "the KSeF token" and the like."""
         found = [secret.name for secret in self.secrets if secret.text in text]
-        found += [
-            name
-            for call in self.calls
-            for name, token in _tokens_in(call)
-            if token in text and name not in found
-        ]
-        return [f"{name} {where}" for name in dict.fromkeys(found)]
+        found += [name for call in self.calls for name, token in _tokens_in(call) if token in text]
+        return list(dict.fromkeys(found))
 
     # -- words
 

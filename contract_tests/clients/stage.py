@@ -33,6 +33,9 @@ Method: TypeAlias = Literal["token", "certificate"]
 #: The context of every login.
 NIP = "5265877635"
 
+#: Characters of a fault's path.
+_LONGEST_PATTERN = 256
+
 
 class Stage:
     """One mock for one run of the client.
@@ -115,7 +118,8 @@ class Stage:
 
         async def arm(call: Call) -> None:
             # For this very request: the mock answers it as KSeF would.
-            fault = Fault(path=call.path, method=call.method, times=1, **effect)
+            path = call.path if len(call.path) <= _LONGEST_PATTERN else "*"
+            fault = Fault(path=path, method=call.method, times=1, **effect)
             await self._running.faults.add(fault)
 
         self.before(wanted, arm, times=times)

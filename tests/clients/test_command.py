@@ -154,7 +154,7 @@ def test_the_reports_have_verdicts_and_evidence_and_no_secrets(tmp_path: Path) -
     seen = tmp_path / "seen"
     # The client shows the secrets, and keeps them for this test.
     line = f"{sys.executable} {CLIENT} prints-secrets prints-secrets-on-failure | tee -a {seen}; exit 4"
-    code = f'echo "$KSEF_TOKEN" | tee -a {seen}; {line}'
+    code = f'cat "$KSEF_KEY" | tee -a {seen}; echo "$KSEF_P12_PASSWORD"; {line}'
     only = ["--only", "CLIENT-SECRET-00[12]", "--only", "CLIENT-LOGIN-005"]
     done = run(*only, *options, "--", "sh", "-c", code)
     assert done.exit_code == 1
@@ -168,10 +168,8 @@ def test_the_reports_have_verdicts_and_evidence_and_no_secrets(tmp_path: Path) -
         "CLIENT-SECRET-002": "failed",
     }
     printed = next(result for result in report["results"] if result["id"] == "CLIENT-SECRET-001")
-    assert printed[
-        "message"
-    ] == "printed the KSeF token in its output and the access token in its output and " + (
-        "the refresh token in its output"
+    assert printed["message"] == (
+        "printed the password of the PKCS#12 file, the private key, the access token, the refresh token"
     )
     assert [entry["exchange"]["method"] for entry in printed["requests"]][:2] == ["POST", "GET"]
     assert printed["exit_code"] == 4
@@ -185,10 +183,12 @@ def test_the_reports_have_verdicts_and_evidence_and_no_secrets(tmp_path: Path) -
     known = seen.read_text()
     tokens = re.findall(r"\|([0-9a-f]{64})", known)
     jwts = re.findall(r"eyJ[\w-]+\.[\w-]+\.([\w-]+)", known)
-    assert len(tokens) >= 2
-    assert len(jwts) >= 2
+    keys = re.findall(r"^[\w+/=]{16,}$", known, re.MULTILINE)
+    assert tokens
+    assert len(jwts) == 2
+    assert len(keys) == 2 * 3
     for text in (done.output, *(file.read_text() for file in files.values())):
-        assert not [secret for secret in (*tokens, *jwts) if secret in text]
+        assert not [secret for secret in (*tokens, *jwts, *keys) if secret in text]
 
 
 def test_reports_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:

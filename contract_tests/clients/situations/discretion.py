@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 from contract_tests.clients.catalogue import Script, situation
 from contract_tests.clients.observed import Observed
@@ -57,19 +58,20 @@ def secrets_on_the_wire(_stage: Stage) -> Script:
     run.reached_step(Step.SUBMISSION)
     for call in run.calls:
         where = f"in {call.method} {call.path}"
-        in_url = run.leaks(call.target, where=f"{where}, in the URL")
-        in_the_rest = [
-            f"{secret.name} {where}"
-            for secret in run.secrets
-            if secret.text.encode() in _octets(call) or secret.text in str(call.request_headers)
-        ]
-        leaks = [*in_url, *in_the_rest]
-        run.expect(not leaks, f"sent {' and '.join(leaks)}")
+        in_url = run.leaks(call.target)
+        run.expect(not in_url, f"sent {_listed(in_url)} {where}, in the URL")
+        rest = _octets(call).decode("latin-1") + str(call.request_headers)
+        plain = list(dict.fromkeys(secret.name for secret in run.secrets if secret.text in rest))
+        run.expect(not plain, f"sent {_listed(plain)} {where}")
 
 
 def _expect_discretion(run: Observed) -> None:
-    leaks = run.leaks(run.output, where="in its output")
-    run.expect(not leaks, f"printed {' and '.join(leaks)}")
+    leaks = run.leaks(run.output)
+    run.expect(not leaks, f"printed {_listed(leaks)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
 def _octets(call: Call) -> bytes:
