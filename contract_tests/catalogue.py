@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from contract_tests.probe import Probe
@@ -150,16 +150,38 @@ def selected(patterns: Collection[str] = ()) -> tuple[Requirement, ...]:
     Raises:
         LookupError: a pattern matches nothing.
     """
+    return chosen(catalogue(), patterns, "requirement")
+
+
+class Listed(Protocol):
+    """What stands in a catalogue."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def area(self) -> str: ...
+
+
+L = TypeVar("L", bound=Listed)
+
+
+def chosen(entries: tuple[L, ...], patterns: Collection[str], noun: str) -> tuple[L, ...]:
+    """The entries whose id or area matches one of the patterns, in their order; all without patterns.
+
+    Raises:
+        LookupError: a pattern matches nothing; the message calls an entry by `noun`.
+    """
     if not patterns:
-        return catalogue()
-    chosen: set[str] = set()
+        return entries
+    ids: set[str] = set()
     for pattern in patterns:
         glob = pattern.upper()
-        matching = {each.id for each in catalogue() if glob == each.area or fnmatchcase(each.id, glob)}
+        matching = {each.id for each in entries if glob == each.area or fnmatchcase(each.id, glob)}
         if not matching:
-            raise LookupError(f"no requirement matches {pattern!r}")
-        chosen |= matching
-    return tuple(each for each in catalogue() if each.id in chosen)
+            raise LookupError(f"no {noun} matches {pattern!r}")
+        ids |= matching
+    return tuple(each for each in entries if each.id in ids)
 
 
 #: Group of ids -> what the group is about, in the order of reports.

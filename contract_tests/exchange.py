@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,8 +58,8 @@ class Exchange:
             str(request.url),
             response.status_code,
             round(duration, 1),
-            _message(request.headers, request.content),
-            _message(response.headers, response.content),
+            message_of(request.headers.items(), request.content),
+            message_of(response.headers.items(), response.content),
             _outcome(response),
         )
 
@@ -82,8 +83,9 @@ def stable(text: str) -> str:
     return text
 
 
-def _message(headers: httpx.Headers, content: bytes) -> Message:
-    content_type = headers.get("content-type", "")
+def message_of(headers: Collection[tuple[str, str]], content: bytes) -> Message:
+    """What is kept of a request or an answer; of a body that is no text only its size."""
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
     if not content:
         body = ""
     elif any(kind in content_type for kind in _TEXT_TYPES):
@@ -92,7 +94,7 @@ def _message(headers: httpx.Headers, content: bytes) -> Message:
         body = f"({len(content)} octets of {content_type or 'no declared type'})"
     if len(body) > LONGEST_BODY:
         body = f"{body[:LONGEST_BODY]}\n… ({len(body) - LONGEST_BODY} more characters)"
-    return Message(tuple(masked_headers(headers.items())), body)
+    return Message(tuple(masked_headers(headers)), body)
 
 
 def _outcome(response: httpx.Response) -> str:

@@ -13,10 +13,10 @@ import pkgutil
 import re
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal, TypeAlias
 
+from contract_tests.catalogue import chosen
 from contract_tests.clients.observed import Observed
 from contract_tests.clients.stage import Method, Stage
 from ksef_mock.settings import Settings
@@ -111,13 +111,4 @@ def selected(patterns: Collection[str] = ()) -> tuple[Situation, ...]:
     Raises:
         LookupError: a pattern matches nothing.
     """
-    if not patterns:
-        return situations()
-    chosen: set[str] = set()
-    for pattern in patterns:
-        glob = pattern.upper()
-        matching = {each.id for each in situations() if glob == each.area or fnmatchcase(each.id, glob)}
-        if not matching:
-            raise LookupError(f"no situation matches {pattern!r}")
-        chosen |= matching
-    return tuple(each for each in situations() if each.id in chosen)
+    return chosen(situations(), patterns, "situation")

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from contract_tests.clients.observed import Secret
 from contract_tests.clients.report import Request
-from contract_tests.clients.tap import Call, Headers
-from contract_tests.exchange import LONGEST_BODY, Exchange, Message
-from contract_tests.masking import masked_body, masked_headers, masked_text
+from contract_tests.clients.tap import Call
+from contract_tests.exchange import Exchange, Message, message_of
+from contract_tests.masking import masked_text
 
 #: Requests of one run that a report keeps: from its beginning and from its end.
 _FIRST, _LAST = 20, 20
 #: Characters of output that a report keeps: the last ones.
 _LONGEST_OUTPUT = 8_000
-_TEXT_TYPES = ("json", "xml", "text", "html")
 
 
 def requests_of(calls: Sequence[Call], started: float, base_url: str) -> tuple[Request, ...]:
@@ -39,8 +38,8 @@ def _request(call: Call, started: float, base_url: str) -> Request:
         masked_text(base_url + call.target),
         call.status,
         round((call.ended - call.began) * 1_000, 1),
-        _message(call.request_headers, call.request_body),
-        _message(call.response_headers, call.response_body) if call.status else Message((), ""),
+        message_of(call.request_headers, call.request_body),
+        message_of(call.response_headers, call.response_body) if call.status else Message((), ""),
         outcome=_note(call),
     )
     return Request(round(call.began - started, 3), _note(call), exchange)
@@ -56,16 +55,3 @@ def _note(call: Call) -> str:
     elif not call.status:
         notes.append("no answer")
     return masked_text("; ".join(notes))
-
-
-def _message(headers: Headers, body: bytes) -> Message:
-    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
-    if not body:
-        text = ""
-    elif any(kind in content_type for kind in _TEXT_TYPES):
-        text = masked_body(body.decode("utf-8", "replace"), content_type)
-    else:
-        text = f"({len(body)} octets of {content_type or 'no declared type'})"
-    if len(text) > LONGEST_BODY:
-        text = f"{text[:LONGEST_BODY]}\n… ({len(text) - LONGEST_BODY} more characters)"
-    return Message(tuple(masked_headers(headers)), text)

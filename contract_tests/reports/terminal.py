@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from contract_tests.catalogue import AREAS, Capability, Requirement
 from contract_tests.diff import Change, Kind
 from contract_tests.report import Report, Result, Verdict
+from contract_tests.reports.live import LiveLine
 
 _SIGNS = {
     Verdict.PASSED: "[green]✓[/]",
@@ -34,40 +31,21 @@ _CHANGES = {
 }
 
 
-class Progress:
+class Progress(LiveLine):
     """The live line; failures appear above it as they are found."""
 
     def __init__(self, console: Console, total: int) -> None:
-        self._bar = Bar(
-            TextColumn("{task.description}", markup=True),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._console = console
-        self._task = self._bar.add_task("waiting for the target", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__(console, total, "waiting for the target")
 
     def start(self, requirement: Requirement) -> None:
         """A requirement is being checked."""
-        self._bar.update(self._task, description=requirement.id)
+        self.say(requirement.id)
 
     def end(self, result: Result) -> None:
         """A requirement has been checked."""
         if result.is_bad:
-            self._bar.console.print(_told(result), highlight=False)
-        self._bar.advance(self._task)
+            self.show(_told(result))
+        self.advance()
 
 
 def summary(report: Report, console: Console) -> None:

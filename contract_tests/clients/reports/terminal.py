@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from contract_tests.clients.catalogue import AREAS, Situation
 from contract_tests.clients.report import Report, Result, Verdict
+from contract_tests.reports.live import LiveLine
 
 _SIGNS = {
     Verdict.SURVIVED: "[green]✓[/]",
@@ -24,35 +22,18 @@ _SIGNS = {
 _SHOWN = 6
 
 
-class Live:
+class Live(LiveLine):
     """The live line; failures appear above it as they are found."""
 
     def __init__(self, console: Console, total: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("running", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__(console, total, "running")
 
     def end(self, result: Result) -> None:
         """A situation is over."""
         if result.verdict is Verdict.FAILED:
-            self._bar.console.print(_told(result), highlight=False)
-        self._bar.update(self._task, advance=1, description=result.id)
+            self.show(_told(result))
+        self.say(result.id)
+        self.advance()
 
 
 def summary(report: Report, console: Console) -> None:
