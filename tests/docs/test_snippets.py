@@ -130,11 +130,11 @@ def shell(code: str, folder: Path, programs: Path) -> None:
 
 
 def against_a_mock(snippet: Snippet, path: Path, program: str) -> None:
-    """Run a program that finds a mock at its usual address, and a NIP and its token in its environment."""
+    """Run a program that finds a mock at its usual address, or in its environment, and a token there."""
     with MockServer() as mock:
         path.write_text(snippet.code.replace("http://127.0.0.1:8080", mock.url))
-        token = mock.issue_token(_NIP)
-        done = run([program, path.name], path.parent, KSEF_URL=mock.url, KSEF_NIP=_NIP, KSEF_TOKEN=token)
+        given = {"KSEF_URL": mock.url, "KSEF_NIP": _NIP, "KSEF_TOKEN": mock.issue_token(_NIP)}
+        done = run([program, path.name], path.parent, Path(sys.executable).parent, **given)
         assert done.returncode == 0, done.stdout + done.stderr
         assert mock.journal.entries(path="/auth/token/redeem"), "it has not talked to the mock"
 
