@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
@@ -16,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from contract_tests.clients.observed import Secret
 from contract_tests.clients.stage import NIP, Stage
 from ksef_client_min.session_file import Config, Home
+from ksef_mock.crypto.pki import Credential
 
 #: Octets of output that are kept of a run.
 _KEPT = 1_000_000
@@ -86,14 +90,13 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
     # The `ksef` command keeps its login there: that of its user must not get lost.
     environment["KSEF_HOME"] = str(home)
     Home(home).save_config(Config(nip=NIP, environment=url))
-    key_lines = [line for line in credential.key_pem.decode().splitlines() if not line.startswith("-----")]
     return Given(
         environment,
         placeholders,
         (
             Secret("the KSeF token", stage.token.rpartition("|")[2]),
             Secret("the password of the PKCS#12 file", password),
-            *(Secret("the private key", line) for line in key_lines if len(line) >= _TELLING),
+            *(Secret("the private key", line) for line in _private_lines(credential)),
         ),
     )
 
@@ -175,6 +178,26 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _private_lines(credential: Credential) -> list[str]:
+    """The lines of the PEM file with something in them that the certificate does not have."""
+    key = credential.key
+    lines = [line for line in credential.key_pem.decode().splitlines() if not line.startswith("-----")]
+    der = base64.b64decode("".join(lines))
+    if isinstance(key, rsa.RSAPrivateKey):
+        # PKCS #1: modulus and public exponent, then the private exponent and whatever follows from it.
+        secret = key.private_numbers().d
+        begin, end = der.index(secret.to_bytes((secret.bit_length() + 7) // 8)), len(der)
+    else:
+        # SEC 1: the private key in the octets of the field, then the public key.
+        secret = key.private_numbers().private_value
+        size = (key.key_size + 7) // 8
+        begin = der.index(secret.to_bytes(size))
+        end = begin + size
+    octets = len(lines[0]) * 3 // 4
+    private = lines[begin // octets : (end - 1) // octets + 1]
+    return [line for line in private if len(line) >= _TELLING]
 
 
 def _write_secret(path: Path, content: bytes) -> None:

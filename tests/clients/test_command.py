@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,9 +15,13 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from contract_tests.clients.catalogue import situations
 from contract_tests.clients.cli import client
+from contract_tests.clients.command import given
+from contract_tests.clients.stage import Stage
+from ksef_mock.crypto.pki import KeyKind
 
 CLIENT = str(Path(__file__).parent / "client.py")
 ONE = ["--only", "CLIENT-LOGIN-001"]
@@ -119,6 +124,25 @@ def test_the_files_are_there_while_the_command_runs_and_only_its_user_may_read_t
     assert not Path(path).exists()
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_of_a_key_file_only_what_is_private_is_a_secret(kind: KeyKind, tmp_path: Path) -> None:
+    stage = Stage("certificate")
+    stage.certificate_key = kind
+    stage.open()
+    try:
+        secrets = given(stage, "CLIENT-LOGIN-001", tmp_path).secrets
+    finally:
+        stage.close()
+    private = [secret.text for secret in secrets if secret.name == "the private key"]
+    lines = (tmp_path / "key.pem").read_text().splitlines()[1:-1]
+    assert private == (lines[:2] if kind == "ec" else lines[-len(private) :])
+    numbers = stage.credential.key.private_numbers()
+    secret = numbers.d if isinstance(numbers, rsa.RSAPrivateNumbers) else numbers.private_value
+    der = base64.b64decode("".join(lines))
+    begin = der.index(secret.to_bytes(32 if kind == "ec" else 256).lstrip(b"\0"))
+    assert begin // 48 == lines.index(private[0])
+
+
 def test_a_command_that_never_calls_is_told_so() -> None:
     done = run(*ONE, *python("print('I am no client'); raise SystemExit(3)"))
     assert done.exit_code == 1
@@ -187,6 +211,7 @@ def test_the_reports_have_verdicts_and_evidence_and_no_secrets(tmp_path: Path) -
     assert tokens
     assert len(jwts) == 2
     assert len(keys) == 2 * 3
+    keys = [line for number, line in enumerate(keys) if number % 3 < 2]  # the third is the public key
     for text in (done.output, *(file.read_text() for file in files.values())):
         assert not [secret for secret in (*tokens, *jwts, *keys) if secret in text]
 
