@@ -86,23 +86,26 @@ def token_has_its_permissions(ctx: Probe) -> None:
     equal("claim trn", claims.get("trn"), number)
 
 
+_REFUSED_ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "KSEF-KTOK-005": ("no description", {"permissions": ["InvoiceRead"]}),
+    "KSEF-KTOK-006": ("no permissions", {"description": "opis tokenu"}),
+    "KSEF-KTOK-007": (
+        "a description of 4 characters",
+        {"permissions": ["InvoiceRead"], "description": "opis"},
+    ),
+    "KSEF-KTOK-008": (
+        "a description of 257 characters",
+        {"permissions": ["InvoiceRead"], "description": "x" * 257},
+    ),
+    "KSEF-KTOK-009": (
+        "an unknown permission",
+        {"permissions": ["Everything"], "description": "opis tokenu"},
+    ),
+}
+
+
 @family(
-    {
-        "KSEF-KTOK-005": ("no description", {"permissions": ["InvoiceRead"]}),
-        "KSEF-KTOK-006": ("no permissions", {"description": "opis tokenu"}),
-        "KSEF-KTOK-007": (
-            "a description of 4 characters",
-            {"permissions": ["InvoiceRead"], "description": "opis"},
-        ),
-        "KSEF-KTOK-008": (
-            "a description of 257 characters",
-            {"permissions": ["InvoiceRead"], "description": "x" * 257},
-        ),
-        "KSEF-KTOK-009": (
-            "an unknown permission",
-            {"permissions": ["Everything"], "description": "opis tokenu"},
-        ),
-    },
+    _REFUSED_ORDERS,
     lambda case: f"An order of a KSeF token with {case[0]} is refused with 21405.",
     source=f"{_GENERATE}: GenerateTokenRequest, 21405",
 )
