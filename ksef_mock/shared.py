@@ -106,6 +106,11 @@ class SharedState:
         if version is None or version != self._version:
             await (asyncio.to_thread(self._refresh) if not self._store.is_local else _inline(self._refresh))
 
+    def refresh(self) -> None:
+        """`catch_up` for callers in other threads."""
+        if not self._store.is_local:
+            self._refresh()
+
     def _refresh(self) -> None:
         with self._lock:
             self._join()

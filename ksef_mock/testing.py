@@ -188,7 +188,7 @@ class MockServer:
     @property
     def clock(self) -> Clock:
         """The mock's clock: `advance(seconds=…)`, `set`, `freeze`, `resume`."""
-        return self._running.clock
+        return self._current.clock
 
     @property
     def journal(self) -> Journal:
@@ -198,12 +198,12 @@ class MockServer:
     @property
     def keys(self) -> KeyRing:
         """The published encryption keys: `rotate`, `recertify`, `withdraw`."""
-        return self._running.keys
+        return self._current.keys
 
     @property
     def pki(self) -> Pki:
         """Certificates of every kind to log in with, issued by the CAs that this mock trusts."""
-        return self._running.pki
+        return self._current.pki
 
     @property
     def faults(self) -> Faults:
@@ -296,6 +296,13 @@ class MockServer:
         await tokens.set_status(found.reference, status)
 
     @property
+    def _current(self) -> System:
+        # What is read outside of a request must not be older than what other processes have changed.
+        system = self._running
+        system.shared.refresh()
+        return system
+
+    @property
     def _running(self) -> System:
         if self._system is None:
             raise RuntimeError("this mock has not been started")
@@ -307,7 +314,15 @@ class MockServer:
         if server is None or server.loop is None:
             work.close()
             raise RuntimeError("this mock is not running")
-        return asyncio.run_coroutine_threadsafe(work, server.loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(self._caught_up(work), server.loop).result(_PATIENCE)
+
+    async def _caught_up(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._running.catch_up()
+        except BaseException:
+            work.close()
+            raise
+        return await work
 
 
 class Faults:
