@@ -33,6 +33,9 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.xades
 	$(BIN)/python -m bench.mutation
+	$(BIN)/python -m bench.stores
+	$(BIN)/python -m bench.workers
+	$(BIN)/python -m bench.scale
 
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated

@@ -23,7 +23,7 @@ from ksef_mock.state.windows import Windows
 R = TypeVar("R", bound=msgspec.Struct)
 
 #: Entries that one write drops at most; it adds no more than a few.
-_SWEEP = 16
+_SWEEP = 4
 _INDEX = "#index"  # the heap's mark of an index entry; no table is called so
 
 
