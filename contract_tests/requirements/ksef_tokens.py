@@ -86,7 +86,7 @@ def token_has_its_permissions(ctx: Probe) -> None:
     equal("claim trn", claims.get("trn"), number)
 
 
-_REFUSED_ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
+_REFUSED_ORDERS: dict[str, tuple[str, object]] = {
     "KSEF-KTOK-005": ("no description", {"permissions": ["InvoiceRead"]}),
     "KSEF-KTOK-006": ("no permissions", {"description": "opis tokenu"}),
     "KSEF-KTOK-007": (
