@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -27,7 +28,7 @@ def conformance(request: pytest.FixtureRequest) -> Iterator[Runner]:
         ):
             yield runner
     except (TargetRefused, TargetUnreachable) as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        _stop(request.session, error)
     if runner.left_behind:
         request.config.get_terminal_writer().line(
             f"\nleft behind on {target.name}: {', '.join(runner.left_behind)}"
@@ -36,13 +37,16 @@ def conformance(request: pytest.FixtureRequest) -> Iterator[Runner]:
 
 @pytest.mark.parametrize("requirement", catalogue(), ids=lambda requirement: requirement.id)
 def test_requirement(
-    requirement: Requirement, conformance: Runner, record_property: Callable[[str, object], None]
+    request: pytest.FixtureRequest,
+    requirement: Requirement,
+    conformance: Runner,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """One requirement of KSeF."""
     try:
         result = conformance.check(requirement)
     except TargetUnreachable as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.INTERRUPTED)
+        _stop(request.session, error)
     for name in ("sentence", "source", "severity"):
         record_property(name, getattr(requirement, name))
     if result.verdict is Verdict.SKIPPED:
@@ -52,6 +56,12 @@ def test_requirement(
         pytest.fail(
             f"{requirement.sentence}\n({requirement.source})\n\n{result.message}\n\n{evidence}", pytrace=False
         )
+
+
+def _stop(session: pytest.Session, error: Exception) -> NoReturn:
+    # Not pytest.exit: xdist takes that for a crash of its worker.
+    session.shouldfail = str(error)
+    pytest.fail(str(error), pytrace=False)
 
 
 def _written_out(exchange: Exchange) -> str:
