@@ -63,39 +63,47 @@ class Metrics:
         """Count a fault that acted."""
         self.faults[effect,] = self.faults.get((effect,), 0) + 1
 
-    def exposition(self, gauges: Iterable[tuple[str, str, float, Mapping[str, str]]]) -> str:
+    def exposition(
+        self,
+        gauges: Iterable[tuple[str, str, float, Mapping[str, str]]],
+        common: Mapping[str, str] | None = None,
+    ) -> str:
         """Everything as text.
 
         Args:
             gauges: name, help, value and labels of what is measured at this moment.
+            common: labels of every sample of this process's own counters.
         """
+        own = common or {}
         lines: list[str] = []
         lines += _counter(
             "ksef_mock_requests_total",
             "Answered requests.",
             ("method", "operation", "status", "code"),
             self.requests,
+            own,
         )
-        lines += self._histograms()
+        lines += self._histograms(own)
         lines += _counter(
             "ksef_mock_logins_total",
             "Accepted logins by the outcome that their status shows.",
             ("method", "outcome", "detail"),
             self.logins,
+            own,
         )
-        lines += _counter("ksef_mock_faults_acted_total", "Faults that acted.", ("effect",), self.faults)
+        lines += _counter("ksef_mock_faults_acted_total", "Faults that acted.", ("effect",), self.faults, own)
         lines += _head("process_start_time_seconds", "Start of the process, seconds since 1970.", "gauge")
-        lines.append(f"process_start_time_seconds {_number(self.started_at)}")
+        lines.append(f"process_start_time_seconds{_labels(own)} {_number(self.started_at)}")
         for name, about, value, labels in gauges:
             lines += _head(name, about, "gauge")
             lines.append(f"{name}{_labels(labels)} {_number(value)}")
         return "\n".join(lines) + "\n"
 
-    def _histograms(self) -> Iterator[str]:
+    def _histograms(self, own: Mapping[str, str]) -> Iterator[str]:
         name = "ksef_mock_request_duration_seconds"
         yield from _head(name, "How long answers took.", "histogram")
         for (method, operation), histogram in sorted(self.durations.items()):
-            labels = {"method": method, "operation": operation}
+            labels = {"method": method, "operation": operation, **own}
             count = 0
             for bound, within in zip((*BUCKETS, None), histogram.counts, strict=True):
                 count += within
@@ -105,10 +113,12 @@ class Metrics:
             yield f"{name}_count{_labels(labels)} {count}"
 
 
-def _counter(name: str, about: str, labels: Labels, values: Mapping[Labels, int]) -> Iterator[str]:
+def _counter(
+    name: str, about: str, labels: Labels, values: Mapping[Labels, int], own: Mapping[str, str]
+) -> Iterator[str]:
     yield from _head(name, about, "counter")
     for key, value in sorted(values.items()):
-        yield f"{name}{_labels(dict(zip(labels, key, strict=True)))} {value}"
+        yield f"{name}{_labels({**dict(zip(labels, key, strict=True)), **own})} {value}"
 
 
 def _head(name: str, about: str, kind: str) -> Iterator[str]:

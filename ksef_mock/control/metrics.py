@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from starlette.requests import Request
@@ -16,7 +17,11 @@ from ksef_mock.metrics import MEDIA_TYPE
 
 
 async def metrics(request: Request) -> Response:
-    """Everything that is counted. Several processes of one mock count each their own requests."""
+    """Everything that is counted.
+
+    Several processes of one mock count each their own requests; whichever answers tells its own numbers, and
+    a label `process` keeps them apart.
+    """
     require_control(request)
     exchange_of(request).recorded = False
     system = system_of(request)
@@ -33,7 +38,8 @@ async def metrics(request: Request) -> Response:
             ("ksef_mock_clock_offset_seconds", "Mock time minus real time.", offset, {}),
             ("ksef_mock_operations", "Authentication operations that are remembered.", operations, {}),
             ("ksef_mock_faults", "Faults that are defined.", len(system.faults.defined), {}),
-        ]
+        ],
+        None if system.settings.store == "memory" else {"process": str(os.getpid())},
     )
     return Response(text, headers={"content-type": MEDIA_TYPE})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -140,6 +142,18 @@ def test_bounds_belong_to_their_buckets(seconds: float, bucket: str) -> None:
         for le in bounds
     }
     assert [le for le in bounds if counts[le] == 1] == bounds[bounds.index(bucket) :]
+
+
+def test_processes_that_share_a_store_are_told_apart(tmp_path: Path) -> None:
+    with MockServer(Settings(store=f"sqlite:{tmp_path / 'state'}")) as mock:
+        httpx.post(f"{mock.url}/v2/auth/challenge")
+        samples = parsed(httpx.get(f"{mock.url}/_mock/metrics").text)
+    pid = ("process", str(os.getpid()))
+    counted = [labels for name, labels in samples if name == "ksef_mock_requests_total"]
+    assert counted
+    assert all(pid in labels for labels in counted)
+    assert ("process_start_time_seconds", frozenset({pid})) in samples
+    assert ("ksef_mock_operations", frozenset()) in samples  # of all processes
 
 
 def test_a_scraper_sends_the_control_token_as_a_bearer() -> None:
