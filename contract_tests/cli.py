@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,6 +67,8 @@ def run_command(
     Exit code 0: all checked requirements passed; 1: some failed; 2: the run was refused or broke off.
     """
     console = Console()
+    # Stopped by a CI system the run cleans up on the target as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with terminal.Progress(console, len(selected(only))) as progress:
             report = run(

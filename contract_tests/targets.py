@@ -182,8 +182,10 @@ def open_target(name: str, *, force_production: bool = False) -> AbstractContext
             f"{name} is KSeF PRODUCTION: real taxpayers, legal effect. The suite does not run there. "
             "Use `test`; --force-production checks the read-only requirements alone."
         )
-    capabilities = set() if production else {Capability.SELF_SIGNED, Capability.TEST_DATA}
-    target = Target(name, url, frozenset(capabilities), read_only=production)
+    # Of KSeF's environments only TEST has these; of any other server they are asked, and it shows.
+    like_test = url not in (DEMO.api, PROD.api) and not production
+    capabilities = frozenset({Capability.SELF_SIGNED, Capability.TEST_DATA} if like_test else ())
+    target = Target(name, url, capabilities, read_only=production)
     return nullcontext(_located(target))
 
 

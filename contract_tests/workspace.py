@@ -136,7 +136,10 @@ class Workspace:
 
     def variant(self, target: Target) -> Workspace:
         """The workspace of another instance."""
-        return self._variants.setdefault(target.url, Workspace(target))
+        known = self._variants.get(target.url)
+        if known is None:
+            known = self._variants[target.url] = Workspace(target)
+        return known
 
     def close(self) -> list[str]:
         """Revoke the KSeF tokens and end the sessions that were made; returns what could not be undone."""
