@@ -33,6 +33,7 @@ from redis.retry import Retry
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.errors import StoreUnavailable
+from ksef_mock.state.remote import RemoteStore, decoded
 from ksef_mock.state.store import (
     JITTER,
     ONCE,
@@ -272,10 +273,8 @@ return ARGV[4]
 )
 
 
-class RedisStore:
+class RedisStore(RemoteStore):
     """Implements `ksef_mock.state.store.Store`."""
-
-    is_local = False
 
     def __init__(self, url: str, clock: Clock) -> None:
         """Nothing is connected before the first use.
@@ -330,27 +329,12 @@ class RedisStore:
             row: bytes | None = await self._redis.hget(self._tables + table.name, key)
         if row is None or row[:20] <= _digits(self._clock.now()).encode():
             return None
-        return _decoded(row[20:], table)
+        return decoded(row[20:], table)
 
     async def count(self, table: Table[R]) -> int:
         with _named_errors():
             found: int = await self._redis.hlen(self._tables + table.name)
         return found
-
-    async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
-        return await self.commit(Insert(table, key, record, expires_at))
-
-    async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
-        return await self.commit(Swap(table, key, old, new, expires_at))
-
-    async def delete(self, table: Table[R], key: str) -> bool:
-        return await self.commit(Delete(table, key))
-
-    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        await self.commit(Index(name, member, position, expires_at))
-
-    async def unindex(self, name: str, member: str) -> None:
-        await self.commit(Unindex(name, member))
 
     async def newest(
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
@@ -381,7 +365,7 @@ class RedisStore:
             # mock may have written it), then that is what is to be replaced.
             write, stored = writes[int(done[1])], done[2]
             assert isinstance(write, Swap)
-            if _decoded(stored, write.table) != write.old:
+            if decoded(stored, write.table) != write.old:
                 return False
             flat[int(done[1])][6] = stored
 
@@ -604,10 +588,3 @@ def _digits(moment: Instant) -> str:
 
 def _instant(digits: bytes) -> Instant:
     return int(digits) - _BIAS
-
-
-def _decoded(row: bytes, table: Table[R]) -> R:
-    try:
-        return msgspec.msgpack.decode(row, type=table.record)
-    except msgspec.MsgspecError as error:
-        raise StoreUnavailable(reason=f"store: a record of {table.name} has another shape: {error}") from None

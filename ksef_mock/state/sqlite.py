@@ -2,9 +2,9 @@
 
 SQLite in WAL mode with `synchronous=NORMAL`: a commit is in the operating system's hands before it is
 answered, so killing the processes loses nothing. (A power failure may lose the last commits, never a part of
-one.) A statement takes some 10 µs and a commit some 30, less than the way to a thread and back, so all of it
-happens in the event loop; only the copying of the WAL back into the database waits for the disk, and that
-has a thread.
+one.) A commit takes about as long as the way to a thread and back, a look a tenth of that (`bench.stores`),
+so all of it happens in the event loop; only the copying of the WAL back into the database waits for the
+disk, and that has a thread.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import msgspec
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.errors import StoreUnavailable
+from ksef_mock.state.remote import RemoteStore, decoded
 from ksef_mock.state.store import (
     JITTER,
     Delete,
@@ -73,10 +74,8 @@ CREATE TABLE IF NOT EXISTS shared (
 """
 
 
-class SqliteStore:
+class SqliteStore(RemoteStore):
     """Implements `ksef_mock.state.store.Store`."""
-
-    is_local = False
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Open the file, or make it; nobody else may read it, for it has private keys in it.
@@ -100,7 +99,7 @@ class SqliteStore:
     async def get(self, table: Table[R], key: str) -> R | None:
         with self._reading() as connection:
             row = _live(connection, table.name, key, self._clock.now())
-        return None if row is None else _decoded(row, table)
+        return None if row is None else decoded(row, table)
 
     async def count(self, table: Table[R]) -> int:
         with self._reading() as connection:
@@ -109,21 +108,6 @@ class SqliteStore:
             ).fetchone()
         found: int = number
         return found
-
-    async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
-        return await self.commit(Insert(table, key, record, expires_at))
-
-    async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
-        return await self.commit(Swap(table, key, old, new, expires_at))
-
-    async def delete(self, table: Table[R], key: str) -> bool:
-        return await self.commit(Delete(table, key))
-
-    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        await self.commit(Index(name, member, position, expires_at))
-
-    async def unindex(self, name: str, member: str) -> None:
-        await self.commit(Unindex(name, member))
 
     async def newest(
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
@@ -321,7 +305,7 @@ def _is_possible(connection: sqlite3.Connection, write: Write, now: Instant) -> 
             return _live(connection, table.name, key, now) is None
         case Swap(table, key, old):
             row = _live(connection, table.name, key, now)
-            return row is not None and (row == msgspec.msgpack.encode(old) or _decoded(row, table) == old)
+            return row is not None and (row == msgspec.msgpack.encode(old) or decoded(row, table) == old)
         case Delete(table, key):
             return _live(connection, table.name, key, now) is not None
     return True
@@ -367,10 +351,3 @@ def _full(connection: sqlite3.Connection, key: str, limit: int, length: Instant,
         (key, now - length, limit - 1),
     ).fetchone()
     return Full(0 if row is None else row[0] + length - now, limit, length)
-
-
-def _decoded(row: bytes, table: Table[R]) -> R:
-    try:
-        return msgspec.msgpack.decode(row, type=table.record)
-    except msgspec.MsgspecError as error:
-        raise StoreUnavailable(reason=f"store: a record of {table.name} has another shape: {error}") from None
