@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,10 +68,8 @@ def run_command(
     Exit code 0: all checked requirements passed; 1: some failed; 2: the run was refused or broke off.
     """
     console = Console()
-    # Stopped by a CI system the run cleans up on the target as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with terminal.Progress(console, len(selected(only))) as progress:
+        with terminal.Progress(console, len(selected(only))) as progress, _stopped_as_interrupted():
             report = run(
                 target,
                 only,
@@ -123,6 +122,16 @@ def diff(first: Path, second: Path) -> None:
     changes = compare(before, after)
     terminal.differences(before, after, changes, Console())
     sys.exit(DIFFERS if got_worse(changes) else CONFORMS)
+
+
+@contextmanager
+def _stopped_as_interrupted() -> Iterator[None]:
+    # Stopped by a CI system, a run cleans up on the target as it does after Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write(path: Path, content: bytes) -> None:

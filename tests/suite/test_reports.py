@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,3 +253,20 @@ def test_pytest_stops_at_once_with_a_clear_word(
     assert done.ret != 0
     assert complaint in done.stdout.str() + done.stderr.str()
     assert "Traceback" not in done.stdout.str()
+
+
+def test_command_that_is_stopped_cleans_up_and_exits_with_130(ksef_mock: MockServer) -> None:
+    ksef_mock.faults.add(path="/auth/token/refresh", delay_seconds=1)
+    command = [sys.executable, "-m", "contract_tests", "run", ksef_mock.url, "--only", "REFRESH"]
+    run_ = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    while not ksef_mock.journal.entries(path="/auth/token/redeem"):
+        assert run_.poll() is None
+        time.sleep(0.02)
+    run_.send_signal(signal.SIGTERM)
+    output, _ = run_.communicate(timeout=60)
+    assert run_.returncode == 130
+    assert "interrupted" in output
+    assert "left behind" not in output
+    ended = [entry for entry in ksef_mock.journal.entries() if entry.method == "DELETE"]
+    assert ended
+    assert {entry.status for entry in ended} == {204}
