@@ -183,7 +183,7 @@ def open_target(name: str, *, force_production: bool = False) -> AbstractContext
             "Use `test`; --force-production checks the read-only requirements alone."
         )
     # Of KSeF's environments only TEST has these; of any other server they are asked, and it shows.
-    like_test = url not in (DEMO.api, PROD.api) and not production
+    like_test = not production and urlsplit(url).hostname != urlsplit(DEMO.api).hostname
     capabilities = frozenset({Capability.SELF_SIGNED, Capability.TEST_DATA} if like_test else ())
     target = Target(name, url, capabilities, read_only=production)
     return nullcontext(_located(target))
