@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -472,21 +473,13 @@ def permissions_are_not_asked_for(mock: Mock) -> None:
 @defect("A permission that was granted by POST /permissions/persons/grants holds.")
 def granting_has_no_effect(mock: Mock) -> None:
     """POST /permissions/persons/grants is answered and grants nothing."""
-
-    async def make(_grant: Any) -> None:
-        return None
-
-    mock.replace(mock.system.permissions, "_make", lambda _: make)
+    _has_no_effect(mock, lambda change: bool(change.grants))
 
 
 @defect("A permission that was revoked by DELETE /permissions/common/grants holds no longer.")
 def revoking_a_permission_has_no_effect(mock: Mock) -> None:
     """DELETE /permissions/common/grants/{permissionId} is answered and revokes nothing."""
-
-    async def revoke(_grant: Any) -> bool:
-        return True
-
-    mock.replace(mock.system.permissions, "revoke", lambda _: revoke)
+    _has_no_effect(mock, lambda change: change.revokes is not None)
 
 
 @defect("403 missing-permissions names those that are required.")
@@ -556,3 +549,16 @@ def _check_csr_leniently(mock: Mock, code: Code) -> None:
         return check
 
     mock.replace(mock.system.certificates, "_check_csr", make)
+
+
+def _has_no_effect(mock: Mock, is_meant: Callable[[Any], bool]) -> None:
+    """Judge operations under /permissions as ever, and do nothing of what some of them ask for."""
+
+    def make(original: Any) -> Any:
+        async def judged(change: Any) -> tuple[Any, list[Any]]:
+            done, effects = await original(change)
+            return done, [] if is_meant(change) else effects
+
+        return judged
+
+    mock.replace(mock.system.permissions, "_judged", make)

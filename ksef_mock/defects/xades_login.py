@@ -38,9 +38,6 @@ from ksef_mock.xades.identity import Identification, Signer, SignerKind
 from ksef_mock.xades.names import VERSIONS, ds, local_name, text_of
 from ksef_mock.xades.report import BAD_SIGNATURE
 
-_PATH = "/auth/xades-signature"
-
-
 # -- the signature: checks that are skipped ---------------------------------------------------------------
 
 
