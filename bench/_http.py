@@ -29,6 +29,8 @@ class Connection(asyncio.Protocol):
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """The status and body of the answer to a whole request."""
         assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionError("the server closed the connection while it was idle")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
@@ -42,7 +44,7 @@ class Connection(asyncio.Protocol):
         end = received.find(b"\r\n\r\n")
         if end < 0:
             return
-        at = received.find(b"content-length:", 0, end)
+        at = received[:end].lower().find(b"content-length:")
         length = int(received[at + 15 : received.find(b"\r\n", at)]) if at >= 0 else 0
         if len(received) < end + 4 + length:
             return
@@ -64,13 +66,20 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def request(method: str, path: str, body: bytes = b"", *, bearer: str | None = None) -> bytes:
-    """A whole request; a body is JSON."""
+def request(
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    bearer: str | None = None,
+    content_type: str = "application/json",
+) -> bytes:
+    """A whole request."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "accept: application/json"]
     if bearer is not None:
         lines.append(f"authorization: Bearer {bearer}")
     if body:
-        lines.append("content-type: application/json")
+        lines.append(f"content-type: {content_type}")
     if method == "POST":
         lines.append(f"content-length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body

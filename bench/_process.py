@@ -37,6 +37,12 @@ class ServerProcess:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
             return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in children.read().split())
 
+    def resident(self) -> float:
+        """Memory that the process holds at the moment, in MiB."""
+        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
+            line = next(line for line in status if line.startswith("VmRSS:"))
+        return int(line.split()[1]) / 1_024
+
     def __enter__(self) -> Self:
         return self
 
