@@ -2,7 +2,8 @@
 
 Prism (npm @stoplight/prism-cli) is what else there is to run against the official document: it answers with
 the document's examples. Compared is POST /auth/challenge, the one request of a login that it can answer as
-well as anybody. The floor is the bare Starlette app that gives a canned answer. The three take turns, in rounds of a
+well as anybody. The floor is the bare Starlette app that gives a canned answer. The three take turns, in
+rounds of a
 second, under a few keep-alive connections of a load generator in a process of its own.
 
 Needs Node.js, npm and the official document; the tests need the same for their run on Prism.
