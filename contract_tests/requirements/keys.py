@@ -149,7 +149,10 @@ def unknown_key_is_refused(ctx: Probe) -> None:
     source="OpenAPI POST /auth/ksef-token: 21470",
 )
 def key_of_the_other_usage_is_refused(ctx: Probe) -> None:
-    other = ctx.published_keys(_SYMMETRIC)[0]
+    others = ctx.published_keys(_SYMMETRIC)
+    if not others:
+        fail(f"a published key for {_SYMMETRIC}", "none")
+    other = others[0]
     ctx.submit_token(ctx.token_request(key=other)).refused(
         21470, f"Klucz o identyfikatorze {other.id} nie jest wspierany."
     )

@@ -53,7 +53,7 @@ class Ask:
         """The body as JSON; None if it is none."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):  # not JSON, not UTF-8, or nested too deep
             return None
 
 

@@ -34,7 +34,7 @@ from ksef_mock.xades import (
     passed,
 )
 from ksef_mock.xades.document import Layout
-from ksef_mock.xades.identity import Identification, Signer, SignerKind
+from ksef_mock.xades.identity import Identification, Signer, SignerKind, SubjectIdentifierType
 from ksef_mock.xades.names import VERSIONS, ds, local_name, text_of
 from ksef_mock.xades.report import BAD_SIGNATURE
 
@@ -788,7 +788,7 @@ def _request_in(element: etree._Element) -> AuthTokenRequest | None:
         version=VERSIONS.get(etree.QName(element).namespace or "", "2.1"),
         challenge=text_of(parts["Challenge"]).strip(),
         context=Identifier(local_name(context), text_of(context)),
-        subject_identifier_type=kind if kind.startswith("certificate") else "certificateSubject",
+        subject_identifier_type=kind if kind in set(SubjectIdentifierType) else "certificateSubject",
         allowed_ips=None,
     )
 
