@@ -13,14 +13,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from bench._http import Connection, request
@@ -28,12 +23,7 @@ from bench._load import Client, Transcript, hammer
 from bench._process import ServerProcess, cpu_seconds, machine
 from bench.login import NIP, start_bare
 from tests import openapi
-from tests.third_party.node_client import install
-
-_PROJECT = Path(__file__).parents[1] / "tests" / "third_party" / "prism"
-_SCRIPT = Path("@stoplight", "prism-cli", "dist", "index.js")
-#: Seconds for Prism to read the document and listen.
-_PATIENCE = 90
+from tests.third_party.prism_server import prism
 
 
 def main() -> None:
@@ -56,11 +46,11 @@ async def _compare(seconds: float, connections: int) -> None:
         async with await Connection.open(mock.url) as connection:
             await client.log_in(connection, transcript)
         bare = start_bare(stack, transcript, None)
-        prism_url, prism_pid = stack.enter_context(_prism())
+        other = stack.enter_context(prism())
         servers: dict[str, tuple[str, str, Callable[[], float]]] = {
             "mock": (mock.url, "/v2", mock.cpu_seconds),
             "bare app": (bare.url, "/v2", bare.cpu_seconds),
-            "Prism": (prism_url, "", partial(cpu_seconds, prism_pid)),
+            "Prism": (other.url, "", partial(cpu_seconds, other.pid)),
         }
         walls: dict[str, list[float]] = {name: [] for name in servers}
         cpus: dict[str, list[float]] = {name: [] for name in servers}
@@ -79,7 +69,7 @@ async def _compare(seconds: float, connections: int) -> None:
     for name in servers:
         print(f"{name:9} {median(walls[name]):7.0f} challenges/s, {median(cpus[name]):.3f} ms of server CPU")
     for name in ("bare app", "Prism"):
-        ratio = median(other / ours for other, ours in zip(cpus[name], cpus["mock"], strict=True))
+        ratio = median(theirs / ours for theirs, ours in zip(cpus[name], cpus["mock"], strict=True))
         print(f"CPU of {name} to the mock's: {ratio:.2f}")
 
 
@@ -87,35 +77,6 @@ async def _ask(connection: Connection, message: bytes) -> None:
     status, body = await connection.send(message)
     if status != 200:
         raise RuntimeError(f"{status} instead of 200: {body!r}")
-
-
-@contextmanager
-def _prism() -> Iterator[tuple[str, int]]:
-    """URL and process id of a Prism with the official document."""
-    node = shutil.which("node")
-    assert node is not None
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    arguments = ["mock", "-h", "127.0.0.1", "-p", str(port), str(openapi.DOCUMENT)]
-    process = subprocess.Popen(
-        [node, str(install(_PROJECT) / _SCRIPT), *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("Prism did not start") from None
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}", process.pid
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 if __name__ == "__main__":

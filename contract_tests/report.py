@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from contract_tests.catalogue import AREAS, Requirement
 from contract_tests.exchange import Exchange, Message
@@ -112,12 +112,7 @@ class Report:
 
     def by_area(self) -> dict[str, list[Result]]:
         """Results by the title of their area, in the catalogue's order."""
-        found: dict[str, list[Result]] = {}
-        for area, title in AREAS.items():
-            members = [result for result in self.results if result.area == area]
-            if members:
-                found[title] = members
-        return found
+        return by_area(self.results, AREAS)
 
     def to_json(self) -> str:
         """The report as JSON of the schema `SCHEMA`."""
@@ -155,3 +150,19 @@ def _result(entry: Mapping[str, Any]) -> Result:
 
 def _message(entry: Mapping[str, Any]) -> Message:
     return Message(tuple((name, value) for name, value in entry["headers"]), entry["body"])
+
+
+class _HasArea(Protocol):
+    @property
+    def area(self) -> str: ...
+
+
+R = TypeVar("R", bound=_HasArea)
+
+
+def by_area(results: Iterable[R], areas: Mapping[str, str]) -> dict[str, list[R]]:
+    """Results by the title of their area, in the order of `areas` (area -> title); no empty areas."""
+    found: dict[str, list[R]] = {}
+    for result in results:
+        found.setdefault(result.area, []).append(result)
+    return {title: found[area] for area, title in areas.items() if area in found}

@@ -20,7 +20,8 @@ from ksef_mock.testing import MockServer
 from tests.support import Api, b64
 from tests.xades.signer import Credentials, Signer, request_xml
 
-_OIDS = {
+#: Members of GET /certificates/enrollments/data -> the attributes of a subject that they are.
+OIDS = {
     "commonName": NameOID.COMMON_NAME,
     "countryName": NameOID.COUNTRY_NAME,
     "givenName": NameOID.GIVEN_NAME,
@@ -132,7 +133,7 @@ class World:
         """A KSeF certificate with its key, and its serial number."""
         data = self.api.call("GET", "/certificates/enrollments/data", bearer=bearer).json()
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(_OIDS[name], value) for name, value in data.items()])
+        subject = x509.Name([x509.NameAttribute(OIDS[name], value) for name, value in data.items()])
         request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
         order = {
             "certificateName": name,

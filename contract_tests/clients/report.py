@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from contract_tests.clients.catalogue import AREAS, Situation
 from contract_tests.exchange import Exchange
+from contract_tests.report import by_area
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
 SCHEMA = "ksef-client-conformance-report/1.0"
@@ -94,12 +95,7 @@ class Report:
 
     def by_area(self) -> dict[str, list[Result]]:
         """Results by the title of their area, in the catalogue's order."""
-        found: dict[str, list[Result]] = {}
-        for area, title in AREAS.items():
-            members = [result for result in self.results if result.area == area]
-            if members:
-                found[title] = members
-        return found
+        return by_area(self.results, AREAS)
 
     def to_json(self) -> str:
         """The report as JSON of the schema `SCHEMA`."""

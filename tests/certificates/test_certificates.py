@@ -20,6 +20,7 @@ from ksef_mock.settings import Delay
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome, signed, submit
 from tests.support import NIP, OTHER_NIP, Api, b64, error
+from tests.world import OIDS
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
@@ -27,15 +28,6 @@ OWNER = person("Jan", "Kowalski", nip=NIP)
 OTHER = person("Anna", "Nowak", nip=NIP)
 PSS = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
 PESEL = "90010112349"
-OIDS = {
-    "commonName": NameOID.COMMON_NAME,
-    "countryName": NameOID.COUNTRY_NAME,
-    "givenName": NameOID.GIVEN_NAME,
-    "surname": NameOID.SURNAME,
-    "serialNumber": NameOID.SERIAL_NUMBER,
-    "organizationName": NameOID.ORGANIZATION_NAME,
-    "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,
-}
 
 
 def log_in(mock: MockServer, api: Api, credential: Credential, **options: Any) -> str:

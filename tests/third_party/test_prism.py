@@ -5,15 +5,8 @@ It knows no state and no rules, so it cannot conform; the suite must say so with
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 
 from contract_tests.catalogue import catalogue
@@ -21,12 +14,7 @@ from contract_tests.report import Report, Verdict
 from contract_tests.runner import run
 from tests import openapi
 
-from .node_client import install
-
-_PROJECT = Path(__file__).parent / "prism"
-_PRISM = Path("@stoplight", "prism-cli", "dist", "index.js")
-#: Seconds for Prism to read the document and listen.
-_PATIENCE = 90
+from .prism_server import prism
 
 pytestmark = pytest.mark.skipif(not openapi.available(), reason=openapi.MISSING)
 
@@ -34,19 +22,8 @@ pytestmark = pytest.mark.skipif(not openapi.available(), reason=openapi.MISSING)
 @pytest.fixture(scope="module")
 def report() -> Iterator[Report]:
     """The suite's report on Prism."""
-    script = install(_PROJECT) / _PRISM
-    node = shutil.which("node")
-    assert node is not None
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [node, str(script), "mock", "-h", "127.0.0.1", "-p", str(port), str(openapi.DOCUMENT)]
-    prism = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}", prism)
-        yield run(f"http://127.0.0.1:{port}")
-    finally:
-        prism.terminate()
-        prism.wait(10)
+    with prism() as running:
+        yield run(running.url)
 
 
 def test_run_reaches_its_end_and_every_requirement_is_judged(report: Report) -> None:
@@ -76,14 +53,3 @@ def test_little_passes_and_each_failure_has_its_evidence(report: Report) -> None
         if result.verdict is Verdict.FAILED:
             assert result.message
             assert result.exchanges
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        assert process.poll() is None, "Prism has ended"
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, timeout=5)
-            return
-        time.sleep(0.2)
-    pytest.fail("Prism does not listen")
