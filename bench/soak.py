@@ -335,6 +335,9 @@ def _report(tally: Tally, resident: list[float], floor: list[float], seconds: fl
         f"resident: {resident[0]:.1f} MiB after {_BATCH} operations, {early:.1f} in the second quarter,"
         f" {late:.1f} in the last ({growth:+.1%})"
     )
+    eighth = len(resident) // 8
+    course = ", ".join(f"{median(resident[at : at + eighth]):.1f}" for at in range(0, 8 * eighth, eighth))
+    print(f"resident, eighth by eighth: {course} MiB")
     failures = [number for status, number in tally.statuses.items() if status >= 500]
     print(
         f"{sum(tally.statuses.values())} requests in {seconds:.0f} s, 5xx: {sum(failures)},"

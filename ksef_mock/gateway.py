@@ -60,7 +60,7 @@ class Gateway:
         try:
             await self._system.catch_up()
         except KsefError as refusal:
-            error = refusal
+            error = _bare(refusal)
         exchange = Exchange(
             scope["method"],
             scope["path"],
@@ -98,7 +98,7 @@ class Gateway:
             await record(_NO_ANSWER)
             await cut(receive, send)
         except KsefError as refusal:
-            error = refusal
+            error = _bare(refusal)
         except HTTPException as refusal:
             error = _translated(refusal)
         except ClientDisconnect:
@@ -177,6 +177,12 @@ async def cut(receive: Receive, send: Send) -> None:
     # Until the server has noticed, it would answer 500 for whoever says nothing.
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _bare(refusal: KsefError) -> KsefError:
+    # Tracebacks lead back to the frame that holds the error: a cycle, with the whole request in it.
+    refusal.__cause__ = refusal.__context__ = None
+    return refusal.with_traceback(None)
 
 
 def _translated(refusal: HTTPException) -> KsefError:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -110,6 +110,14 @@ class Query:
         return status[0] == self.status[0] if self.status.endswith("xx") else status == self.status
 
 
+class _Refusal(NamedTuple):
+    """What is kept of an error. The error itself holds on, by its traceback, to the whole request."""
+
+    code: int | None
+    details: tuple[str, ...]
+    reason: str
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
@@ -121,7 +129,7 @@ class Journal:
     """
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[tuple[int, Exchange, int, KsefError | None, float]] = deque(maxlen=size)
+        self._entries: deque[tuple[int, Exchange, int, _Refusal | None, float]] = deque(maxlen=size)
         self._sequence = 0
 
     async def record(
@@ -129,7 +137,7 @@ class Journal:
     ) -> None:
         """Note a request that is about to be answered with `status`."""
         self._sequence += 1
-        self._entries.append((self._sequence, exchange, status, error, duration_ms))
+        self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
 
     def clear(self) -> None:
         self._entries.clear()
@@ -198,7 +206,7 @@ class StoredJournal(Journal):
     ) -> None:
         if isinstance(error, StoreUnavailable):
             return
-        entry = _encode(_entry(0, exchange, status, error, duration_ms))
+        entry = _encode(_entry(0, exchange, status, _refusal(error), duration_ms))
         try:
             await self._store.log(entry, self._size)
         except StoreUnavailable as failure:
@@ -237,8 +245,16 @@ def _nothing(path: str | None) -> LookupError:
     return LookupError(f"the journal has no request{f' to {path}' if path else ''}")
 
 
+def _refusal(error: KsefError | None) -> _Refusal | None:
+    if error is None:
+        return None
+    if isinstance(error, BadRequest):
+        return _Refusal(int(error.code), error.details, error.reason)
+    return _Refusal(None, (error.detail,), error.reason)
+
+
 def _entry(
-    sequence: int, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
+    sequence: int, exchange: Exchange, status: int, refusal: _Refusal | None, duration_ms: float
 ) -> Entry:
     return Entry(
         sequence=sequence,
@@ -249,16 +265,10 @@ def _entry(
         path=exchange.path,
         status=status,
         duration_ms=round(duration_ms, 3),
-        code=int(error.code) if isinstance(error, BadRequest) else None,
-        details=_details(error),
-        reason=error.reason if error is not None else None,
+        code=refusal.code if refusal else None,
+        details=list(refusal.details) if refusal else [],
+        reason=refusal.reason if refusal else None,
         operation=exchange.operation,
         decisions=[Decision(check, outcome.value, reason) for check, outcome, reason in exchange.decisions],
         facts=exchange.facts,
     )
-
-
-def _details(error: KsefError | None) -> list[str]:
-    if error is None:
-        return []
-    return list(error.details) if isinstance(error, BadRequest) else [error.detail]

@@ -11,7 +11,7 @@ import bisect
 import heapq
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -24,6 +24,8 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 #: Entries that one write drops at most; it adds no more than a few.
 _SWEEP = 4
+#: Entries of an index that lie in one list.
+_RUN = 512
 _INDEX = "#index"  # the heap's mark of an index entry; no table is called so
 
 
@@ -251,12 +253,12 @@ def _encoded(record: Any) -> bytes:
 
 
 class _Index:
-    """Members sorted by (position, member). Removal marks; the marks are swept once they are the majority."""
+    """Members sorted by (position, member), in runs short enough to insert into and to delete from."""
 
-    __slots__ = ("_entries", "members")
+    __slots__ = ("_runs", "members")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Instant, str]] = []
+        self._runs: list[list[tuple[Instant, str]]] = []  # none of them empty
         self.members: dict[str, tuple[Instant, Instant | None]] = {}
 
     def __len__(self) -> int:
@@ -270,26 +272,63 @@ class _Index:
         known = self.members.get(member)
         self.members[member] = (position, expires_at)
         if known is None or known[0] != position:
-            bisect.insort(self._entries, (position, member))
+            if known is not None:
+                self._delete((known[0], member))
+            self._insert((position, member))
 
     def remove(self, member: str) -> None:
-        if self.members.pop(member, None) is not None and len(self._entries) > 2 * len(self.members) + 16:
-            self._entries = [entry for entry in self._entries if self._is_live(entry)]
+        known = self.members.pop(member, None)
+        if known is not None:
+            self._delete((known[0], member))
 
     def newest(
         self, limit: int, before: tuple[Instant, str] | None, now: Instant
     ) -> list[tuple[Instant, str]]:
         found: list[tuple[Instant, str]] = []
-        at = len(self._entries) if before is None else bisect.bisect_left(self._entries, before)
-        while at > 0 and len(found) < limit:
-            at -= 1
-            entry = self._entries[at]
-            if self._is_live(entry) and (not found or found[-1] != entry):
-                expires_at = self.members[entry[1]][1]
-                if expires_at is None or expires_at > now:
-                    found.append(entry)
+        for entry in self._backwards(before):
+            if len(found) == limit:
+                break
+            expires_at = self.members[entry[1]][1]
+            if expires_at is None or expires_at > now:
+                found.append(entry)
         return found
 
-    def _is_live(self, entry: tuple[Instant, str]) -> bool:
-        known = self.members.get(entry[1])
-        return known is not None and known[0] == entry[0]
+    def _backwards(self, before: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
+        at = len(self._runs) - 1
+        if before is not None:
+            at = min(self._run_of(before), at)
+            if at >= 0:
+                run = self._runs[at]
+                yield from reversed(run[: bisect.bisect_left(run, before)])
+                at -= 1
+        for position in range(at, -1, -1):
+            yield from reversed(self._runs[position])
+
+    def _run_of(self, entry: tuple[Instant, str]) -> int:
+        """The first run that does not end before the entry; their number if all do."""
+        if self._runs and entry > self._runs[-1][-1]:  # almost always: what is new comes last
+            return len(self._runs)
+        return bisect.bisect_left(self._runs, entry, key=_last)
+
+    def _insert(self, entry: tuple[Instant, str]) -> None:
+        at = self._run_of(entry)
+        if at == len(self._runs):
+            if not self._runs or len(self._runs[-1]) >= _RUN:
+                self._runs.append([])
+            self._runs[-1].append(entry)
+            return
+        run = self._runs[at]
+        bisect.insort(run, entry)
+        if len(run) > _RUN:
+            self._runs[at : at + 1] = [run[: _RUN // 2], run[_RUN // 2 :]]
+
+    def _delete(self, entry: tuple[Instant, str]) -> None:
+        at = self._run_of(entry)
+        run = self._runs[at]
+        del run[bisect.bisect_left(run, entry)]
+        if not run:
+            del self._runs[at]
+
+
+def _last(run: list[tuple[Instant, str]]) -> tuple[Instant, str]:
+    return run[-1]

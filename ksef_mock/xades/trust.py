@@ -161,7 +161,7 @@ class TrustService:
         try:
             chain = build_chain(certificate, intermediates, anchors, at)
         except NoChain as missing:
-            chain = missing
+            chain = missing.with_traceback(None)  # which would hold on to this frame, and it to the error
         kind = _kind_of(certificate, chain)
         method = _METHODS.get(kind) or _method_by_subject(certificate.subject)
         strict = self._policy.requires_chain or verify_chain

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
-from ksef_mock.state import MemoryStore, Table
+from ksef_mock.state import MemoryStore, Table, memory
 
 T = TypeVar("T")
 
@@ -101,6 +103,33 @@ def test_index_shrinks_when_its_members_go(store: MemoryStore) -> None:
         run(store.index("list", str(number), number, None))
     for number in range(999):
         run(store.unindex("list", str(number)))
-    assert len(store._indexes["list"]._entries) < 40
+    assert store._indexes["list"]._runs == [[(999, "999")]]
     run(store.unindex("list", "999"))
     assert not store._indexes
+
+
+_MEMBERS, _POSITIONS = st.sampled_from("abcdefghijklmnop"), st.integers(0, 20)
+
+
+@given(
+    changes=st.lists(st.tuples(_MEMBERS, st.none() | _POSITIONS), max_size=120),
+    cursors=st.lists(st.tuples(_POSITIONS, _MEMBERS), max_size=5),
+)
+def test_index_of_many_runs_agrees_with_a_sorted_list(
+    changes: list[tuple[str, int | None]], cursors: list[tuple[int, str]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "_RUN", 3)
+        store, model = MemoryStore(Clock()), dict[str, int]()
+        for member, position in changes:
+            if position is None:
+                run(store.unindex("list", member))
+                model.pop(member, None)
+            else:
+                run(store.index("list", member, position, None))
+                model[member] = position
+        ordered = sorted(((position, member) for member, position in model.items()), reverse=True)
+        assert run(store.newest("list", 100)) == ordered
+        assert run(store.newest("list", 4)) == ordered[:4]
+        for cursor in cursors:
+            assert run(store.newest("list", 100, before=cursor)) == [e for e in ordered if e < cursor]
