@@ -7,7 +7,9 @@ wants it, so that a NIP need not be quoted and a PESEL keeps its leading zeros.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +21,7 @@ from cryptography import x509
 
 from ksef_mock.auth.ksef_tokens import DEFAULT_DESCRIPTION, Permission, TokenStatus
 from ksef_mock.auth.subjects import SubjectType, SubUnit
+from ksef_mock.clock import iso
 from ksef_mock.crypto.pki import fingerprint_of
 from ksef_mock.errors import BadRequest
 from ksef_mock.fault import Fault
@@ -202,12 +205,17 @@ _WORDS = {"blocked": "blocked contexts", "peppol_providers": "Peppol providers"}
 
 
 class Planted(msgspec.Struct, frozen=True):
-    """The mark of a store that has been seeded."""
+    """The mark of a store that has been seeded, or is being."""
 
     at: int
+    #: False: somebody is at it, or ended in the middle.
+    complete: bool = True
 
 
 PLANTED: Table[Planted] = Table("planted-seed", Planted)
+_KEY = "seed"
+#: Seconds: how long to wait for another process that seeds the same store, and how often to look.
+_PATIENCE, _PAUSE = 10.0, 0.05
 
 
 def load_seed(path: Path) -> Seed:
@@ -264,15 +272,39 @@ def read_seed(document: Any, folder: Path | None = None) -> Seed:
     return msgspec.structs.replace(seed, certificates=tuple(certificates))
 
 
-async def plant(system: System, seed: Seed) -> bool:
+async def plant(system: System, seed: Seed, *, patience: float = _PATIENCE) -> bool:
     """Set everything up, in the order of the members; False if the mock's store has been seeded before.
 
+    If another process is at it, its end is waited for, `patience` seconds at most.
+
     Raises:
-        SeedError: two entries contradict each other.
+        SeedError: two entries contradict each other, or an earlier process has ended in the middle of it.
         StoreUnavailable: a remote store cannot be reached.
     """
-    if not await system.store.insert(PLANTED, "seed", Planted(system.clock.now()), None):
+    begun = Planted(system.clock.now(), complete=False)
+    if not await system.store.insert(PLANTED, _KEY, begun, None):
+        await _wait_for_another(system, patience)
         return False
+    await _plant(system, seed)
+    await system.store.swap(PLANTED, _KEY, begun, Planted(begun.at), None)
+    return True
+
+
+async def _wait_for_another(system: System, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        mark = await system.store.get(PLANTED, _KEY)
+        if mark is None or mark.complete:  # None: the store was emptied meanwhile, by a reset that seeds it
+            return
+        if time.monotonic() >= deadline:
+            raise SeedError(
+                f"the store was seeded only in part: whoever began at {iso(mark.at)} has not finished."
+                " Empty the store (remove the file, or reset the mock that uses it)"
+            )
+        await asyncio.sleep(_PAUSE)
+
+
+async def _plant(system: System, seed: Seed) -> None:
     controls, subjects, limits = system.controls, system.subjects, system.limits
     if seed.clock.frozen:
         await controls.freeze()
@@ -348,7 +380,6 @@ async def plant(system: System, seed: Seed) -> bool:
     for place, fault in _placed("faults", seed.faults):
         with _at(place):
             await system.faults.add(fault)
-    return True
 
 
 def _placed(name: str, entries: Iterable[T]) -> Iterator[tuple[str, T]]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import pytest
 from ksef_mock.app import create_app
 from ksef_mock.clock import Clock, to_datetime
 from ksef_mock.crypto.pki import person, seal
-from ksef_mock.seed import SeedError, load_seed, read_seed
+from ksef_mock.identifiers import Identifier
+from ksef_mock.seed import PLANTED, Planted, SeedError, load_seed, plant, read_seed
 from ksef_mock.settings import Settings
 from ksef_mock.state import MemoryStore
+from ksef_mock.system import System
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome
 from tests.support import NIP, OTHER_NIP, Api
@@ -26,18 +28,18 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "seed.yaml"
 PESEL = "90010112349"
 TEXT = "20260301-EC-0123456789-ABCDEF0123-4F|nip-5265877635|" + "0123456789abcdef" * 4
 
-Planted = Callable[[Any], tuple[MockServer, Api]]
+Serve = Callable[[Any], tuple[MockServer, Api]]
 
 
 @pytest.fixture
-def planted(serve: Any) -> Planted:
+def planted(serve: Any) -> Serve:
     return lambda seed: serve(seed=seed)
 
 
 # -- the example ------------------------------------------------------------------------------------------
 
 
-def test_the_example_is_all_there_from_the_start_and_after_a_reset(planted: Planted) -> None:
+def test_the_example_is_all_there_from_the_start_and_after_a_reset(planted: Serve) -> None:
     mock, api = planted(EXAMPLE)
     for _ in range(2):
         assert to_datetime(mock.clock.now()).isoformat()[:16] == "2026-03-01T08:00"
@@ -82,17 +84,59 @@ def test_the_command_takes_it(tmp_path: Path) -> None:
     assert lines[3].startswith("Seed:  2 persons, 1 subjects, 3 tokens, ")
 
 
+# -- a store that others use too --------------------------------------------------------------------------
+
+BLOCKED = read_seed({"blocked": [NIP]})
+
+
+def at_a_store(scenario: Callable[[System], Coroutine[Any, Any, None]]) -> None:
+    async def prepared() -> None:
+        system = System(Settings())
+        await system.catch_up()
+        await scenario(system)
+        await system.close()
+
+    asyncio.run(prepared())
+
+
+def test_a_store_that_another_process_is_seeding_is_waited_for() -> None:
+    async def scenario(system: System) -> None:
+        begun = Planted(1, complete=False)
+        assert await system.store.insert(PLANTED, "seed", begun, None)
+        waiting = asyncio.create_task(plant(system, BLOCKED, patience=60))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert await system.store.swap(PLANTED, "seed", begun, Planted(1), None)
+        assert not await waiting
+        assert not await system.permissions.is_blocked(Identifier("Nip", NIP))
+
+    at_a_store(scenario)
+
+
+def test_a_store_that_was_seeded_in_part_is_no_base_to_start_from() -> None:
+    async def scenario(system: System) -> None:
+        contradictory = read_seed({"tokens": [{"nip": NIP, "token": "the-same-text"}] * 2})
+        with pytest.raises(SeedError, match=r"tokens\[1\]"):
+            await plant(system, contradictory)
+        with pytest.raises(SeedError, match="seeded only in part"):
+            await plant(system, BLOCKED, patience=0)
+        await system.reset()
+        assert await plant(system, BLOCKED)
+
+    at_a_store(scenario)
+
+
 # -- each member ------------------------------------------------------------------------------------------
 
 
-def test_nothing_at_all_is_a_seed(planted: Planted, tmp_path: Path) -> None:
+def test_nothing_at_all_is_a_seed(planted: Serve, tmp_path: Path) -> None:
     (tmp_path / "seed.yaml").write_text("# nothing yet\n")
     mock, _ = planted(tmp_path / "seed.yaml")
     assert mock.settings.seed is not None
     assert mock.settings.seed.summary() == "nothing"
 
 
-def test_clock_warning_and_attachments(planted: Planted) -> None:
+def test_clock_warning_and_attachments(planted: Serve) -> None:
     mock, api = planted(
         {
             "clock": {"time": "2026-01-02T03:04:05", "frozen": True},
@@ -124,7 +168,7 @@ def test_certificates_from_files_texts_and_fingerprints(serve: Any, tmp_path: Pa
     assert details == [["Certyfikat odwołany"], ["Certyfikat zawieszony"], ["Certyfikat odwołany"]]
 
 
-def test_tokens_of_other_contexts_and_limits_of_sessions(planted: Planted) -> None:
+def test_tokens_of_other_contexts_and_limits_of_sessions(planted: Serve) -> None:
     sizes = {"maxInvoiceSizeInMB": 2, "maxInvoiceWithAttachmentSizeInMB": 4, "maxInvoices": 5}
     mock, api = planted(
         {
