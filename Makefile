@@ -36,6 +36,8 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.stores
 	$(BIN)/python -m bench.workers
 	$(BIN)/python -m bench.scale
+	$(BIN)/python -m bench.prism
+	$(BIN)/python -m bench.soak
 
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated

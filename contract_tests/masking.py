@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 _JWT = re.compile(r"\b(eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
@@ -28,12 +29,9 @@ def masked_text(text: str) -> str:
 def masked_body(body: str, content_type: str) -> str:
     """A body without its secrets; JSON is read, so that members are known by name."""
     if "json" in content_type:
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):  # not JSON, or nested deeper than anybody reads
-            pass
-        else:
-            return json.dumps(_without_secrets(document), ensure_ascii=False, indent=2)
+        # What is no JSON, or nested deeper than anybody reads, is masked as text.
+        with suppress(ValueError, RecursionError):
+            return json.dumps(_without_secrets(json.loads(body)), ensure_ascii=False, indent=2)
     return masked_text(body)
 
 

@@ -131,6 +131,8 @@ class Journal:
     def __init__(self, size: int) -> None:
         self._entries: deque[tuple[int, Exchange, int, _Refusal | None, float]] = deque(maxlen=size)
         self._sequence = 0
+        #: Counts the calls of `clear`.
+        self.epoch = 0
 
     async def record(
         self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
@@ -142,6 +144,7 @@ class Journal:
     def clear(self) -> None:
         self._entries.clear()
         self._sequence = 0
+        self.epoch += 1
 
     def entries(
         self, *, path: str | None = None, operation: str | None = None, after: int = 0
@@ -214,7 +217,7 @@ class StoredJournal(Journal):
             _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
 
     def clear(self) -> None:
-        """The store clears it with everything else."""
+        self.epoch += 1  # the store has cleared the rest with everything else
 
     @property
     def newest(self) -> int:

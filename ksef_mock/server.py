@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Generator
+import sys
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 _GRACE = 1.0
 #: Where to reach what listens on every address.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+#: glibc's number of the option, and its own default value in bytes.
+_M_MMAP_THRESHOLD, _THRESHOLD = -3, 128 * 1024
+
+
+def keep_heap_flat() -> None:
+    """Have glibc go on giving large blocks back to the system; for processes that do nothing but serve.
+
+    asyncio begins each read from a socket with a block of 256 KiB. Once glibc has seen a few it keeps them in
+    its heap, where they end in pieces around what lives longer, and memory grows for hours (bench/soak.py).
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, nor that habit
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -106,6 +126,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # As uvicorn's own, without its fixed pause: idle connections are gone in a turn of the loop.
+        ports = {listener.getsockname()[1] for listener in sockets or ()}
         for server in self.servers:
             server.close()
         if self._on_stop is not None:
@@ -120,8 +141,30 @@ class Server(uvicorn.Server):
                     await asyncio.sleep(0.002)
         for task in self.server_state.tasks:
             task.cancel()
+        # What uvicorn does not know of: connections just accepted, or in the middle of their TLS handshake.
+        await _turns()
+        for transport in _transports_at(ports):
+            transport.abort()
+        await _turns()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         # Signals belong to the command, which calls `stop`.
         yield
+
+
+async def _turns() -> None:
+    # asyncio takes up to four turns of the loop to make a transport of a connection, or to close one.
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
+def _transports_at(ports: set[int]) -> list[asyncio.WriteTransport]:
+    # `asyncio.Server.abort_clients` exists from Python 3.13 on only; this table is asyncio's own.
+    table: Mapping[int, asyncio.WriteTransport] = getattr(asyncio.get_running_loop(), "_transports", {})
+    return [transport for transport in table.values() if _port_of(transport) in ports]
+
+
+def _port_of(transport: asyncio.WriteTransport) -> int | None:
+    address = transport.get_extra_info("sockname")
+    return address[1] if isinstance(address, tuple) else None

@@ -93,14 +93,14 @@ class Call:
         """The answer's body; None if it is not JSON."""
         try:
             return json.loads(self.response_body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def sent(self) -> Any:
         """The request's body; None if it is not JSON."""
         try:
             return json.loads(self.request_body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -1,4 +1,4 @@
-"""The default store: dictionaries of one process.
+"""The default store: mappings of one process.
 
 Used from one event loop only, so a method without an `await` inside is atomic. Expired entries do not count,
 and leave through a heap ordered by expiry: each write drops a few that are due, which costs O(log n) for each
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ksef_mock.clock import Clock, Instant
+from ksef_mock.state.shards import Shards
 from ksef_mock.state.store import Delete, Dump, Full, Index, Insert, Row, Swap, Table, Unindex, Write
 from ksef_mock.state.windows import Windows
 
@@ -38,8 +39,10 @@ class MemoryStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._shared: tuple[str, bytes] | None = None
-        self._rows: dict[tuple[str, str], tuple[Any, Instant | None]] = {}
-        self._indexes: dict[str, _Index] = {}
+        self._rows: Shards[tuple[str, str], tuple[Any, Instant | None]] = Shards()  # by table and key
+        # By index and member: position and expiry. Beside it, by index, positions and members in order.
+        self._members: Shards[tuple[str, str], tuple[Instant, Instant | None]] = Shards()
+        self._orders: Shards[str, _Order] = Shards()
         self._due: list[tuple[Instant, str, str, str]] = []  # (expires_at, table, key, index member)
         self._log: deque[tuple[int, bytes]] = deque()
         self._sequence = 0
@@ -48,7 +51,7 @@ class MemoryStore:
 
     def __len__(self) -> int:
         """Rows and index entries held in memory, expired ones that have not left yet included."""
-        return len(self._rows) + sum(len(index) for index in self._indexes.values())
+        return len(self._rows) + len(self._members)
 
     async def get(self, table: Table[R], key: str) -> R | None:
         row = self._row(table, key)
@@ -95,8 +98,15 @@ class MemoryStore:
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:
         self._drop_due()
-        index = self._indexes.get(name)
-        return index.newest(limit, before, self._clock.now()) if index is not None else []
+        found: list[tuple[Instant, str]] = []
+        order, now = self._orders.get(name), self._clock.now()
+        for entry in order.backwards(before) if order is not None else ():
+            if len(found) == limit:
+                break
+            _, expires_at = self._members[name, entry[1]]
+            if expires_at is None or expires_at > now:
+                found.append(entry)
+        return found
 
     async def commit(self, *writes: Write) -> bool:
         self._drop_due()
@@ -147,8 +157,7 @@ class MemoryStore:
         ]
         entries = [
             (name, member, position, expires_at)
-            for name, index in self._indexes.items()
-            for member, (position, expires_at) in index.members.items()
+            for (name, member), (position, expires_at) in self._members.items()
             if expires_at is None or expires_at > now
         ]
         return Dump(rows, entries)
@@ -179,7 +188,8 @@ class MemoryStore:
 
     def _forget(self) -> None:
         self._rows.clear()
-        self._indexes.clear()
+        self._members.clear()
+        self._orders.clear()
         self._due.clear()
 
     def _is_possible(self, write: Write) -> bool:
@@ -212,16 +222,25 @@ class MemoryStore:
             heapq.heappush(self._due, (expires_at, table, key, ""))
 
     def _index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        self._indexes.setdefault(name, _Index()).put(member, position, expires_at)
+        known = self._members.get((name, member))
+        self._members[name, member] = (position, expires_at)
+        if known is None or known[0] != position:
+            order = self._orders.get(name)
+            if order is None:
+                order = self._orders[name] = _Order()
+            elif known is not None:
+                order.remove((known[0], member))
+            order.add((position, member))
         if expires_at is not None:
             heapq.heappush(self._due, (expires_at, _INDEX, name, member))
 
     def _unindex(self, name: str, member: str) -> None:
-        index = self._indexes.get(name)
-        if index is not None:
-            index.remove(member)
-            if not len(index):
-                del self._indexes[name]
+        known = self._members.pop((name, member))
+        if known is not None:
+            order = self._orders[name]
+            order.remove((known[0], member))
+            if not order:
+                del self._orders[name]
 
     def _drop_due(self) -> None:
         if not self._due:
@@ -233,8 +252,8 @@ class MemoryStore:
             expires_at, table, key, member = heapq.heappop(self._due)
             # An entry whose expiry was moved since has another place on the heap.
             if table == _INDEX:
-                index = self._indexes.get(key)
-                if index is not None and index.expiry(member) == expires_at:
+                entry = self._members.get((key, member))
+                if entry is not None and entry[1] == expires_at:
                     self._unindex(key, member)
             else:
                 row = self._rows.get((table, key))
@@ -252,48 +271,39 @@ def _encoded(record: Any) -> bytes:
     return record.data if type(record) is _Encoded else msgspec.msgpack.encode(record)
 
 
-class _Index:
-    """Members sorted by (position, member), in runs short enough to insert into and to delete from."""
+class _Order:
+    """Entries (position, member) in order, in runs short enough to insert into and to delete from."""
 
-    __slots__ = ("_runs", "members")
+    __slots__ = ("_runs",)
 
     def __init__(self) -> None:
         self._runs: list[list[tuple[Instant, str]]] = []  # none of them empty
-        self.members: dict[str, tuple[Instant, Instant | None]] = {}
 
-    def __len__(self) -> int:
-        return len(self.members)
+    def __bool__(self) -> bool:
+        return bool(self._runs)
 
-    def expiry(self, member: str) -> Instant | None:
-        entry = self.members.get(member)
-        return entry[1] if entry is not None else None
+    def add(self, entry: tuple[Instant, str]) -> None:
+        at = self._run_of(entry)
+        if at == len(self._runs):
+            if not self._runs or len(self._runs[-1]) >= _RUN:
+                self._runs.append([])
+            self._runs[-1].append(entry)
+            return
+        run = self._runs[at]
+        bisect.insort(run, entry)
+        if len(run) > _RUN:
+            self._runs[at : at + 1] = [run[: _RUN // 2], run[_RUN // 2 :]]
 
-    def put(self, member: str, position: Instant, expires_at: Instant | None) -> None:
-        known = self.members.get(member)
-        self.members[member] = (position, expires_at)
-        if known is None or known[0] != position:
-            if known is not None:
-                self._delete((known[0], member))
-            self._insert((position, member))
+    def remove(self, entry: tuple[Instant, str]) -> None:
+        """Take out an entry that is there."""
+        at = self._run_of(entry)
+        run = self._runs[at]
+        del run[bisect.bisect_left(run, entry)]
+        if not run:
+            del self._runs[at]
 
-    def remove(self, member: str) -> None:
-        known = self.members.pop(member, None)
-        if known is not None:
-            self._delete((known[0], member))
-
-    def newest(
-        self, limit: int, before: tuple[Instant, str] | None, now: Instant
-    ) -> list[tuple[Instant, str]]:
-        found: list[tuple[Instant, str]] = []
-        for entry in self._backwards(before):
-            if len(found) == limit:
-                break
-            expires_at = self.members[entry[1]][1]
-            if expires_at is None or expires_at > now:
-                found.append(entry)
-        return found
-
-    def _backwards(self, before: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
+    def backwards(self, before: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
+        """The entries before `before`, or all, the last one first."""
         at = len(self._runs) - 1
         if before is not None:
             at = min(self._run_of(before), at)
@@ -309,25 +319,6 @@ class _Index:
         if self._runs and entry > self._runs[-1][-1]:  # almost always: what is new comes last
             return len(self._runs)
         return bisect.bisect_left(self._runs, entry, key=_last)
-
-    def _insert(self, entry: tuple[Instant, str]) -> None:
-        at = self._run_of(entry)
-        if at == len(self._runs):
-            if not self._runs or len(self._runs[-1]) >= _RUN:
-                self._runs.append([])
-            self._runs[-1].append(entry)
-            return
-        run = self._runs[at]
-        bisect.insort(run, entry)
-        if len(run) > _RUN:
-            self._runs[at : at + 1] = [run[: _RUN // 2], run[_RUN // 2 :]]
-
-    def _delete(self, entry: tuple[Instant, str]) -> None:
-        at = self._run_of(entry)
-        run = self._runs[at]
-        del run[bisect.bisect_left(run, entry)]
-        if not run:
-            del self._runs[at]
 
 
 def _last(run: list[tuple[Instant, str]]) -> tuple[Instant, str]:

@@ -7,6 +7,7 @@ import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -240,20 +241,40 @@ def test_retry_after_beside_a_status(ksef_mock: MockServer, api: Api) -> None:
     assert "retry-after" not in api.http.post("/auth/challenge").headers
 
 
-def test_delay_keeps_nobody_else_waiting(ksef_mock: MockServer, api: Api) -> None:
-    delay = ksef_mock.faults.add(path="/auth/challenge", delay_seconds=300)
+@pytest.fixture
+def waiting(ksef_mock: MockServer, api: Api) -> Iterator[socket.socket]:
+    """The connection of a request that a fault of the mock keeps waiting for very long."""
+    ksef_mock.faults.add(path="/auth/challenge", delay_seconds=300)
     address = urlsplit(ksef_mock.url)
     assert address.hostname
     assert address.port
-    with socket.create_connection((address.hostname, address.port)) as waiting:
-        waiting.sendall(b"POST /v2/auth/challenge HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n")
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"POST /v2/auth/challenge HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n")
         for _ in range(1_000):
-            assert api.call("GET", "/security/public-key-certificates").status_code == 200
+            api.call("GET", "/security/public-key-certificates")
             if ksef_mock.faults.states()[0].acted:
                 break
-        assert ksef_mock.faults.remove(delay)
-        assert api.challenge()
-        assert not select.select([waiting], [], [], 0)[0]
+        ksef_mock.faults.clear()
+        yield connection
+
+
+def test_delay_keeps_nobody_else_waiting(api: Api, waiting: socket.socket) -> None:
+    assert api.challenge()
+    assert not select.select([waiting], [], [], 0)[0]
+
+
+def test_request_that_a_reset_overtakes_is_not_in_the_journal(serve: Any) -> None:
+    mock, api = serve()
+    mock.faults.add(path="/auth/challenge", delay_seconds=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        delayed = pool.submit(api.http.post, "/auth/challenge")
+        while not mock.faults.states()[0].acted:
+            pass
+        mock.reset()
+        assert delayed.result().status_code == 200
+    assert list(mock.journal) == []
+    assert api.challenge()
+    assert [entry.path for entry in mock.journal] == ["/v2/auth/challenge"]
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * 300_000], ids=["no body", "large body"])

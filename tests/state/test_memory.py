@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
 from ksef_mock.state import MemoryStore, Table, memory
+from ksef_mock.state.shards import Shards
 
 T = TypeVar("T")
 
@@ -75,12 +76,15 @@ def test_letting_go_never_looks_at_what_stays(store: MemoryStore, clock: Clock) 
         run(store.insert(ROWS, f"due {number}", Row(number), clock.now() + SECOND))
     looked_at: list[object] = []
 
-    class Watched(dict[Any, Any]):
-        def get(self, key: Any, default: Any = None) -> Any:
+    class Watched(Shards[Any, Any]):
+        def get(self, key: Any) -> Any:
             looked_at.append(key)
-            return super().get(key, default)
+            return super().get(key)
 
-    store._rows = Watched(store._rows)
+    watched = Watched()
+    for key, row in store._rows.items():
+        watched[key] = row
+    store._rows = watched
     clock.advance(1)
     run(store.insert(ROWS, "new", Row(0), None))
     assert len(looked_at) == 4  # the new one, and those that were due
@@ -103,9 +107,9 @@ def test_index_shrinks_when_its_members_go(store: MemoryStore) -> None:
         run(store.index("list", str(number), number, None))
     for number in range(999):
         run(store.unindex("list", str(number)))
-    assert store._indexes["list"]._runs == [[(999, "999")]]
+    assert store._orders["list"]._runs == [[(999, "999")]]
     run(store.unindex("list", "999"))
-    assert not store._indexes
+    assert len(store._orders) == len(store) == 0
 
 
 _MEMBERS, _POSITIONS = st.sampled_from("abcdefghijklmnop"), st.integers(0, 20)
@@ -133,3 +137,29 @@ def test_index_of_many_runs_agrees_with_a_sorted_list(
         assert run(store.newest("list", 4)) == ordered[:4]
         for cursor in cursors:
             assert run(store.newest("list", 100, before=cursor)) == [e for e in ordered if e < cursor]
+
+
+@given(
+    changes=st.lists(st.tuples(st.sampled_from(["set", "pop", "del", "clear"]), st.integers(0, 40))),
+)
+def test_shards_agree_with_a_dictionary(changes: list[tuple[str, int]]) -> None:
+    shards, model = Shards[str, int](), dict[str, int]()
+    for step, (what, number) in enumerate(changes):
+        key = str(number)
+        if what == "set":
+            shards[key] = model[key] = step
+        elif what == "pop":
+            assert shards.pop(key) == model.pop(key, None)
+        elif what == "clear" and number == 0:
+            shards.clear()
+            model.clear()
+        elif what == "del" and key in model:
+            del shards[key]
+            del model[key]
+        assert shards.get(key) == model.get(key)
+        assert len(shards) == len(model)
+    assert dict(shards.items()) == model
+    assert sorted(shards) == sorted(model)
+    assert all(shards[key] == value for key, value in model.items())
+    with pytest.raises(KeyError):
+        _ = shards["nothing"]

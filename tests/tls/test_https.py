@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
 import ssl
 from typing import Any
@@ -108,12 +110,19 @@ def test_protocols() -> None:
         ):
             assert secure.selected_alpn_protocol() == "http/1.1"
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        old.set_ciphers("ALL:@SECLEVEL=0")  # else the client itself has none to offer
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
         with (
             socket.create_connection((parts.hostname, parts.port or 0)) as plain,
-            pytest.raises(ssl.SSLError),
+            old.wrap_socket(plain) as secure,
+        ):
+            assert secure.version() == "TLSv1.2"
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with (
+            socket.create_connection((parts.hostname, parts.port or 0)) as plain,
+            pytest.raises(ssl.SSLError, match=r"EOF|PROTOCOL_VERSION"),
         ):
             old.wrap_socket(plain)
 
@@ -131,6 +140,16 @@ def test_plain_http_and_broken_handshakes_are_dropped_and_harm_nobody(
                 assert b"HTTP/1.1 200" not in plain.recv(1_000)
         assert http.get("/_mock/health").status_code == 200
     assert "Traceback" not in caplog.text
+
+
+def test_stop_ends_handshakes_that_are_under_way() -> None:
+    with MockServer(tls=True) as mock, httpx.Client(verify=mock.ssl_context(), base_url=mock.url) as http:
+        parts = urlsplit(mock.url)
+        plain = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
+        assert http.get("/_mock/health").status_code == 200  # by now the other connection was accepted too
+    with plain, contextlib.suppress(ConnectionResetError):
+        assert plain.recv(1) == b""
+    gc.collect()  # warns of what was not closed
 
 
 def test_files_and_contexts_are_there_only_with_tls() -> None:
