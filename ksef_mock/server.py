@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
     from ksef_mock.tls import ServerCertificate
@@ -21,6 +22,8 @@ _GRACE = 1.0
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
+#: Bytes that are read from a connection at once: as many as uvicorn holds back before it stops reading.
+_PIECE = 64 * 1024
 #: glibc's number of the option, and its own default value in bytes.
 _M_MMAP_THRESHOLD, _THRESHOLD = -3, 128 * 1024
 
@@ -28,8 +31,8 @@ _M_MMAP_THRESHOLD, _THRESHOLD = -3, 128 * 1024
 def keep_heap_flat() -> None:
     """Have glibc go on giving large blocks back to the system; for processes that do nothing but serve.
 
-    asyncio begins each read from a socket with a block of 256 KiB. Once glibc has seen a few it keeps them in
-    its heap, where they end in pieces around what lives longer, and memory grows for hours (bench/soak.py).
+    Once it has seen a few freed it would keep them in its heap, where they end in pieces around what lives
+    longer: memory grows for hours (bench/soak.py).
     """
     if sys.platform != "linux":
         return
@@ -69,6 +72,17 @@ def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type, misc]  # which one is known at run time only
+    """uvicorn's protocol, reading in smaller pieces."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        # asyncio's own choice is 256 KiB, and making a block of that size takes glibc longer than the read
+        # itself. It is a default of the transport's class, without a public way to change it.
+        if hasattr(transport, "max_size"):
+            transport.max_size = _PIECE
+        super().connection_made(transport)
+
+
 class Server(uvicorn.Server):
     """A uvicorn server with a ready callback and a `stop` that is safe to call from any thread."""
 
@@ -86,6 +100,7 @@ class Server(uvicorn.Server):
         """
         config = uvicorn.Config(
             app,
+            http=_Protocol,
             log_config=None,
             access_log=False,
             server_header=False,
