@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ksef_mock.settings import Settings
 from ksef_mock.snapshots import InvalidSnapshot
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome
+from tests.redis_server import MISSING, redis_server
 from tests.support import NIP, Api, error
 
 Serve = Callable[..., tuple[MockServer, Api]]
@@ -30,8 +32,29 @@ def packed(content: Any) -> bytes:
     return HEAD + body + hashlib.sha256(body).digest()
 
 
-def test_what_the_first_mock_has_issued_works_in_the_second(serve: Serve) -> None:
-    first, api = serve(token_key="both")
+@pytest.fixture
+def store_of(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """`store_of(kind)`: where a new, empty store of this kind is."""
+    with ExitStack() as stack:
+
+        def place(kind: str) -> str:
+            if kind == "redis":
+                if MISSING:
+                    pytest.skip(MISSING)
+                return stack.enter_context(redis_server()).url
+            return f"sqlite:{tmp_path / 'state'}" if kind == "sqlite" else kind
+
+        yield place
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("memory", "memory"), ("memory", "sqlite"), ("sqlite", "redis"), ("redis", "memory")],
+)
+def test_what_the_first_mock_has_issued_works_in_the_second(
+    store_of: Callable[[str], str], serve: Serve, source: str, target: str
+) -> None:
+    first, api = serve(settings=Settings(store=store_of(source), token_key="both"))
     token = first.issue_token(NIP)
     login = api.login(token)
     owner = first.pki.qualified(person("Jan", "Kowalski", nip=NIP), key="ec")
@@ -43,7 +66,7 @@ def test_what_the_first_mock_has_issued_works_in_the_second(serve: Serve) -> Non
     snapshot = first.snapshot()
     first.clock.advance(seconds=86_400)
 
-    second, other = serve()
+    second, other = serve(settings=Settings(store=store_of(target)))
     second.restore(snapshot)
     assert abs(second.clock.now() - first.clock.now() + 86_400 * 10**9) < 60 * 10**9
     assert other.limits(login.access_token).status_code == 200
