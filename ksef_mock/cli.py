@@ -299,7 +299,7 @@ async def _serve(settings: Settings, serving: _Serving) -> None:
     from ksef_mock.clock import Clock
     from ksef_mock.errors import StoreUnavailable
     from ksef_mock.identifiers import Identifier
-    from ksef_mock.server import Server, keep_heap_flat, listen, url_of
+    from ksef_mock.server import Server, listen, url_of
     from ksef_mock.state import open_store
     from ksef_mock.system import System
 
@@ -342,7 +342,6 @@ async def _serve(settings: Settings, serving: _Serving) -> None:
         await system.close()
         await _supervise(settings, listener, serving, announce)
         return
-    keep_heap_flat()
     server = Server(app, on_ready=announce, on_stop=system.closing.set, tls=certificate)
     _stop_on_signals(server.stop)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING
 
@@ -20,27 +19,8 @@ if TYPE_CHECKING:
 _GRACE = 1.0
 #: Where to reach what listens on every address.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-
-
-#: Bytes that are read from a connection at once: as many as uvicorn holds back before it stops reading.
-_PIECE = 64 * 1024
-#: glibc's number of the option, and its own default value in bytes.
-_M_MMAP_THRESHOLD, _THRESHOLD = -3, 128 * 1024
-
-
-def keep_heap_flat() -> None:
-    """Have glibc go on giving large blocks back to the system; for processes that do nothing but serve.
-
-    Once it has seen a few freed it would keep them in its heap, where they end in pieces around what lives
-    longer: memory grows for hours (bench/soak.py).
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, nor that habit
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+#: Bytes that are read from a connection at once: all of almost any request.
+_PIECE = 16 * 1024
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,8 +56,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[valid-type, misc]  # which on
     """uvicorn's protocol, reading in smaller pieces."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        # asyncio's own choice is 256 KiB, and making a block of that size takes glibc longer than the read
-        # itself. It is a default of the transport's class, without a public way to change it.
+        # asyncio's own choice is 256 KiB: making a block of that size takes longer than the read, and leaves
+        # the heap in pieces around what lives longer. It is an attribute of the class; no option sets it.
         if hasattr(transport, "max_size"):
             transport.max_size = _PIECE
         super().connection_made(transport)

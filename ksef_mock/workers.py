@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ksef_mock.app import create_app
 from ksef_mock.logs import LogFormat, configure
-from ksef_mock.server import Server, keep_heap_flat
+from ksef_mock.server import Server
 from ksef_mock.settings import Settings
 from ksef_mock.system import System
 from ksef_mock.tls import ServerCertificate
@@ -141,7 +141,6 @@ def main() -> None:
     # Written by the supervisor, not by anybody outside.
     orders: Orders = pickle.loads(sys.stdin.buffer.read(length))  # noqa: S301
     configure(orders.log_format, orders.log_level)
-    keep_heap_flat()
     asyncio.run(_work(orders))
 
 
