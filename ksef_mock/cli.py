@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -342,6 +343,7 @@ async def _serve(settings: Settings, serving: _Serving) -> None:
         await system.close()
         await _supervise(settings, listener, serving, announce)
         return
+    gc.freeze()  # what was made so far stays: the collector need not look at it again and again
     server = Server(app, on_ready=announce, on_stop=system.closing.set, tls=certificate)
     _stop_on_signals(server.stop)
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import pickle
@@ -152,6 +153,7 @@ async def _work(orders: Orders) -> None:
     def ready() -> None:
         os.write(sys.stdout.fileno(), _READY)
 
+    gc.freeze()  # what was made so far stays: the collector need not look at it again and again
     server = Server(app, on_ready=ready, on_stop=system.closing.set, tls=orders.certificate)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
