@@ -259,7 +259,7 @@ def test_command_that_is_stopped_cleans_up_and_exits_with_130(ksef_mock: MockSer
     ksef_mock.faults.add(path="/auth/token/refresh", delay_seconds=1)
     command = [sys.executable, "-m", "contract_tests", "run", ksef_mock.url, "--only", "REFRESH"]
     run_ = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    while not ksef_mock.journal.entries(path="/auth/token/redeem"):
+    while not ksef_mock.faults.states()[0].acted:  # from now on the run waits for an answer
         assert run_.poll() is None
         time.sleep(0.02)
     run_.send_signal(signal.SIGTERM)
