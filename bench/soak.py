@@ -347,13 +347,13 @@ def _report(tally: Tally, resident: list[float], floor: list[float], seconds: fl
     )
     for line in tally.wrong[:10]:
         print(f"  {line}")
-    flat = growth <= _FLAT
+    grows = False
     if len(resident) < _LONG_ENOUGH:
-        flat = True
         print(f"too short a run to judge memory: that takes {_LONG_ENOUGH * _BATCH} operations")
     else:
-        print(f"memory flat (at most {_FLAT:+.0%}): {'yes' if flat else 'no'}")
-    return 0 if flat and not failures and not tally.wrong else 1
+        grows = growth > _FLAT
+        print(f"memory flat (at most {_FLAT:+.0%}): {'no' if grows else 'yes'}")
+    return 0 if not grows and not failures and not tally.wrong else 1
 
 
 def _print_latency(name: str, seen: array[float]) -> None:

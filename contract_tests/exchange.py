@@ -97,13 +97,18 @@ def message_of(headers: Collection[tuple[str, str]], content: bytes) -> Message:
     return Message(tuple(masked_headers(headers)), body)
 
 
+def parsed(body: str | bytes) -> Any:
+    """What a body of JSON says; None if it is not JSON, or nested deeper than anybody reads."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _outcome(response: httpx.Response) -> str:
     if "json" not in response.headers.get("content-type", ""):
         return ""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return ""
+    body = parsed(response.content)
     return "; ".join(_codes(body)) if isinstance(body, dict) else ""
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract_tests.exchange import parsed
 from ksef_mock.exchange import SCOPE_KEY
 from ksef_mock.exchange import Exchange as Trail
 from ksef_mock.gateway import cut
@@ -91,17 +92,11 @@ class Call:
 
     def json(self) -> Any:
         """The answer's body; None if it is not JSON."""
-        try:
-            return json.loads(self.response_body)
-        except (ValueError, RecursionError):
-            return None
+        return parsed(self.response_body)
 
     def sent(self) -> Any:
         """The request's body; None if it is not JSON."""
-        try:
-            return json.loads(self.request_body)
-        except (ValueError, RecursionError):
-            return None
+        return parsed(self.request_body)
 
 
 Wanted: TypeAlias = Callable[[Call], bool]

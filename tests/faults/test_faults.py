@@ -241,8 +241,16 @@ def test_retry_after_beside_a_status(ksef_mock: MockServer, api: Api) -> None:
     assert "retry-after" not in api.http.post("/auth/challenge").headers
 
 
+def wait_for_the_fault(mock: MockServer) -> None:
+    for _ in range(2_000):
+        if mock.faults.states()[0].acted:
+            return
+        time.sleep(0.01)
+    pytest.fail("the fault has not acted")
+
+
 @pytest.fixture
-def waiting(ksef_mock: MockServer, api: Api) -> Iterator[socket.socket]:
+def waiting(ksef_mock: MockServer) -> Iterator[socket.socket]:
     """The connection of a request that a fault of the mock keeps waiting for very long."""
     ksef_mock.faults.add(path="/auth/challenge", delay_seconds=300)
     address = urlsplit(ksef_mock.url)
@@ -250,10 +258,7 @@ def waiting(ksef_mock: MockServer, api: Api) -> Iterator[socket.socket]:
     assert address.port
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(b"POST /v2/auth/challenge HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n")
-        for _ in range(1_000):
-            api.call("GET", "/security/public-key-certificates")
-            if ksef_mock.faults.states()[0].acted:
-                break
+        wait_for_the_fault(ksef_mock)
         ksef_mock.faults.clear()
         yield connection
 
@@ -268,8 +273,7 @@ def test_request_that_a_reset_overtakes_is_not_in_the_journal(serve: Any) -> Non
     mock.faults.add(path="/auth/challenge", delay_seconds=0.2)
     with ThreadPoolExecutor(1) as pool:
         delayed = pool.submit(api.http.post, "/auth/challenge")
-        while not mock.faults.states()[0].acted:
-            pass
+        wait_for_the_fault(mock)
         mock.reset()
         assert delayed.result().status_code == 200
     assert list(mock.journal) == []
