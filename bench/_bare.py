@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.server import Server, listen, url_of
+from ksef_mock.serving.server import Server, listen, url_of
 
 
 def create_app(bodies: list[str], crypto: str | None = None) -> Starlette:

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Sequence
 
 from ksef_mock import cli
-from ksef_mock.auth import token_login
-from ksef_mock.auth.operation import Operation
-from ksef_mock.crypto.keys import PublishedKey, Usage
-from ksef_mock.crypto.token_cipher import Decrypted, decrypt
-from ksef_mock.exchange import Exchange
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.ksef.auth import token_login
+from ksef_mock.ksef.auth.operation import Operation
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
+from ksef_mock.ksef.keys.token_cipher import Decrypted, decrypt
 
 _opened: dict[bytes, Decrypted] = {}
 

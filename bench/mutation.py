@@ -26,12 +26,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench._process import machine
-from contract_tests.catalogue import Requirement
-from contract_tests.catalogue import catalogue as requirements
-from contract_tests.mock_target import DEFAULTS, mock_target
-from contract_tests.report import Result, Verdict
-from contract_tests.runner import Runner
-from contract_tests.targets import TargetUnreachable
+from contract_tests.server.catalogue import Requirement
+from contract_tests.server.catalogue import catalogue as requirements
+from contract_tests.server.mock_target import DEFAULTS, mock_target
+from contract_tests.server.report import Result, Verdict
+from contract_tests.server.runner import Runner
+from contract_tests.server.targets import TargetUnreachable
 from ksef_mock.defects import catalogue as defects
 from ksef_mock.defects import require_known
 

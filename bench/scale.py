@@ -26,15 +26,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bench._process import machine
-from ksef_mock.auth.jwts import Kind
-from ksef_mock.auth.methods import AuthenticationMethod
-from ksef_mock.auth.operation import SUCCESS
-from ksef_mock.auth.token_login import TokenLogin
 from ksef_mock.clock import unix_milliseconds
-from ksef_mock.crypto.keys import Usage
-from ksef_mock.exchange import Exchange
-from ksef_mock.identifiers import Identifier
-from ksef_mock.system import System
+from ksef_mock.core.codes import SUCCESS
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.auth.token_login import TokenLogin
+from ksef_mock.ksef.keys.keys import Usage
+from ksef_mock.system.system import System
 
 _NIP = Identifier("Nip", "5265877635")
 _OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label=None)

@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from contract_tests.catalogue import selected
 from contract_tests.clients.cli import client
-from contract_tests.diff import compare, got_worse
-from contract_tests.report import Report
-from contract_tests.reports import html as html_report
-from contract_tests.reports import junit as junit_report
-from contract_tests.reports import markdown, terminal
-from contract_tests.runner import run
-from contract_tests.targets import TargetRefused, TargetUnreachable
+from contract_tests.server.catalogue import selected
+from contract_tests.server.diff import compare, got_worse
+from contract_tests.server.report import Report
+from contract_tests.server.reports import html as html_report
+from contract_tests.server.reports import junit as junit_report
+from contract_tests.server.reports import markdown, terminal
+from contract_tests.server.runner import run
+from contract_tests.server.targets import TargetRefused, TargetUnreachable
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,11 +8,12 @@ from typing import NoReturn
 
 import pytest
 
-from contract_tests.catalogue import Requirement, catalogue
-from contract_tests.exchange import Exchange
-from contract_tests.report import Verdict
-from contract_tests.runner import Runner
-from contract_tests.targets import TargetRefused, TargetUnreachable, open_target
+from contract_tests.server.catalogue import Requirement, catalogue
+from contract_tests.server.exchange import Exchange
+from contract_tests.server.opening import open_target
+from contract_tests.server.report import Verdict
+from contract_tests.server.runner import Runner
+from contract_tests.server.targets import TargetRefused, TargetUnreachable
 
 
 @pytest.fixture(scope="session")

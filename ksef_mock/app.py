@@ -23,13 +23,14 @@ from ksef_mock.api import (
 )
 from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
+from ksef_mock.core.paths import PREFIXES
 from ksef_mock.dashboard import routes as dashboard
-from ksef_mock.endpoints import endpoints
-from ksef_mock.gateway import Gateway
-from ksef_mock.routing import PREFIXES, LiteralPaths
+from ksef_mock.gateway.endpoints import endpoints
+from ksef_mock.gateway.gateway import Gateway
+from ksef_mock.gateway.literal_paths import LiteralPaths
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 
 
 def create_app(

@@ -2,104 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ksef_mock.seed import Seed
-
-ProfileName: TypeAlias = Literal["test", "demo", "prod"]
-TokenKey: TypeAlias = Literal["rsa", "ec", "both"]
-RateLimiting: TypeAlias = Literal["off", "test", "production"]
-
-#: What `Settings.store` can be.
-STORES = "memory, sqlite:FILE, redis://…, rediss://… or unix://…"
-_STORE = re.compile(r"memory|sqlite:.+|(?:redis|rediss|unix)://.*")
-
-MINUTE = 60
-DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What differs between KSeF's environments. Behaviour that only observation shows is data here."""
-
-    name: ProfileName
-    #: `iss` and `aud` of every JWT (seen: te; the documented examples name ti, tr, pr by environment).
-    issuer: str
-    #: TEST echoes `X-Test-System-Warning` into `X-System-Warning` (OpenAPI: SystemWarning).
-    echoes_test_warning: bool
-    #: Only TEST has the operations under /testdata.
-    has_test_data: bool
-    #: Whether a signing certificate needs a chain to a trusted CA (documented: TEST takes self-signed ones).
-    requires_chain: bool
-    #: Seconds that a login stays at 100 while the issuer of a qualified certificate is asked for its status.
-    certificate_status_delay: float
-    #: XAdES properties are mandatory: on TEST since schema 2.1, elsewhere if `X-KSeF-Feature` asks for it.
-    enforces_xades: bool
-
-
-PROFILES: dict[ProfileName, Profile] = {
-    "test": Profile(
-        "test",
-        issuer="ksef-api-te",
-        echoes_test_warning=True,
-        has_test_data=True,
-        requires_chain=False,
-        certificate_status_delay=0.0,
-        enforces_xades=True,
-    ),
-    "demo": Profile(
-        "demo",
-        issuer="ksef-api-tr",
-        echoes_test_warning=False,
-        has_test_data=False,
-        requires_chain=True,
-        certificate_status_delay=3.0,
-        enforces_xades=False,
-    ),
-    "prod": Profile(
-        "prod",
-        issuer="ksef-api-pr",
-        echoes_test_warning=False,
-        has_test_data=False,
-        requires_chain=True,
-        certificate_status_delay=3.0,
-        enforces_xades=False,
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long things live, in seconds (documented, or seen on TEST)."""
-
-    challenge: int = 10 * MINUTE
-    authentication_token: int = 45 * MINUTE
-    access_token: int = 15 * MINUTE
-    refresh_token: int = 7 * DAY
-    #: The status of an authentication operation; after that 410.
-    operation_status: int = 7 * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How long asynchronous work stays unfinished: until both conditions have passed.
-
-    It holds for the 100 of an authentication operation, and for `Pending` and `Revoking` of a KSeF token.
-    """
-
-    #: Status polls that find it unfinished.
-    polls: int = 0
-    #: Seconds of the mock clock before the outcome shows.
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.polls < 0 or self.seconds < 0:
-            raise ValueError("a delay cannot be negative")
+    from ksef_mock.seed.model import Seed
+from ksef_mock.core.environment import (
+    PROFILES,
+    Delay,
+    Lifetimes,
+    Profile,
+    ProfileName,
+    RateLimiting,
+    TokenKey,
+)
+from ksef_mock.state import _STORE, STORES
 
 
 @dataclass(frozen=True, slots=True)

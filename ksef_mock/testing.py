@@ -17,24 +17,26 @@ from cryptography import x509
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from ksef_mock import snapshots
 from ksef_mock.app import create_app
-from ksef_mock.auth.ksef_tokens import TokenStatus
 from ksef_mock.clock import Clock
-from ksef_mock.coverage import OPERATIONS
-from ksef_mock.crypto.keys import KeyRing
+from ksef_mock.core.environment import Delay, Lifetimes, ProfileName, TokenKey
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, Outcome
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import Pki
-from ksef_mock.endpoints import simulated
-from ksef_mock.fault import DefinedFault, Fault, Hold, Outcome
-from ksef_mock.faults import Faults as FaultEngine
-from ksef_mock.faults import FaultState
-from ksef_mock.identifiers import Identifier
-from ksef_mock.journal import Journal
-from ksef_mock.seed import load_seed, read_seed
-from ksef_mock.server import Server, listen, url_of
-from ksef_mock.settings import Delay, Lifetimes, ProfileName, Settings, TokenKey
-from ksef_mock.system import System
-from ksef_mock.tls import TlsAuthority
+from ksef_mock.gateway.endpoints import simulated
+from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.ksef.keys.keys import KeyRing
+from ksef_mock.ksef.tokens.tokens import TokenStatus
+from ksef_mock.seed.files import load_seed
+from ksef_mock.seed.model import read_seed
+from ksef_mock.serving.server import Server, listen, url_of
+from ksef_mock.serving.tls import TlsAuthority
+from ksef_mock.settings import Settings
+from ksef_mock.system import snapshots
+from ksef_mock.system.system import System
+from ksef_mock.trail.faults import Faults as FaultEngine
+from ksef_mock.trail.faults import FaultState
+from ksef_mock.trail.journal import Journal
 
 T = TypeVar("T")
 

@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ksef_mock.clock import (
-    SECOND,
-    Clock,
-    from_datetime,
-    iso,
-    to_datetime,
-    unix_milliseconds,
-    unix_seconds,
-)
+from ksef_mock.clock import SECOND, Clock, from_datetime, iso, to_datetime, unix_milliseconds, unix_seconds
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
 
-from contract_tests.catalogue import chosen
 from contract_tests.clients.observed import Observed
 from contract_tests.clients.stage import Method, Stage
+from contract_tests.server.catalogue import chosen
 from ksef_mock.settings import Settings
 
 Script: TypeAlias = Generator[None, Observed, None]

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from contract_tests.clients.catalogue import AREAS, Situation
-from contract_tests.exchange import Exchange
-from contract_tests.report import by_area
+from contract_tests.server.exchange import Exchange
+from contract_tests.server.report import by_area
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
 SCHEMA = "ksef-client-conformance-report/1.0"

@@ -19,12 +19,12 @@ from contract_tests.clients.tap import (
     Tap,
     Wanted,
 )
-from ksef_mock.auth.jwts import Kind
-from ksef_mock.auth.ksef_tokens import TokenStatus
+from ksef_mock.core.fault import Fault, Hold, Outcome
 from ksef_mock.crypto.pki import Credential, KeyKind, person
-from ksef_mock.fault import Fault, Hold, Outcome
+from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.settings import Settings
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
 
 #: How the client is asked to log in.

@@ -16,12 +16,12 @@ from typing import Any, TypeAlias, TypeVar
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contract_tests.exchange import parsed
-from ksef_mock.exchange import SCOPE_KEY
-from ksef_mock.exchange import Exchange as Trail
-from ksef_mock.gateway import cut
-from ksef_mock.routing import api_path
-from ksef_mock.system import System
+from contract_tests.server.exchange import parsed
+from ksef_mock.core.exchange import SCOPE_KEY
+from ksef_mock.core.exchange import Exchange as Trail
+from ksef_mock.core.paths import api_path
+from ksef_mock.gateway.gateway import cut
+from ksef_mock.system.system import System
 
 #: Octets of a body that are kept.
 _KEPT = 262_144

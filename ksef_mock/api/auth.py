@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire
 from ksef_mock.api.http import (
     answer,
     bearer,
@@ -19,11 +18,12 @@ from ksef_mock.api.http import (
     require_media_type,
     system_of,
 )
-from ksef_mock.auth import operation as machine
-from ksef_mock.auth.jwts import Kind
-from ksef_mock.auth.operation import Operation
-from ksef_mock.auth.xades_login import XadesLogin
 from ksef_mock.clock import unix_milliseconds
+from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.auth import bodies as wire
+from ksef_mock.ksef.auth import operation as machine
+from ksef_mock.ksef.auth.operation import Operation
+from ksef_mock.ksef.auth.xades_login import XadesLogin
 
 #: Turns on, where it is not yet the rule, that a signature must be XAdES and not plain XML Signature.
 _FEATURE = "enforce-xades-compliance"

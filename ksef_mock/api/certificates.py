@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire_certificates as wire
 from ksef_mock.api.http import (
     actor_of,
     answer,
@@ -16,12 +15,14 @@ from ksef_mock.api.http import (
     read_optional_json,
     system_of,
 )
-from ksef_mock.auth import decisions
-from ksef_mock.auth.decisions import Actor
-from ksef_mock.certificates import KsefCertificate
 from ksef_mock.clock import iso
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
 from ksef_mock.crypto.subject_name import SubjectName
-from ksef_mock.errors import BadRequest, Code
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.certificates import bodies as wire
+from ksef_mock.ksef.certificates import rules as certificates_rules
+from ksef_mock.ksef.certificates.certificates import KsefCertificate
 
 
 async def limits(request: Request) -> Response:
@@ -68,7 +69,7 @@ async def enrollment_status(request: Request) -> Response:
     enrollment = await system_of(request).certificates.poll(reference)
     if enrollment is None:
         raise BadRequest(Code.NO_SUCH_ENROLLMENT)
-    decisions.require_own_certificate(actor, enrollment.subject)
+    certificates_rules.require_own_certificate(actor, enrollment.subject)
     return answer(wire.CertificateEnrollmentStatusResponse.of(enrollment))
 
 
@@ -95,11 +96,11 @@ async def revoke(request: Request) -> Response:
     if wire.SERIAL_NUMBER.fullmatch(serial) is None:
         raise BadRequest(Code.VALIDATION, "Numer seryjny certyfikatu musi mieć 16 znaków 0-9 i A-F.")
     (await read_optional_json(request, wire.RevokeCertificateRequest)).checked()
-    decisions.require_no_token(actor)
+    certificates_rules.require_no_token(actor)
     certificate = await system_of(request).certificates.get(serial)
     if certificate is None:
         raise BadRequest(Code.NO_SUCH_CERTIFICATE)
-    decisions.require_own_certificate(actor, certificate.subject)
+    certificates_rules.require_own_certificate(actor, certificate.subject)
     await system_of(request).certificates.revoke(certificate)
     return Response(status_code=204)
 
@@ -127,7 +128,7 @@ async def _subject_name(request: Request, actor: Actor) -> SubjectName | None:
     """The subject for which the actor may request certificates; None if it may request none."""
     operation = await system_of(request).operations.find(actor.operation)
     signer = None if operation is None else operation.signer
-    return signer if decisions.may_enroll(actor) else None
+    return signer if certificates_rules.may_enroll(actor) else None
 
 
 ROUTES = [

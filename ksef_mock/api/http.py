@@ -8,22 +8,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ksef_mock import wire
-from ksef_mock.auth import decisions
-from ksef_mock.auth.decisions import Actor
-from ksef_mock.auth.jwts import Kind, Principal
-from ksef_mock.errors import (
+from ksef_mock.core import bodies as core_bodies
+from ksef_mock.core.codes import Code, Reason
+from ksef_mock.core.errors import (
     BadRequest,
-    Code,
     Forbidden,
     NotFound,
     PayloadTooLarge,
-    Reason,
     Unauthorized,
     UnsupportedMediaType,
 )
-from ksef_mock.exchange import SCOPE_KEY, Exchange
-from ksef_mock.system import System
+from ksef_mock.core.exchange import SCOPE_KEY, Exchange
+from ksef_mock.ksef.access import actor as access_actor
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.access.principal import Kind, Principal
+from ksef_mock.ksef.permissions import admission
+from ksef_mock.system.system import System
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -75,7 +75,7 @@ async def read_json(request: Request, model: type[B]) -> B:
     body = await read_body(request, system_of(request).settings.max_body)
     if not body:
         raise BadRequest(Code.VALIDATION, "Treść żądania jest wymagana.")
-    return wire.decode(body, model)
+    return core_bodies.decode(body, model)
 
 
 async def read_optional_json(request: Request, model: type[B]) -> B:
@@ -86,7 +86,7 @@ async def read_optional_json(request: Request, model: type[B]) -> B:
     """
     require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
-    return wire.decode(body or b"{}", model)
+    return core_bodies.decode(body or b"{}", model)
 
 
 def require_media_type(request: Request, expected: str) -> None:
@@ -147,7 +147,7 @@ async def actor_of(request: Request) -> Actor:
     """
     principal = bearer(request, Kind.ACCESS)
     person = await system_of(request).subjects.person(principal.subject)
-    return Actor.of(principal, decisions.identifiers_of(principal.subject, person))
+    return Actor.of(principal, admission.identifiers_of(principal.subject, person))
 
 
 async def caller(request: Request, operation: str) -> Actor:
@@ -158,7 +158,7 @@ async def caller(request: Request, operation: str) -> Actor:
         Forbidden: context-type-not-allowed, missing-permissions.
     """
     actor = await actor_of(request)
-    decisions.require(actor, operation)
+    access_actor.require(actor, operation)
     return actor
 
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire_invoices
 from ksef_mock.api.http import answer, caller, query_choice, query_integer, read_json, system_of
+from ksef_mock.ksef.invoices import bodies as wire_invoices
 
 _LAST_PAGE = 2**31 - 1
 

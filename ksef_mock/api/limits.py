@@ -11,9 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, bearer, read_json, require_test_data, system_of
-from ksef_mock.auth.jwts import Kind, Principal
-from ksef_mock.limits import PRODUCTION_RATE_LIMITS, Limits
-from ksef_mock.wire_limits import SetRateLimitsRequest, SetSessionLimitsRequest, SetSubjectLimitsRequest
+from ksef_mock.ksef.access.principal import Kind, Principal
+from ksef_mock.ksef.limits.bodies import (
+    SetRateLimitsRequest,
+    SetSessionLimitsRequest,
+    SetSubjectLimitsRequest,
+)
+from ksef_mock.ksef.limits.limits import PRODUCTION_RATE_LIMITS, Limits
 
 B = TypeVar("B", bound=msgspec.Struct)
 

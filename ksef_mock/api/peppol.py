@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, query_integer, system_of
-from ksef_mock.wire_peppol import PeppolProvider, QueryPeppolProvidersResponse
+from ksef_mock.ksef.peppol.bodies import PeppolProvider, QueryPeppolProvidersResponse
 
 _LAST_PAGE = 2**31 - 1
 

@@ -10,9 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire_grant_queries as lists
-from ksef_mock import wire_grants as grants
-from ksef_mock import wire_permissions as wire
 from ksef_mock.api.http import (
     answer,
     caller,
@@ -23,11 +20,16 @@ from ksef_mock.api.http import (
     read_optional_json,
     system_of,
 )
-from ksef_mock.auth import decisions
-from ksef_mock.auth.decisions import Actor
-from ksef_mock.auth.grants import Grant, GrantKind
-from ksef_mock.auth.permissions import Change
-from ksef_mock.errors import BadRequest, ChangeStatus, Code
+from ksef_mock.core.codes import ChangeStatus, Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.permissions import admission
+from ksef_mock.ksef.permissions import grant_bodies as grants
+from ksef_mock.ksef.permissions import query_bodies as lists
+from ksef_mock.ksef.permissions import role_bodies as wire
+from ksef_mock.ksef.permissions import rules as decisions
+from ksef_mock.ksef.permissions.grants import Grant, GrantKind
+from ksef_mock.ksef.permissions.permissions import Change
 
 T = TypeVar("T")
 R = TypeVar("R", bound=grants.GrantRequest)
@@ -216,7 +218,7 @@ async def _active(request: Request, listed: Sequence[Grant]) -> frozenset[str]:
     intermediaries = {grant.origin for grant in listed if grant.kind is GrantKind.INDIRECT}
     delegations = {origin: await permissions.delegations(origin) for origin in intermediaries}
     return frozenset(
-        grant.id for grant in listed if decisions.is_active(grant, delegations.get(grant.origin, ()))
+        grant.id for grant in listed if admission.is_active(grant, delegations.get(grant.origin, ()))
     )
 
 

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire
 from ksef_mock.api.http import answer, bearer, path_reference, query_integer, system_of
-from ksef_mock.auth.jwts import Kind
+from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.auth import bodies as wire
 
 
 async def sessions(request: Request) -> Response:

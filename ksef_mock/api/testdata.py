@@ -11,10 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, read_json, require_test_data, system_of
-from ksef_mock.auth.decisions import identifiers_of
-from ksef_mock.identifiers import Identifier
-from ksef_mock.system import System
-from ksef_mock.wire_testdata import (
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.ksef.permissions.admission import identifiers_of
+from ksef_mock.ksef.subjects.bodies import (
     AttachmentPermissionGrantRequest,
     AttachmentPermissionRevokeRequest,
     ContextAuthenticationRequest,
@@ -25,6 +24,7 @@ from ksef_mock.wire_testdata import (
     TestDataPermissionsGrantRequest,
     TestDataPermissionsRevokeRequest,
 )
+from ksef_mock.system.system import System
 
 B = TypeVar("B", bound=msgspec.Struct)
 

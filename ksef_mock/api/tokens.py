@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import wire_tokens
 from ksef_mock.api.http import (
     actor_of,
     answer,
@@ -16,17 +15,19 @@ from ksef_mock.api.http import (
     read_json,
     system_of,
 )
-from ksef_mock.auth import decisions
-from ksef_mock.auth.ksef_tokens import KsefToken, NotActive, TokenStatus
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.exchange import masked
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.exchange import masked
+from ksef_mock.ksef.tokens import bodies as wire_tokens
+from ksef_mock.ksef.tokens import rules as tokens_rules
+from ksef_mock.ksef.tokens.tokens import KsefToken, NotActive, TokenStatus
 
 
 async def generate(request: Request) -> Response:
     """POST /tokens. The token is pending first, and shown this once."""
     actor = await actor_of(request)
     permissions, description = (await read_json(request, wire_tokens.GenerateTokenRequest)).checked()
-    decisions.require_token_generation(actor, permissions)
+    tokens_rules.require_token_generation(actor, permissions)
     token, text = await system_of(request).tokens.issue(
         actor.context,
         permissions,
@@ -49,7 +50,7 @@ async def tokens(request: Request) -> Response:
         query.get("authorIdentifierType"),
     )
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
-    reach = decisions.visible_tokens(actor)
+    reach = tokens_rules.visible_tokens(actor)
     found = await system_of(request).tokens.of_context(
         actor.context,
         lambda token: reach.covers(token, actor) and wanted.matches(token),
@@ -63,7 +64,7 @@ async def token_status(request: Request) -> Response:
     """GET /tokens/{referenceNumber}."""
     actor = await actor_of(request)
     token = await _requested(request)
-    decisions.require_reach(decisions.visible_tokens(actor), token, actor)
+    tokens_rules.require_reach(tokens_rules.visible_tokens(actor), token, actor)
     polled = await system_of(request).tokens.poll(token)
     return answer(wire_tokens.TokenStatusResponse.of(polled))
 
@@ -72,7 +73,7 @@ async def revoke(request: Request) -> Response:
     """DELETE /tokens/{referenceNumber}."""
     actor = await actor_of(request)
     token = await _requested(request)
-    decisions.require_reach(decisions.revocable_tokens(actor), token, actor)
+    tokens_rules.require_reach(tokens_rules.revocable_tokens(actor), token, actor)
     try:
         await system_of(request).tokens.revoke(token)
     except NotActive as error:

@@ -31,7 +31,7 @@ def ca(tls_ca_dir: Path | None) -> None:
     test, not in a whole system.
     """
     # Imported here: `ksef-mock --help` needs none of it.
-    from ksef_mock.tls import BrokenAuthority, TlsAuthority, default_folder
+    from ksef_mock.serving.tls import BrokenAuthority, TlsAuthority, default_folder
 
     try:
         authority = TlsAuthority.kept_in(tls_ca_dir or default_folder())

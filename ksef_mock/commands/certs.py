@@ -95,11 +95,11 @@ def _names(credential: Credential) -> str:
 
 def _answer(credential: Credential, pki: Pki, clock: Clock, *, strict: bool) -> str:
     """What becomes of a right signature with this certificate, as far as the certificate goes."""
-    from ksef_mock.auth.revocations import Revocations
     from ksef_mock.crypto.chain import is_strong
+    from ksef_mock.ksef.auth.trust import TrustPolicy, TrustService
+    from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.state import MemoryStore
     from ksef_mock.xades.identity import SubjectIdentifierType, SubjectRefused, signer_of
-    from ksef_mock.xades.trust import TrustPolicy, TrustService
 
     certificate = credential.certificate
     if not is_strong(certificate.public_key()):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ksef_mock.commands.remote import Remote, print_json, remote_command
-from ksef_mock.text import visible
+from ksef_mock.core.text import visible
 
 
 @click.command()

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 
-from ksef_mock.text import visible
+from ksef_mock.core.text import visible
 
 F = TypeVar("F", bound=Callable[..., None])
 

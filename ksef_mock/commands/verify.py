@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ksef_mock.text import visible
+from ksef_mock.core.text import visible
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -115,12 +115,12 @@ def _judge_certificate(
     anchors: tuple[x509.Certificate, ...],
 ) -> None:
     # The checks of a server that need nothing but its rules.
-    from ksef_mock.auth.revocations import Revocations
     from ksef_mock.clock import Clock, from_datetime
     from ksef_mock.crypto.pki import Pki
+    from ksef_mock.ksef.auth.trust import TrustPolicy, TrustService
+    from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.state import MemoryStore
     from ksef_mock.xades.identity import identify
-    from ksef_mock.xades.trust import TrustPolicy, TrustService
 
     if report.certificate is None or reading.request is None:
         return

@@ -12,8 +12,9 @@ from ksef_mock.api.http import answer, exchange_of, system_of
 from ksef_mock.clock import iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import Identifier
 
 
 class Health(msgspec.Struct, rename="camel"):

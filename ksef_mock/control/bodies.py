@@ -8,7 +8,8 @@ import msgspec
 from starlette.requests import Request
 
 from ksef_mock.api.http import read_body, require_media_type, system_of
-from ksef_mock.errors import BadRequest, Code, KsefError
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest, KsefError
 
 B = TypeVar("B", bound=msgspec.Struct)
 E = TypeVar("E", bound=KsefError)

@@ -21,17 +21,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, system_of
-from ksef_mock.certificates import KsefCertificate
 from ksef_mock.clock import from_datetime, iso
 from ksef_mock.control.bodies import read_order, spelled_out
 from ksef_mock.control.guard import require_control
-from ksef_mock.crypto.authority import Validity
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest, NotFound
+from ksef_mock.core.identifiers import Identifier, is_subject_identifier
+from ksef_mock.crypto.authority import Validity, fingerprint_of
 from ksef_mock.crypto.chain import MALFORMED
-from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, fingerprint_of, person, seal
-from ksef_mock.errors import BadRequest, Code, NotFound
-from ksef_mock.identifiers import Identifier, is_subject_identifier
+from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, person, seal
+from ksef_mock.ksef.certificates.certificates import KsefCertificate
 from ksef_mock.state.store import Table
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=31)]
 

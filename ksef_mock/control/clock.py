@@ -14,8 +14,9 @@ from ksef_mock.api.http import answer, system_of
 from ksef_mock.clock import SECOND, from_datetime, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.system import System
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.system.system import System
 
 #: Where the clock can be moved to. JWTs know no time before the first, certificates end long after the last.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import answer
 from ksef_mock.control.guard import require_control
-from ksef_mock.coverage import OPERATIONS
-from ksef_mock.endpoints import simulated
+from ksef_mock.gateway.endpoints import simulated
+from ksef_mock.gateway.operations import OPERATIONS
 
 
 class CoveredOperation(msgspec.Struct):

@@ -12,9 +12,10 @@ from starlette.routing import Route
 from ksef_mock.api.http import answer, system_of
 from ksef_mock.control.bodies import read_order, spelled_out
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code, NotFound
-from ksef_mock.fault import Fault, InvalidFault
-from ksef_mock.faults import FaultState
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest, NotFound
+from ksef_mock.core.fault import Fault, InvalidFault
+from ksef_mock.trail.faults import FaultState
 
 
 class FaultList(msgspec.Struct):

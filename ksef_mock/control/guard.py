@@ -16,8 +16,9 @@ from starlette.requests import Request
 
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.control.bodies import spelled_out
-from ksef_mock.errors import Forbidden, Reason, Unauthorized
-from ksef_mock.exchange import Exchange
+from ksef_mock.core.codes import Reason
+from ksef_mock.core.errors import Forbidden, Unauthorized
+from ksef_mock.core.exchange import Exchange
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Beside localhost: the domain of the real gateways, which a hosts entry may let point here.

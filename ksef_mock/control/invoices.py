@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import answer, read_json, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.wire_invoices import SeedInvoicesRequest, SeedInvoicesResponse
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest, SeedInvoicesResponse
 
 
 async def seed_invoices(request: Request) -> Response:

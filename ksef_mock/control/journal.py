@@ -13,9 +13,10 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import answer, exchange_of, query_boolean, query_integer, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code, StoreUnavailable
-from ksef_mock.journal import Entry, Query
-from ksef_mock.system import System
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest, StoreUnavailable
+from ksef_mock.system.system import System
+from ksef_mock.trail.journal import Entry, Query
 
 #: Seconds between two looks for news, and between two signs of life, of real time.
 _INTERVAL = 0.1

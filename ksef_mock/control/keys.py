@@ -13,10 +13,10 @@ from ksef_mock.api.http import answer, system_of
 from ksef_mock.clock import iso
 from ksef_mock.control.bodies import read_order, spelled_out
 from ksef_mock.control.guard import require_control
-from ksef_mock.crypto.keys import PublishedKey, Usage
-from ksef_mock.errors import NotFound
-from ksef_mock.settings import TokenKey
-from ksef_mock.system import System
+from ksef_mock.core.environment import TokenKey
+from ksef_mock.core.errors import NotFound
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
+from ksef_mock.system.system import System
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):

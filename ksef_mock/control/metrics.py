@@ -13,7 +13,7 @@ from ksef_mock import __version__
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND
 from ksef_mock.control.guard import require_control
-from ksef_mock.metrics import MEDIA_TYPE
+from ksef_mock.trail.metrics import MEDIA_TYPE
 
 
 async def metrics(request: Request) -> Response:

@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import read_json, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.wire_peppol import SeedProvidersRequest
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.ksef.peppol.bodies import SeedProvidersRequest
 
 
 async def register_providers(request: Request) -> Response:

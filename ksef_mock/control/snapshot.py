@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import read_body, require_media_type, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.snapshots import LARGEST, InvalidSnapshot, restore, take
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.system.snapshots import LARGEST, InvalidSnapshot, restore, take
 
 MEDIA_TYPE = "application/octet-stream"
 

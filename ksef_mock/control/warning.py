@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import read_json, system_of
 from ksef_mock.control.guard import require_control
-from ksef_mock.warning import WarningText
+from ksef_mock.core.bodies import WarningText
 
 
 class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):

@@ -22,7 +22,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -35,6 +34,7 @@ from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.authority import (
+    ORGANIZATION_IDENTIFIER,
     UNBOUNDED,
     Authority,
     Extension,
@@ -45,12 +45,10 @@ from ksef_mock.crypto.authority import (
     certify,
     commitment_usage,
     end_entity_extensions,
+    fingerprint_of,
 )
 from ksef_mock.crypto.qualified import QcType, qc_statements
-from ksef_mock.shared import Shared, SharedState
-
-#: organizationIdentifier of a seal (ETSI EN 319 412-1, 5.1.4).
-ORGANIZATION_IDENTIFIER: x509.ObjectIdentifier = x509.ObjectIdentifier("2.5.4.97")
+from ksef_mock.state.shared import Shared, SharedState
 
 #: `rsa` is 2048 bits, `ec` is P-256; the others are too small for KSeF.
 KeyKind: TypeAlias = Literal["rsa", "ec", "rsa-1024", "p-192"]
@@ -161,11 +159,6 @@ def provider(peppol_id: str, organization: str) -> x509.Name:
 def subject(attributes: Sequence[tuple[x509.ObjectIdentifier, str]]) -> x509.Name:
     """Any subject, attribute by attribute."""
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
-
-
-def fingerprint_of(certificate: x509.Certificate) -> str:
-    """SHA-256 of the certificate in DER, 64 upper-case hex digits: how KSeF names a certificate."""
-    return certificate.fingerprint(hashes.SHA256()).hex().upper()
 
 
 class Pki:

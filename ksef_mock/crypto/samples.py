@@ -9,19 +9,8 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.crypto.authority import Authority, Validity, commitment_usage
-from ksef_mock.crypto.pki import (
-    ORGANIZATION_IDENTIFIER,
-    Credential,
-    KeyKind,
-    Pki,
-    Purpose,
-    Role,
-    new_authority,
-    person,
-    seal,
-    subject,
-)
+from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER, Authority, Validity, commitment_usage
+from ksef_mock.crypto.pki import Credential, KeyKind, Pki, Purpose, Role, new_authority, person, seal, subject
 
 # Made up, with right checksums.
 NIP = "5265877635"

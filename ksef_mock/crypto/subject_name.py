@@ -6,7 +6,7 @@ import msgspec
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER
+from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER
 
 #: Attribute of a subject -> member of GET /certificates/enrollments/data (OpenAPI).
 _ATTRIBUTES: dict[x509.ObjectIdentifier, str] = {

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.control.guard import is_cross_site, require_control
-from ksef_mock.errors import Forbidden, Reason, Unauthorized
+from ksef_mock.core.codes import Reason
+from ksef_mock.core.errors import Forbidden, Unauthorized
 
 _PATH = "/_mock"
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from ksef_mock.auth import operation as machine
-from ksef_mock.auth.methods import METHOD_INFO, AuthenticationMethod
-from ksef_mock.auth.operation import Operation, State
 from ksef_mock.clock import Instant
-from ksef_mock.errors import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code, Status
-from ksef_mock.journal import Entry
-from ksef_mock.references import Kind, issued_at
-from ksef_mock.routing import api_path
+from ksef_mock.core.codes import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code, Status
+from ksef_mock.core.methods import METHOD_INFO, AuthenticationMethod
+from ksef_mock.core.paths import api_path
+from ksef_mock.core.references import Kind, issued_at
+from ksef_mock.ksef.auth import operation as machine
+from ksef_mock.ksef.auth.operation import Operation, State
+from ksef_mock.trail.journal import Entry
 
 #: Seconds between two steps of a login that the reader should notice: nothing waits that long by itself.
 _LONG_GAP = 5.0

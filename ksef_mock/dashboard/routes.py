@@ -18,15 +18,16 @@ from starlette.routing import Route
 from ksef_mock.api.http import exchange_of, read_body, system_of
 from ksef_mock.clock import RUNNING, SECOND, from_datetime
 from ksef_mock.control.clock import EARLIEST, LATEST
-from ksef_mock.crypto.keys import Usage
+from ksef_mock.core.codes import STATUS_DETAILS
+from ksef_mock.core.environment import TokenKey
+from ksef_mock.core.errors import Forbidden, NotFound, Unauthorized
+from ksef_mock.core.fault import Fault, Hold, InvalidFault, Outcome
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.dashboard import views
 from ksef_mock.dashboard.access import require_access, require_same_origin, sign_in, sign_out
 from ksef_mock.dashboard.render import HEADERS, page, static
-from ksef_mock.errors import STATUS_DETAILS, Forbidden, NotFound, Unauthorized
-from ksef_mock.fault import Fault, Hold, InvalidFault, Outcome
-from ksef_mock.identifiers import Identifier
-from ksef_mock.settings import TokenKey
-from ksef_mock.system import System
+from ksef_mock.ksef.keys.keys import Usage
+from ksef_mock.system.system import System
 
 HOME = "/_mock/"
 

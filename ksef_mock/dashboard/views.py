@@ -17,19 +17,19 @@ from starlette.requests import Request
 
 from ksef_mock import __version__
 from ksef_mock.api.http import system_of
-from ksef_mock.auth.ksef_tokens import Permission
 from ksef_mock.clock import SECOND, Instant, to_datetime
-from ksef_mock.coverage import OPERATIONS
-from ksef_mock.crypto.keys import PublishedKey, Usage
+from ksef_mock.core.codes import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
+from ksef_mock.core.fault import Fault
+from ksef_mock.core.paths import api_path
+from ksef_mock.core.permissions import Permission
 from ksef_mock.dashboard import logins
 from ksef_mock.dashboard.formats import duration
 from ksef_mock.dashboard.logins import CheckView, Login, Outcome, Step, Tone, Why, plain
-from ksef_mock.endpoints import simulated
-from ksef_mock.errors import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
-from ksef_mock.fault import Fault
-from ksef_mock.journal import Entry
-from ksef_mock.routing import api_path
-from ksef_mock.system import System
+from ksef_mock.gateway.endpoints import simulated
+from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
+from ksef_mock.system.system import System
+from ksef_mock.trail.journal import Entry
 
 T = TypeVar("T")
 

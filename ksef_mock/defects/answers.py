@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from ksef_mock.clock import SECOND
+from ksef_mock.core.errors import InternalError, NotFound
+from ksef_mock.core.paths import PREFIXES
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import LOGINS, Answer, Ask, Mock
-from ksef_mock.errors import InternalError, NotFound
-from ksef_mock.limits import RATE_LIMITS
-from ksef_mock.routing import PREFIXES
+from ksef_mock.ksef.limits.limits import RATE_LIMITS
 
 _FORMAT = "x-error-format"
 _PROBLEM = "application/problem+json"

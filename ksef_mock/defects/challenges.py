@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ksef_mock.auth.challenge import CHALLENGES, Challenge
 from ksef_mock.clock import SECOND
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.references import Kind, new_reference
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock
-from ksef_mock.errors import BadRequest, Code
-from ksef_mock.references import Kind, new_reference
+from ksef_mock.ksef.auth.challenge import CHALLENGES, Challenge
 from ksef_mock.state.store import Swap
 
 _PATH = "/auth/challenge"

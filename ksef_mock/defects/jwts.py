@@ -10,11 +10,11 @@ from typing import Any
 import jwt
 import msgspec
 
-from ksef_mock.auth.jwts import Kind, Principal
 from ksef_mock.clock import SECOND
+from ksef_mock.core.errors import Unauthorized
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock
-from ksef_mock.errors import Unauthorized
+from ksef_mock.ksef.access.principal import Kind, Principal
 
 Claims = dict[str, Any]
 

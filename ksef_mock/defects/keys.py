@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ksef_mock.crypto.keys import PublishedKey, Usage
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest, Unauthorized
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock
-from ksef_mock.errors import BadRequest, Code, Unauthorized
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
 
 _PATH = "/security/public-key-certificates"
 _UNKNOWN = 21470

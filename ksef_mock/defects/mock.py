@@ -12,10 +12,10 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ksef_mock.errors import KsefError
-from ksef_mock.gateway import Gateway
-from ksef_mock.routing import api_path
-from ksef_mock.system import System
+from ksef_mock.core.errors import KsefError
+from ksef_mock.core.paths import api_path
+from ksef_mock.gateway.gateway import Gateway
+from ksef_mock.system.system import System
 from ksef_mock.xades import CheckResult, Outcome, Reading, Report, passed
 
 #: A member of one of the mock's objects, a method mostly, and what takes its place.

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from ksef_mock.auth.jwts import Kind, Principal
-from ksef_mock.auth.operation import OPERATIONS, SUCCESS, Operation, State
 from ksef_mock.clock import SECOND
+from ksef_mock.core.codes import SUCCESS
+from ksef_mock.core.environment import DAY
+from ksef_mock.core.errors import BadRequest, Forbidden, Gone, NotFound, Unauthorized
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import SESSIONS, STATUS, Answer, Ask, Mock
-from ksef_mock.errors import BadRequest, Forbidden, Gone, NotFound, Unauthorized
-from ksef_mock.settings import DAY
+from ksef_mock.ksef.access.principal import Kind, Principal
+from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, State
 
 _REDEEM = "/auth/token/redeem"
 _REFRESH = "/auth/token/refresh"

@@ -10,12 +10,14 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ksef_mock.auth.jwts import Kind, Principal
-from ksef_mock.auth.ksef_tokens import KsefToken, Permission, TokenStatus
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.permissions import Permission
 from ksef_mock.crypto.pki import Purpose
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Answer, Ask, Mock
-from ksef_mock.errors import BadRequest, Code
+from ksef_mock.ksef.access.principal import Kind, Principal
+from ksef_mock.ksef.tokens.tokens import KsefToken, TokenStatus
 
 _TOKENS = "/tokens"
 _TOKEN = "/tokens/[^/]+"

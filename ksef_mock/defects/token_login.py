@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from ksef_mock.auth.ip_policy import AllowedIps
-from ksef_mock.auth.ksef_tokens import Permission
-from ksef_mock.auth.operation import SUCCESS
 from ksef_mock.clock import unix_milliseconds
-from ksef_mock.crypto.keys import PublishedKey
-from ksef_mock.crypto.token_cipher import Decrypted, Scheme, Undecryptable
+from ksef_mock.core.codes import SUCCESS, Code, StatusDetail
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.ip_policy import AllowedIps
+from ksef_mock.core.permissions import Permission
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import LOGINS, Ask, Mock
-from ksef_mock.errors import BadRequest, Code, StatusDetail
-from ksef_mock.identifiers import Identifier, is_context_identifier
+from ksef_mock.ksef.keys.keys import PublishedKey
+from ksef_mock.ksef.keys.token_cipher import Decrypted, Scheme, Undecryptable
 
 _PATH = "/auth/ksef-token"
 

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from ksef_mock.auth.operation import SUCCESS
-from ksef_mock.auth.revocations import Withdrawal
-from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER
+from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock, overlooking
-from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
-from ksef_mock.identifiers import Identifier
+from ksef_mock.ksef.certificates.revocations import Withdrawal
 from ksef_mock.xades import (
     AuthTokenRequest,
     Check,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ksef_mock.clock import Clock
-from ksef_mock.settings import STORES
 from ksef_mock.state.memory import MemoryStore
 from ksef_mock.state.store import Dump, Store, Table
+
+#: What `Settings.store` can be.
+STORES = "memory, sqlite:FILE, redis://…, rediss://… or unix://…"
+_STORE = re.compile(r"memory|sqlite:.+|(?:redis|rediss|unix)://.*")
 
 __all__ = ["Dump", "MemoryStore", "Store", "Table", "open_store"]
 

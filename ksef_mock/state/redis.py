@@ -32,7 +32,7 @@ from redis.exceptions import RedisError, ResponseError, WatchError
 from redis.retry import Retry
 
 from ksef_mock.clock import Clock, Instant
-from ksef_mock.errors import StoreUnavailable
+from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.remote import RemoteStore, decoded
 from ksef_mock.state.store import (
     JITTER,

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from ksef_mock.clock import Instant
-from ksef_mock.errors import StoreUnavailable
+from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.store import Delete, Index, Insert, Swap, Table, Unindex, Write
 
 R = TypeVar("R", bound=msgspec.Struct)

@@ -21,21 +21,9 @@ from typing import TypeVar
 import msgspec
 
 from ksef_mock.clock import Clock, Instant
-from ksef_mock.errors import StoreUnavailable
+from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.remote import RemoteStore, decoded
-from ksef_mock.state.store import (
-    JITTER,
-    Delete,
-    Dump,
-    Full,
-    Index,
-    Insert,
-    Row,
-    Swap,
-    Table,
-    Unindex,
-    Write,
-)
+from ksef_mock.state.store import JITTER, Delete, Dump, Full, Index, Insert, Row, Swap, Table, Unindex, Write
 from ksef_mock.state.windows import LONGEST
 
 R = TypeVar("R", bound=msgspec.Struct)

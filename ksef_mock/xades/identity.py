@@ -15,10 +15,10 @@ from enum import StrEnum
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from ksef_mock.core.codes import Code
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
+from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER, fingerprint_of
 from ksef_mock.crypto.chain import MALFORMED
-from ksef_mock.crypto.pki import ORGANIZATION_IDENTIFIER, fingerprint_of
-from ksef_mock.errors import Code
-from ksef_mock.identifiers import CONTEXT_PATTERNS, Identifier
 from ksef_mock.xades.report import Check, CheckResult, Refusal, failed, passed, skipped
 
 _PESEL = re.compile(r"(?:PNOPL|PESEL).*?([0-9]{11})", re.DOTALL)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from lxml import etree
 
-from ksef_mock.auth.ip_policy import AllowedIps
-from ksef_mock.errors import Code
-from ksef_mock.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.codes import Code
+from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.xades import schema
 from ksef_mock.xades.document import (
     Layout,

@@ -14,8 +14,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ksef_mock.auth.operation import Verdict
-from ksef_mock.errors import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code
+from ksef_mock.core.codes import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code, Verdict
 
 
 class Check(StrEnum):

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 import msgspec
 from lxml import etree
 
-from ksef_mock.auth.operation import Verdict
 from ksef_mock.clock import Instant, from_datetime, to_datetime
-from ksef_mock.errors import Code, Status, StatusDetail
+from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.xades import explain, key_info, properties
 from ksef_mock.xades.algorithms import Forbidden, SignatureMethod, WeakKey, kind_of, signature_method
 from ksef_mock.xades.canonical import Canonicalization, Selection, Uncanonical, canonicalize

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ksef_mock.auth.ip_policy import ADDRESS_PATTERN, MASK_PATTERN, RANGE_PATTERN, AllowedIps
+from ksef_mock.core.ip_policy import ADDRESS_PATTERN, MASK_PATTERN, RANGE_PATTERN, AllowedIps
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ksef_mock.auth import jws
+from ksef_mock.ksef.auth import jws
 from ksef_mock.testing import MockServer
 from tests.support import Api
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ksef_mock.auth import operation as machine
-from ksef_mock.auth.methods import AuthenticationMethod
-from ksef_mock.auth.operation import SUCCESS, IllegalTransition, Operation, State, Verdict
 from ksef_mock.clock import SECOND
-from ksef_mock.errors import BadRequest, Code, Status, StatusDetail
-from ksef_mock.identifiers import Identifier
-from ksef_mock.settings import Lifetimes
+from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
+from ksef_mock.core.environment import Lifetimes
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.ksef.auth import operation as machine
+from ksef_mock.ksef.auth.operation import IllegalTransition, Operation, State
 
 NIP = Identifier("Nip", "5265877635")
 FAILURE = Verdict(Status.TOKEN_ERROR, StatusDetail.TOKEN_INVALID)

@@ -11,7 +11,7 @@ from datetime import datetime
 import jwt
 import pytest
 
-from ksef_mock.settings import Delay, Lifetimes
+from ksef_mock.core.environment import Delay, Lifetimes
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, error
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ksef_mock.exchange import Exchange
-from ksef_mock.journal import Query
+from ksef_mock.core.exchange import Exchange
 from ksef_mock.testing import MockServer
+from ksef_mock.trail.journal import Query
 from tests.support import OTHER_NIP, Api, error
 
 

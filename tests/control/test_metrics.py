@@ -11,9 +11,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ksef_mock.metrics import BUCKETS, Metrics
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
+from ksef_mock.trail.metrics import BUCKETS, Metrics
 from tests.control.test_control import answer
 from tests.support import OTHER_NIP, Api
 

@@ -13,11 +13,11 @@ import pytest
 
 from ksef_mock.app import create_app
 from ksef_mock.clock import SECOND, Clock, to_datetime
-from ksef_mock.crypto.keys import Algorithm, Usage
 from ksef_mock.crypto.pki import Role, person
+from ksef_mock.ksef.keys.keys import Algorithm, Usage
 from ksef_mock.settings import Settings
 from ksef_mock.state import MemoryStore
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 
 ANNA = person("Anna", "Nowak", pesel="90010112349")
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from ksef_mock.cli import main
 from ksef_mock.crypto.pki import person
 from ksef_mock.settings import Settings
-from ksef_mock.snapshots import InvalidSnapshot
+from ksef_mock.system.snapshots import InvalidSnapshot
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome
 from tests.redis_server import needs_redis, redis_server

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ksef_mock.crypto.keys import Usage
+from ksef_mock.ksef.keys.keys import Usage
 from ksef_mock.testing import MockServer
 from tests.dashboard.support import Dashboard
 from tests.support import NIP, OTHER_NIP, Api

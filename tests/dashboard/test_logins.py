@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ksef_mock.core.environment import Delay
 from ksef_mock.dashboard import formats
-from ksef_mock.settings import Delay, Settings
+from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.dashboard.support import OWNER, Browse, Dashboard, Serve, refused_signature

@@ -21,10 +21,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ksef_mock.testing import MockServer
+from tests.docker.dockerfile import Builder, Image, copy_context, read
 from tests.docs.test_snippets import free_port
 from tests.once import once
-
-from .dockerfile import Builder, Image, copy_context, read
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Dockerfile").read_text()

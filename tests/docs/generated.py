@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ksef_mock.app import create_app
-from ksef_mock.coverage import OPERATIONS, Operation
-from ksef_mock.endpoints import simulated
-
-from .snippets import ROOT
+from ksef_mock.gateway.endpoints import simulated
+from ksef_mock.gateway.operations import OPERATIONS, Operation
+from tests.docs.snippets import ROOT
 
 COVERAGE = ROOT / "docs" / "coverage.md"
 

@@ -12,12 +12,11 @@ import httpx
 import pytest
 import yaml
 
+from ksef_mock.serving.tls import GATEWAYS
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
-from ksef_mock.tls import GATEWAYS
-
-from .snippets import DOCUMENTS, ROOT
-from .test_snippets import run
+from tests.docs.snippets import DOCUMENTS, ROOT
+from tests.docs.test_snippets import run
 
 EXAMPLES = ROOT / "examples"
 FILES = sorted([*EXAMPLES.glob("*.yml"), *EXAMPLES.glob("*.yaml")])

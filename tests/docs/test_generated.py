@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .generated import COVERAGE, coverage
-from .snippets import DOCUMENTS, ROOT
+from tests.docs.generated import COVERAGE, coverage
+from tests.docs.snippets import DOCUMENTS, ROOT
 
 
 def test_table_of_operations_is_up_to_date() -> None:

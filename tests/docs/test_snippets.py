@@ -17,10 +17,9 @@ import pytest
 import yaml
 
 from ksef_mock.testing import MockServer
+from tests.docs.snippets import ROOT, SNIPPETS, Snippet
 from tests.once import once
 from tests.third_party.node_client import install
-
-from .snippets import ROOT, SNIPPETS, Snippet
 
 #: How long a snippet may take, in seconds.
 _PATIENCE = 120

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from ksef_mock.app import create_app
+from ksef_mock.core.codes import Reason
 from ksef_mock.crypto.pki import seal
-from ksef_mock.errors import Reason
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from ksef_mock.app import create_app
 from ksef_mock.cli import main
-from ksef_mock.forwarding import TrustedProxies
+from ksef_mock.gateway.forwarding import TrustedProxies
 from ksef_mock.settings import Settings
 
 PROXY, OUTER, CLIENT = "192.0.2.1", "192.0.2.2", "203.0.113.7"

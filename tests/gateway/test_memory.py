@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.requests import Request
 
+from ksef_mock.core.errors import KsefError
 from ksef_mock.crypto.chain import NoChain
 from ksef_mock.crypto.pki import person
-from ksef_mock.errors import KsefError
 from tests.support import NIP, Api
 from tests.world import World
 

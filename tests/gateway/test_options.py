@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from ksef_mock import cli
+from ksef_mock.commands import serve as serving
 from ksef_mock.settings import Settings
 
 
@@ -31,7 +32,7 @@ def test_options_reach_the_settings(
     async def serve(settings: Settings, *_: object) -> None:
         served.append(settings)
 
-    monkeypatch.setattr(cli, "_serve", serve)
+    monkeypatch.setattr(serving, "_serve", serve)
     result = CliRunner().invoke(cli.main, ["serve", *options])
     assert result.exit_code == 0, result.output
     (settings,) = served

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock, from_datetime, to_datetime
-from ksef_mock.currencies import CURRENCY_CODES
-from ksef_mock.identifiers import Identifier
-from ksef_mock.invoices import DateType, Invoices, Query, SubjectType, ksef_number
+from ksef_mock.core.bodies import decode
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.ksef.invoices.bodies import InvoiceSeed
+from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
+from ksef_mock.ksef.invoices.invoices import DateType, Invoices, Query, SubjectType, ksef_number
 from ksef_mock.state import MemoryStore
 from ksef_mock.testing import MockServer
-from ksef_mock.wire import decode
-from ksef_mock.wire_invoices import InvoiceSeed
 from tests import openapi
 from tests.support import NIP, OTHER_NIP, Api, error
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
-from ksef_mock.errors import TooManyRequests
-from ksef_mock.limits import Rate
-from ksef_mock.rate_limits import Key, RateLimiter
+from ksef_mock.core.errors import TooManyRequests
+from ksef_mock.ksef.limits.limits import Rate
+from ksef_mock.ksef.limits.rate_limiter import Key, RateLimiter
 from ksef_mock.state import MemoryStore
 
 KEY: Key = ("Nip:5265877635", "127.0.0.1", "other")

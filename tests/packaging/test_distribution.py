@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.packaging.conftest import ROOT, Installation
 from tests.xades.signer import NOW, Signer
-
-from .conftest import ROOT, Installation
 
 PACKAGES = {"ksef_mock", "ksef_client_min", "contract_tests"}
 #: Distributions beside ksef-mock itself that the server may bring.

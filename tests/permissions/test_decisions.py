@@ -14,16 +14,19 @@ import httpx
 import msgspec
 import pytest
 
-from ksef_mock.auth import decisions
-from ksef_mock.auth.decisions import GRANTING, REQUIREMENTS, Actor, Facts
-from ksef_mock.auth.grants import Grant, GrantKind
-from ksef_mock.auth.ksef_tokens import Permission
-from ksef_mock.auth.methods import AuthenticationMethod
-from ksef_mock.auth.operation import SUCCESS, Operation
-from ksef_mock.auth.permissions import new_grant
-from ksef_mock.auth.subjects import Person, Role
-from ksef_mock.errors import ChangeStatus, Forbidden, Reason, Status
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.codes import SUCCESS, ChangeStatus, Reason, Status
+from ksef_mock.core.errors import Forbidden
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.core.permissions import Permission
+from ksef_mock.ksef.access.actor import REQUIREMENTS, Actor
+from ksef_mock.ksef.auth.operation import Operation
+from ksef_mock.ksef.permissions import admission
+from ksef_mock.ksef.permissions import rules as decisions
+from ksef_mock.ksef.permissions.grants import Grant, GrantKind
+from ksef_mock.ksef.permissions.permissions import new_grant
+from ksef_mock.ksef.permissions.rules import GRANTING, Facts
+from ksef_mock.ksef.subjects.subjects import Person, Role
 from ksef_mock.testing import MockServer
 from tests import openapi
 
@@ -177,12 +180,12 @@ OPENINGS: list[tuple[Grant, set[Identifier]]] = [
 
 @pytest.mark.parametrize(("granted", "opened"), OPENINGS, ids=lambda value: getattr(value, "kind", None))
 def test_which_contexts_a_grant_opens(granted: Grant, opened: set[Identifier]) -> None:
-    assert {each for each in EVERYWHERE if decisions.opens(granted, each, DELEGATED)} == opened
+    assert {each for each in EVERYWHERE if admission.opens(granted, each, DELEGATED)} == opened
     active = granted.kind is not GrantKind.INDIRECT or bool(opened)
-    assert decisions.is_active(granted, DELEGATED) is active
+    assert admission.is_active(granted, DELEGATED) is active
     if granted.kind is GrantKind.INDIRECT:
-        assert not any(decisions.opens(granted, each, ()) for each in EVERYWHERE)
-        assert not decisions.is_active(granted, ())
+        assert not any(admission.opens(granted, each, ()) for each in EVERYWHERE)
+        assert not admission.is_active(granted, ())
 
 
 def test_every_kind_of_grant_stands_in_the_tables() -> None:
@@ -216,11 +219,11 @@ def test_who_may_log_in_where(
     context: Identifier,
     granted: tuple[str, ...],
 ) -> None:
-    decision = decisions.decide(subject, context, person=person, granted=granted)
+    decision = admission.decide(subject, context, person=person, granted=granted)
     expected = own.get(context, ()) + granted
     assert decision.permissions == expected
     assert decision.verdict.status is (Status.SUCCESS if expected else Status.NO_PERMISSIONS)
-    blocked = decisions.decide(subject, context, person=person, granted=granted, blocked=True)
+    blocked = admission.decide(subject, context, person=person, granted=granted, blocked=True)
     assert (blocked.verdict.status, blocked.permissions) == (Status.BLOCKED, ())
 
 
@@ -228,7 +231,7 @@ def test_who_may_log_in_where(
 @pytest.mark.parametrize("subject", [FIRM, PESEL], ids=str)
 def test_the_deceased_log_in_nowhere(subject: Identifier, context: Identifier) -> None:
     for granted in ((), ("InvoiceRead",)):
-        decision = decisions.decide(subject, context, person=DECEASED, granted=granted)
+        decision = admission.decide(subject, context, person=DECEASED, granted=granted)
         assert (decision.verdict.status, decision.permissions) == (Status.DECEASED, ())
 
 
@@ -255,7 +258,7 @@ def test_what_a_token_can_still_do(
     granted: tuple[str, ...],
 ) -> None:
     made_with = ("InvoiceRead", "InvoiceWrite")
-    decision = decisions.decide_for_token(author, context, made_with, person=person, granted=granted)
+    decision = admission.decide_for_token(author, context, made_with, person=person, granted=granted)
     expected = tuple(each for each in made_with if context in owned or each in granted)
     assert decision.permissions == expected
     assert decision.verdict.status is (Status.SUCCESS if expected else Status.NO_PERMISSIONS)

@@ -9,9 +9,15 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from ksef_mock.auth.decisions import Actor
-from ksef_mock.auth.grants import GRANTS, EuEntity, Grant, GrantKind, IdDocument, SubjectDetails
-from ksef_mock.auth.permissions import (
+from ksef_mock.clock import Clock
+from ksef_mock.core.codes import CHANGE_STATUS_DESCRIPTIONS, CHANGE_STATUS_DETAILS, ChangeStatus
+from ksef_mock.core.environment import Delay
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.crypto.pki import seal
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.permissions.grant_bodies import PermissionsOperationStatusResponse
+from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, IdDocument, SubjectDetails
+from ksef_mock.ksef.permissions.permissions import (
     BLOCKS,
     CHANGES,
     EU_ENTITIES,
@@ -20,19 +26,9 @@ from ksef_mock.auth.permissions import (
     Permissions,
     new_grant,
 )
-from ksef_mock.auth.subjects import Subjects
-from ksef_mock.clock import Clock
-from ksef_mock.crypto.pki import seal
-from ksef_mock.errors import (
-    CHANGE_STATUS_DESCRIPTIONS,
-    CHANGE_STATUS_DETAILS,
-    ChangeStatus,
-)
-from ksef_mock.identifiers import Identifier
-from ksef_mock.settings import Delay
+from ksef_mock.ksef.subjects.subjects import Subjects
 from ksef_mock.state import MemoryStore
 from ksef_mock.state.store import Table, Write
-from ksef_mock.wire_grants import PermissionsOperationStatusResponse
 from tests.support import NIP
 from tests.world import World
 

@@ -14,12 +14,14 @@ import pytest
 
 from ksef_mock.app import create_app
 from ksef_mock.clock import Clock, to_datetime
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import person, seal
-from ksef_mock.identifiers import Identifier
-from ksef_mock.seed import PLANTED, Planted, SeedError, load_seed, plant, read_seed
+from ksef_mock.seed.files import load_seed
+from ksef_mock.seed.model import SeedError, read_seed
 from ksef_mock.settings import Settings
 from ksef_mock.state import MemoryStore
-from ksef_mock.system import System
+from ksef_mock.system.planting import PLANTED, Planted, plant
+from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome
 from tests.support import NIP, OTHER_NIP, Api
@@ -329,7 +331,7 @@ def test_without_pyyaml_json_works_and_yaml_says_what_to_install(tmp_path: Path)
     code = (
         "import sys; sys.modules['yaml'] = None\n"
         "from pathlib import Path\n"
-        "from ksef_mock.seed import load_seed\n"
+        "from ksef_mock.seed.files import load_seed\n"
         "print(load_seed(Path('seed.json')).summary())\n"
         "try: load_seed(Path('seed.yaml'))\n"
         "except ModuleNotFoundError as error: print(error)\n"

@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ksef_mock.auth.methods import AuthenticationMethod
-from ksef_mock.auth.operation import SUCCESS
-from ksef_mock.errors import KsefError
-from ksef_mock.exchange import Exchange
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.codes import SUCCESS
+from ksef_mock.core.errors import KsefError
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.settings import Settings
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 
 NIP = Identifier("Nip", "5265877635")
 _AT_ONCE = 40

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
-from ksef_mock.limits import Rate
+from ksef_mock.ksef.limits.limits import Rate
 from ksef_mock.state import Store, Table
 from ksef_mock.state.store import Delete, Full, Index, Insert, Swap, Unindex, Write
 from tests.state.conftest import Loop, MakeStore

@@ -16,12 +16,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ksef_mock.auth.methods import AuthenticationMethod
-from ksef_mock.auth.operation import OPERATIONS, SUCCESS
+from ksef_mock.core.codes import SUCCESS
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.ksef.auth.operation import OPERATIONS
 from ksef_mock.settings import Settings
-from ksef_mock.system import System
+from ksef_mock.system.system import System
 from tests.redis_server import LOSSY, needs_redis, redis_server
-from tests.serving import Served, serving
+from tests.served import Served, serving
 from tests.state.contender import NIP as CONTEXT
 from tests.support import NIP, Api
 

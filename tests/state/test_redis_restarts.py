@@ -14,7 +14,7 @@ from bench._http import Connection, request
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.redis_server import LOSSLESS, LOSSY, RedisServer, needs_redis, redis_server
-from tests.serving import serving
+from tests.served import serving
 from tests.support import Api
 
 pytestmark = needs_redis

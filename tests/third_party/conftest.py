@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .node_client import install
+from tests.third_party.node_client import install
 
 
 @pytest.fixture(scope="session")

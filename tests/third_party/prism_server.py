@@ -14,8 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests import openapi
-
-from .node_client import install
+from tests.third_party.node_client import install
 
 _PROJECT = Path(__file__).parent / "prism"
 _SCRIPT = Path("@stoplight", "prism-cli", "dist", "index.js")

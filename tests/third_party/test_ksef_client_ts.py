@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from ksef_mock.settings import TokenKey
+from ksef_mock.core.environment import TokenKey
 from ksef_mock.testing import MockServer
-
-from .node_client import NODE
+from tests.third_party.node_client import NODE
 
 NIP = "5265877635"
 ALL_PERMISSIONS = {

@@ -10,9 +10,8 @@ import pytest
 
 from ksef_mock.crypto.pki import Credential, KeyKind, person, seal
 from ksef_mock.testing import MockServer
-
-from .node_client import NODE
-from .test_ksef_client_ts import NIP, node
+from tests.third_party.node_client import NODE
+from tests.third_party.test_ksef_client_ts import NIP, node
 
 OWNER = person("Jan", "Kowalski", nip=NIP)
 

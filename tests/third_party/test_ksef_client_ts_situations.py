@@ -9,8 +9,7 @@ import pytest
 from contract_tests.clients.report import Verdict
 from contract_tests.clients.runner import check
 from contract_tests.clients.stage import Method
-
-from .node_client import NODE
+from tests.third_party.node_client import NODE
 
 #: Situations that it does not survive: it has a back-off of its own for 503, whatever Retry-After says.
 _NOT_SURVIVED = {"CLIENT-SUBMIT-004"}

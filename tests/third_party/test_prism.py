@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract_tests.catalogue import catalogue
-from contract_tests.report import Report, Verdict
-from contract_tests.runner import run
+from contract_tests.server.catalogue import catalogue
+from contract_tests.server.report import Report, Verdict
+from contract_tests.server.runner import run
 from tests import openapi
-
-from .prism_server import prism
+from tests.third_party.prism_server import prism
 
 pytestmark = pytest.mark.skipif(not openapi.available(), reason=openapi.MISSING)
 

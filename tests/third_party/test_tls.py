@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ksef_mock.testing import MockServer
-
-from .node_client import NODE
-from .test_ksef_client_ts import NIP, node
+from tests.third_party.node_client import NODE
+from tests.third_party.test_ksef_client_ts import NIP, node
 
 JAVA = Path(__file__).parent / "java"
 

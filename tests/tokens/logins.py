@@ -7,8 +7,8 @@ from datetime import datetime
 from cryptography.x509 import Name
 
 from ksef_mock.clock import to_datetime
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import Credential
-from ksef_mock.identifiers import Identifier
 from ksef_mock.testing import MockServer
 from tests.support import NIP, Api
 from tests.xades.signer import Credentials, Signer, request_xml

@@ -6,17 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from ksef_mock.auth.decisions import (
-    Actor,
+from ksef_mock.core.codes import Code, Reason
+from ksef_mock.core.errors import BadRequest, Forbidden
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.permissions import Permission
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.tokens.rules import (
     Reach,
     require_reach,
     require_token_generation,
     revocable_tokens,
     visible_tokens,
 )
-from ksef_mock.auth.ksef_tokens import KsefToken, Permission
-from ksef_mock.errors import BadRequest, Code, Forbidden, Reason
-from ksef_mock.identifiers import Identifier
+from ksef_mock.ksef.tokens.tokens import KsefToken
 
 CONTEXT = Identifier("Nip", "5265877635")
 ELSEWHERE = Identifier("Nip", "1234563218")

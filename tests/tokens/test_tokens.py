@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ksef_mock.core.environment import Delay
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import person
-from ksef_mock.identifiers import Identifier
-from ksef_mock.settings import Delay
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, error
 from tests.tokens.logins import access_token, grant, own

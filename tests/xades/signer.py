@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
-from contract_tests import signer
-from contract_tests.identity import Credentials, PrivateKey
-from contract_tests.signer import (
+from contract_tests.server import signer
+from contract_tests.server.identity import Credentials, PrivateKey
+from contract_tests.server.signer import (
     BASE64,
     C14N,
     C14N11,
@@ -141,7 +141,7 @@ def certify(
 
 
 def request_xml(*, context: str = f"<Nip>{NIP}</Nip>", challenge: str = CHALLENGE, **options: str) -> str:
-    """An AuthTokenRequest without a signature (as `contract_tests.signer.request_xml`)."""
+    """An AuthTokenRequest without a signature (as `contract_tests.server.signer.request_xml`)."""
     return signer.request_xml(context=context, challenge=challenge, **options)
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ksef_mock.errors import Code
+from ksef_mock.core.codes import Code
 from ksef_mock.xades import Check, Refusal, verify
 from tests.xades import signer
 from tests.xades.signer import (

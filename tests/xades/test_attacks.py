@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from ksef_mock.errors import Code
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.codes import Code
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.xades import Check, Report, read, verify
 from tests.xades import signer
 from tests.xades.signer import (

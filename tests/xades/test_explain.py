@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from ksef_mock.errors import Code
+from ksef_mock.core.codes import Code
 from ksef_mock.xades import Check, CheckResult, Refusal, verify
 from tests.xades import signer
 from tests.xades.signer import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.xades import Check, read, verify
 from tests.third_party.node_client import install
 from tests.xades.signer import NIP, POLICY, credentials, request_xml

@@ -7,9 +7,9 @@ import codecs
 import pytest
 from lxml import etree
 
-from ksef_mock.auth.ip_policy import AllowedIps
-from ksef_mock.errors import Code
-from ksef_mock.identifiers import Identifier
+from ksef_mock.core.codes import Code
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.xades import Check, Outcome, Refusal, Report, read, verify
 from ksef_mock.xades.parsing import MAX_ATTRIBUTES, MAX_DEPTH
 from tests.xades.signer import CHALLENGE, NIP, NOW, POLICY, Signer, request_xml

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ksef_mock.auth import ip_policy
-from ksef_mock.identifiers import CONTEXT_PATTERNS
+from ksef_mock.core import ip_policy
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.xades.schema import Invalid, validate
 from tests.xades.signer import CHALLENGE, NIP, POLICY, request_xml
 

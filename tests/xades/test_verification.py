@@ -9,9 +9,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ksef_mock.auth.operation import Verdict
 from ksef_mock.clock import from_datetime
-from ksef_mock.errors import Code, Status, StatusDetail
+from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.xades import (
     Check,
     CheckResult,

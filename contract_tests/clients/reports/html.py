@@ -16,7 +16,7 @@ def html(report: Report) -> str:
     Raises:
         ModuleNotFoundError: Jinja2 is not installed (`pip install ksef-mock[conformance]`).
     """
-    from contract_tests.reports.html import rendered
+    from contract_tests.server.reports.html import rendered
 
     return rendered(
         "contract_tests.clients.reports",

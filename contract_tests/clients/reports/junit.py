@@ -7,7 +7,7 @@ import shlex
 from lxml import etree
 
 from contract_tests.clients.report import Report, Result, Verdict
-from contract_tests.reports.junit import writable
+from contract_tests.server.reports.junit import writable
 
 
 def junit(report: Report) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from contract_tests.clients.catalogue import AREAS, Situation
 from contract_tests.clients.report import Report, Result, Verdict
-from contract_tests.reports.live import LiveLine
+from contract_tests.server.reports.live import LiveLine
 
 _SIGNS = {
     Verdict.SURVIVED: "[green]✓[/]",

@@ -10,7 +10,7 @@ from contract_tests.clients.catalogue import Script, situation
 from contract_tests.clients.observed import Observed
 from contract_tests.clients.stage import Stage
 from contract_tests.clients.tap import Call, Step
-from ksef_mock.fault import Outcome
+from ksef_mock.core.fault import Outcome
 
 
 @situation(

@@ -7,7 +7,8 @@ from contract_tests.clients.observed import Observed
 from contract_tests.clients.situations.common import rate_limited
 from contract_tests.clients.stage import Stage
 from contract_tests.clients.tap import Step
-from ksef_mock.settings import Lifetimes, Settings
+from ksef_mock.core.environment import Lifetimes
+from ksef_mock.settings import Settings
 
 _SHORT_LIFE = 30
 

@@ -8,7 +8,7 @@ from contract_tests.clients.catalogue import Script, situation
 from contract_tests.clients.situations.common import expect_end_accepted, rate_limited, status_code
 from contract_tests.clients.stage import Stage
 from contract_tests.clients.tap import Step
-from ksef_mock.fault import Outcome
+from ksef_mock.core.fault import Outcome
 
 #: Seconds between two polls below which a client only makes load: a login takes KSeF longer than that.
 _SHORTEST_PAUSE = 0.1

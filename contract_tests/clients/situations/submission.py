@@ -7,7 +7,7 @@ from contract_tests.clients.observed import MOST_SUBMISSIONS
 from contract_tests.clients.situations.common import expect_end_accepted, rate_limited
 from contract_tests.clients.stage import NIP, Stage
 from contract_tests.clients.tap import Step
-from ksef_mock.fault import Outcome
+from ksef_mock.core.fault import Outcome
 
 
 @situation(

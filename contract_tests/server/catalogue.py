@@ -1,0 +1,208 @@
+"""The catalogue: what a requirement is, how one is written, and how all of them are found.
+
+A requirement is a function in a module of `contract_tests.server.requirements`, made one by `@requirement`; a
+family is one function checked with several values, each under an id of its own. The catalogue is read off the
+modules, so a new module needs to be named nowhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from contract_tests.server.capabilities import Capability
+from contract_tests.server.probe import Probe
+
+T = TypeVar("T")
+Check: TypeAlias = "Callable[[Probe], None]"
+#: `must`: a client breaks, or security does; `should`: documented, and clients get by without it.
+Severity: TypeAlias = Literal["must", "should"]
+
+_ID = re.compile(r"KSEF-([A-Z]+)-[0-9]{3}")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing that KSeF does, and the function that finds out whether a target does it."""
+
+    id: str
+    #: One sentence, in the indicative.
+    sentence: str
+    #: Where it is written or who has seen it: an OpenAPI path, a schema type, the documentation, TEST.
+    source: str
+    severity: Severity
+    needs: frozenset[Capability]
+    #: Whether checking it changes nothing on the target: only such requirements run against production.
+    read_only: bool
+    check: Check
+
+    @property
+    def area(self) -> str:
+        """The group in the id: `AUTH` of `KSEF-AUTH-017`."""
+        return self.id.split("-")[1]
+
+    def unmet(self, capabilities: Collection[Capability]) -> list[Capability]:
+        """What the requirement needs and a target with these capabilities lacks, in order of definition."""
+        return [need for need in Capability if need in self.needs and need not in capabilities]
+
+
+Family: TypeAlias = tuple[Requirement, ...]
+
+
+def requirement(
+    identifier: str,
+    sentence: str,
+    *,
+    source: str,
+    severity: Severity = "must",
+    needs: Collection[Capability] = (),
+    read_only: bool = False,
+) -> Callable[[Check], Requirement]:
+    """Make `def check(ctx: Probe) -> None` a requirement of the catalogue."""
+
+    def decorate(check: Check) -> Requirement:
+        return Requirement(identifier, sentence, source, severity, frozenset(needs), read_only, check)
+
+    return decorate
+
+
+def family(
+    cases: Mapping[str, T],
+    sentence: str | Callable[[T], str],
+    *,
+    source: str,
+    severity: Severity = "must",
+    needs: Collection[Capability] = (),
+    read_only: bool = False,
+) -> Callable[[Callable[[Probe, T], None]], Family]:
+    """Make `def check(ctx: Probe, case: T) -> None` one requirement for each case.
+
+    Args:
+        cases: id of the requirement -> the value to check with.
+        sentence: a text in which `{}` stands for the case, or a function of the case.
+    """
+
+    def decorate(check: Callable[[Probe, T], None]) -> Family:
+        return tuple(
+            Requirement(
+                identifier,
+                sentence.format(case) if isinstance(sentence, str) else sentence(case),
+                source,
+                severity,
+                frozenset(needs),
+                read_only,
+                _bound(check, case),
+            )
+            for identifier, case in cases.items()
+        )
+
+    return decorate
+
+
+@cache
+def catalogue() -> tuple[Requirement, ...]:
+    """All requirements, in the order of `AREAS` and of their ids.
+
+    Raises:
+        ValueError: an id is malformed, of an unknown area, or given twice.
+    """
+    from contract_tests.server import requirements
+
+    found: dict[str, Requirement] = {}
+    for module in pkgutil.iter_modules(requirements.__path__, f"{requirements.__name__}."):
+        for each in _requirements_in(importlib.import_module(module.name)):
+            match = _ID.fullmatch(each.id)
+            if match is None or match[1] not in AREAS:
+                raise ValueError(f"{each.id!r} is no id of a requirement: KSEF-AREA-NNN with a known area")
+            if each.id in found:
+                raise ValueError(f"two requirements have the id {each.id}")
+            found[each.id] = each
+    order = list(AREAS)
+    return tuple(sorted(found.values(), key=lambda each: (order.index(each.area), each.id)))
+
+
+def selected(patterns: Collection[str] = ()) -> tuple[Requirement, ...]:
+    """The requirements whose id matches one of the patterns; all of them without patterns.
+
+    A pattern is an id (`KSEF-CHAL-001`), an area (`CHAL`), or a glob over ids (`KSEF-*-00?`), in any case.
+
+    Raises:
+        LookupError: a pattern matches nothing.
+    """
+    return chosen(catalogue(), patterns, "requirement")
+
+
+class Listed(Protocol):
+    """What stands in a catalogue."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def area(self) -> str: ...
+
+
+L = TypeVar("L", bound=Listed)
+
+
+def chosen(entries: tuple[L, ...], patterns: Collection[str], noun: str) -> tuple[L, ...]:
+    """The entries whose id or area matches one of the patterns, in their order; all without patterns.
+
+    Raises:
+        LookupError: a pattern matches nothing; the message calls an entry by `noun`.
+    """
+    if not patterns:
+        return entries
+    ids: set[str] = set()
+    for pattern in patterns:
+        glob = pattern.upper()
+        matching = {each.id for each in entries if glob == each.area or fnmatchcase(each.id, glob)}
+        if not matching:
+            raise LookupError(f"no {noun} matches {pattern!r}")
+        ids |= matching
+    return tuple(each for each in entries if each.id in ids)
+
+
+#: Group of ids -> what the group is about, in the order of reports.
+AREAS: dict[str, str] = {
+    "CHAL": "Challenge",
+    "KEYS": "Published keys and their rotation",
+    "TOKEN": "Login with a KSeF token",
+    "XADES": "Login with a signed document (XAdES)",
+    "STATUS": "Status of a login",
+    "REDEEM": "Redeeming a login for tokens",
+    "REFRESH": "Refreshing the access token",
+    "JWT": "The three JWTs and their claims",
+    "SESS": "Sessions",
+    "ERR": "Errors in both formats",
+    "HEAD": "Headers and addresses",
+    "LIMIT": "Limits and rate limits",
+    "KTOK": "KSeF tokens",
+    "CERT": "KSeF certificates",
+    "PERM": "Permissions",
+    "DATA": "Test data",
+}
+
+
+def _bound(check: Callable[[Probe, T], None], case: T) -> Check:
+    def bound(ctx: Probe) -> None:
+        check(ctx, case)
+
+    bound.__doc__, bound.__module__, bound.__wrapped__ = check.__doc__, check.__module__, check  # type: ignore[attr-defined]
+    return bound
+
+
+def _requirements_in(module: object) -> Iterator[Requirement]:
+    # Those that a module merely imports belong to the other module.
+    for _, value in inspect.getmembers(module):
+        members = value if isinstance(value, tuple) else (value,)
+        for each in members:
+            if isinstance(each, Requirement) and each.check.__module__ == getattr(module, "__name__", None):
+                yield each

@@ -1,0 +1,59 @@
+"""The catalogue as Markdown: docs/conformance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contract_tests.server.capabilities import Capability
+from contract_tests.server.catalogue import AREAS, Requirement
+
+_HEAD = """\
+# What the conformance suite asks
+
+Made by `ksef-conformance list --markdown`; `ksef-conformance run TARGET` checks it.
+
+{number} requirements, {must} of them `must`: where a server breaks one, a client breaks or security does.
+`should` is documented too, and clients get by without it. A requirement is checked on every target (`mock`,
+`test`, any URL), but for what it needs beyond plain answers:
+
+| Need | | Targets that have it |
+|---|---|---|
+{needs}
+
+Requirements marked *reads only* are checked on production too, if a run there is forced.
+"""
+
+_TARGETS = {
+    Capability.SELF_SIGNED: "mock, TEST, other URLs (not production)",
+    Capability.TEST_DATA: "mock, TEST, other URLs (not production)",
+}
+
+
+def catalogue(requirements: Sequence[Requirement]) -> str:
+    """The whole document."""
+    used = [need for need in Capability if any(need in each.needs for each in requirements)]
+    needs = "\n".join(f"| {_short(need)} | {need.value} | {_TARGETS.get(need, 'mock')} |" for need in used)
+    must = sum(each.severity == "must" for each in requirements)
+    parts = [_HEAD.format(number=len(requirements), must=must, needs=needs)]
+    for area, title in AREAS.items():
+        members = [each for each in requirements if each.area == area]
+        if members:
+            parts.append(f"## {title}\n\n| Id | Requirement | Source | |\n|---|---|---|---|")
+            parts += [_row(each) for each in members]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _row(each: Requirement) -> str:
+    marks: list[str] = ["should"] if each.severity == "should" else []
+    marks += [_short(need) for need in Capability if need in each.needs]
+    marks += ["*reads only*"] if each.read_only else []
+    return f"| {each.id} | {_cell(each.sentence)} | {_cell(each.source)} | {', '.join(marks)} |"
+
+
+def _short(need: Capability) -> str:
+    return need.name.lower().replace("_", " ")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

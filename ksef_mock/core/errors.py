@@ -1,0 +1,272 @@
+"""Every error of KSeF that the mock can answer with, in one table, and its two wire formats.
+
+Source of codes and texts: the response tables of the OpenAPI document (the path stands beside each group).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from ksef_mock.clock import Instant, iso
+from ksef_mock.core.codes import DESCRIPTIONS, REASON_DETAILS, Code, Reason
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Where and when an error occurred: what both formats need beyond the error itself."""
+
+    path: str
+    trace_id: str  # 32 hex digits
+    moment: Instant
+
+
+class KsefError(Exception):
+    """An answer other than success. `reason` is for the journal: the true cause, in English, never sent."""
+
+    status: int
+    title: str
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(reason)
+        self.detail = detail
+        self.reason = reason
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    def problem(self, at: Occurrence) -> dict[str, Any]:
+        """The problem+json body (OpenAPI: *ProblemDetails)."""
+        return {
+            "title": self.title,
+            "status": self.status,
+            "instance": at.path,
+            "detail": self.detail,
+            "timestamp": iso(at.moment),
+            "traceId": at.trace_id,
+        }
+
+    def legacy(self, at: Occurrence) -> dict[str, Any] | None:
+        """The body without `X-Error-Format: problem-details`, or None where only problem+json exists."""
+        del at
+        return None
+
+
+class BadRequest(KsefError):
+    """400 with one exception code (OpenAPI: ExceptionResponse, BadRequestProblemDetails)."""
+
+    status = 400
+    title = "Bad Request"
+
+    def __init__(self, code: Code, *details: str, reason: str | None = None) -> None:
+        description = DESCRIPTIONS[code]
+        super().__init__("Żądanie jest nieprawidłowe.", reason=reason or "; ".join(details) or description)
+        self.code = code
+        self.description = description
+        self.details = details
+
+    def problem(self, at: Occurrence) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": int(self.code), "description": self.description}
+        if self.details:
+            error["details"] = list(self.details)
+        return super().problem(at) | {"errors": [error]}
+
+    def legacy(self, at: Occurrence) -> dict[str, Any]:
+        trace = at.trace_id
+        return {
+            "exception": {
+                "exceptionDetailList": [
+                    {
+                        "exceptionCode": int(self.code),
+                        "exceptionDescription": self.description,
+                        # Some clients read `details` without looking whether it is there.
+                        "details": list(self.details),
+                    }
+                ],
+                "referenceNumber": f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}",
+                "serviceCode": f"00-{trace}-{trace[:16]}-00",
+                "serviceCtx": "srvMOCKA",
+                "serviceName": "Undefined",
+                "timestamp": iso(at.moment),
+            }
+        }
+
+
+class Unauthorized(KsefError):
+    """401: no credentials, or credentials that prove nothing here."""
+
+    status = 401
+    title = "Unauthorized"
+
+    def __init__(self, *, reason: str, operation: str | None = None) -> None:
+        """`operation`: the one that a genuine JWT is of which is refused all the same."""
+        super().__init__("Wymagane jest uwierzytelnienie.", reason=reason)
+        self.operation = operation
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(KsefError):
+    """403 with a `reasonCode` and its documented `security` members."""
+
+    status = 403
+    title = "Forbidden"
+
+    def __init__(self, code: Reason, *, reason: str, security: dict[str, Any] | None = None) -> None:
+        super().__init__(REASON_DETAILS[code], reason=reason)
+        self.code = code
+        self.security = security
+
+    def problem(self, at: Occurrence) -> dict[str, Any]:
+        body = super().problem(at) | {"reasonCode": self.code.value}
+        return body if self.security is None else body | {"security": self.security}
+
+
+class NotFound(KsefError):
+    """404: no such resource at this address."""
+
+    status = 404
+    title = "Not Found"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Nie znaleziono zasobu.", reason=reason)
+
+
+class MethodNotAllowed(KsefError):
+    """405, with the `Allow` header."""
+
+    status = 405
+    title = "Method Not Allowed"
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__("Metoda HTTP nie jest dozwolona.", reason=f"allowed here: {allowed}")
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allowed}
+
+
+class Gone(KsefError):
+    """410: the operation existed, its retention time is over."""
+
+    status = 410
+    title = "Gone"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Operacja wygasła i nie jest już dostępna.", reason=reason)
+
+
+class PayloadTooLarge(KsefError):
+    """413: the body exceeds the limit; nothing of it was kept."""
+
+    status = 413
+    title = "Payload Too Large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Treść żądania przekracza {limit} bajtów.", reason=f"body larger than {limit} bytes"
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
+class UnsupportedMediaType(KsefError):
+    """415: the content type is not the documented one."""
+
+    status = 415
+    title = "Unsupported Media Type"
+
+    def __init__(self, received: str, expected: str) -> None:
+        super().__init__(
+            "Nieobsługiwany typ zawartości żądania.",
+            reason=f"Content-Type is {received or 'absent'}; this endpoint takes {expected}",
+        )
+
+
+class TooManyRequests(KsefError):
+    """429: a rate limit is exceeded; `retry_after` is in whole seconds (OpenAPI: TooManyRequestsResponse)."""
+
+    status = 429
+    title = "Too Many Requests"
+
+    def __init__(self, detail: str, retry_after: int, *, reason: str) -> None:
+        super().__init__(detail, reason=reason)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+    def legacy(self, at: Occurrence) -> dict[str, Any]:
+        del at
+        return {"status": {"code": self.status, "description": self.title, "details": [self.detail]}}
+
+
+class StoreUnavailable(KsefError):
+    """503: the store that keeps the mock's state cannot be reached; `retry_after` is in whole seconds."""
+
+    status = 503
+    title = "Service Unavailable"
+    retry_after = 1
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Usługa jest chwilowo niedostępna. Spróbuj ponownie.", reason=reason)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class NotSimulated(KsefError):
+    """501: KSeF has this operation, the mock has not."""
+
+    status = 501
+    title = "Not Implemented"
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(
+            f"Operacja {method} {path} nie jest symulowana.",
+            reason=f"{method} {path} is in the API but not in this mock: see GET /_mock/coverage",
+        )
+
+
+class InternalError(KsefError):
+    """500: a bug in the mock. The client learns the trace id, never the stack."""
+
+    status = 500
+    title = "Internal Server Error"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("Wystąpił nieoczekiwany błąd.", reason=reason)
+
+
+class Simulated(KsefError):
+    """Any other status, sent because a fault asks for it; `retry_after` is in whole seconds."""
+
+    def __init__(self, status: HTTPStatus, retry_after: int | None, *, reason: str) -> None:
+        super().__init__(
+            "Usługa jest tymczasowo niedostępna."
+            if status >= 500
+            else "Żądanie nie może zostać zrealizowane.",
+            reason=reason,
+        )
+        self.status = int(status)
+        self.title = status.phrase
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+class ConnectionCut(Exception):
+    """The client gets no answer: a fault asks for it."""

@@ -1,0 +1,212 @@
+"""One fault: which requests it is about, how often it acts, and what happens then."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from http import HTTPStatus
+
+import msgspec
+
+from ksef_mock.core.codes import STATUS_DETAILS, Code, Reason, Status
+from ksef_mock.core.paths import api_path
+
+#: Bounds of what a fault can be told. Delays are real seconds, holds seconds of the mock's clock.
+MAX_TIMES = 1_000_000
+MAX_DELAY = 300.0
+MAX_RETRY_AFTER = 86_400
+MAX_POLLS = 10_000
+MAX_HOLD = 30 * 86_400.0
+_MAX_PATH = 256
+
+# Statuses whose answers KSeF documents without Retry-After.
+_NO_RETRY_AFTER = (400, 401, 403, 404, 410)
+
+
+class InvalidFault(ValueError):
+    """The fault makes no sense; the message names the member that is wrong."""
+
+
+class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a login ends: a status of the documented table, and one of its details (the first by default)."""
+
+    status: int
+    detail: str | None = None
+
+    def resolved(self) -> tuple[Status, str | None]:
+        """The status and the detail that belongs to it.
+
+        Raises:
+            InvalidFault: the status or the detail is not in the table.
+        """
+        details = STATUS_DETAILS.get(self.status)
+        if details is None:
+            raise InvalidFault(
+                f"outcome.status: {self.status} is none of {_listed(map(int, STATUS_DETAILS))}"
+            )
+        if self.detail is None:
+            return Status(self.status), details[0] if details else None
+        if self.detail not in details:
+            known = _listed(map(repr, map(str, details))) if details else "none"
+            raise InvalidFault(f"outcome.detail: not one of status {self.status}: {known}")
+        return Status(self.status), self.detail
+
+
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much longer a login stays at 100: status polls, seconds of the mock's clock, or both."""
+
+    polls: int = 0
+    seconds: float = 0.0
+
+
+class Fault(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """What is to go wrong: exactly one effect, on the requests that match."""
+
+    #: `*` stands for any characters, `?` for one, `{name}` for the same as `*`.
+    path: str = "*"
+    #: None: any.
+    method: str | None = None
+    #: Act that many times; None: until removed.
+    times: int | None = None
+    #: Act on each N-th matching request only.
+    every: int | None = None
+    #: Effect: answer with this HTTP status.
+    status: int | None = None
+    #: Exception code of a 400, `reasonCode` of a 403.
+    code: int | str | None = None
+    #: `Retry-After` beside the status, in whole seconds.
+    retry_after: int | None = None
+    #: Effect: answer as ever, but only after so many seconds of real time.
+    delay_seconds: float | None = None
+    #: Effect: close the connection without an answer.
+    cut: bool = False
+    #: Effect: 429 with this `Retry-After`, in whole seconds.
+    rate_limit: int | None = None
+    #: Effect: a login ends so, whatever it deserved.
+    outcome: Outcome | None = None
+    #: Effect: a login stays at 100 for longer.
+    hold: Hold | None = None
+    #: Effect: the issuer of a qualified certificate does not tell the certificate's status.
+    ocsp_down: bool = False
+
+    def checked(self) -> Fault:
+        """The same with its method in upper case.
+
+        Raises:
+            InvalidFault: as it says.
+        """
+        effects = [name for name, given in self._effects() if given]
+        if len(effects) != 1:
+            every = ", ".join(name for name, _ in self._effects())
+            raise InvalidFault(
+                f"exactly one effect is needed out of {every}; given: {', '.join(effects) or 'none'}"
+            )
+        if not 0 < len(self.path) <= _MAX_PATH or self.path[0] not in "/*?{":
+            raise InvalidFault(
+                f"path: a pattern of at most {_MAX_PATH} characters such as '/auth/*', without the prefix /v2"
+            )
+        if api_path(self.path) is not None:
+            raise InvalidFault("path: is matched without the prefix of the API: '/auth/*', not '/v2/auth/*'")
+        if self.method is not None and not re.fullmatch(r"[A-Za-z]{1,16}", self.method):
+            raise InvalidFault("method: an HTTP method such as 'POST'")
+        _require_between("times", self.times, 1, MAX_TIMES)
+        _require_between("every", self.every, 1, MAX_TIMES)
+        _require_between("delaySeconds", self.delay_seconds, 0, MAX_DELAY)
+        _require_between("rateLimit", self.rate_limit, 0, MAX_RETRY_AFTER)
+        _require_between("retryAfter", self.retry_after, 0, MAX_RETRY_AFTER)
+        self._check_status()
+        if self.outcome is not None:
+            self.outcome.resolved()
+        if self.hold is not None:
+            _require_between("hold.polls", self.hold.polls, 0, MAX_POLLS)
+            _require_between("hold.seconds", self.hold.seconds, 0, MAX_HOLD)
+            if not self.hold.polls and not self.hold.seconds:
+                raise InvalidFault("hold: polls or seconds above 0 are needed")
+        return self if self.method is None else msgspec.structs.replace(self, method=self.method.upper())
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request is meant; `path` is without the prefix of the API."""
+        return (self.method is None or self.method == method) and _pattern(self.path).match(path) is not None
+
+    @property
+    def effect(self) -> str:
+        """The name of its effect."""
+        return next(name for name, given in self._effects() if given)
+
+    @property
+    def ends_logins(self) -> bool:
+        """Whether it acts on logins, not on their requests."""
+        return self.outcome is not None or self.hold is not None
+
+    def describe(self) -> str:
+        """The effect in a few words."""
+        if self.status is not None:
+            return f"status {self.status}" + (f", {self.code}" if self.code is not None else "")
+        if self.delay_seconds is not None:
+            return f"delayed by {self.delay_seconds:g} s"
+        if self.cut:
+            return "connection cut"
+        if self.rate_limit is not None:
+            return f"429, Retry-After {self.rate_limit} s"
+        if self.outcome is not None:
+            status, detail = self.outcome.resolved()
+            return f"the login ends in {int(status)}" + (f", {detail}" if detail else "")
+        if self.hold is not None:
+            return f"the login stays at 100 for {self.hold.polls} polls and {self.hold.seconds:g} s"
+        return "the issuer's OCSP does not answer"
+
+    def _effects(self) -> Iterator[tuple[str, bool]]:
+        yield "status", self.status is not None
+        yield "delaySeconds", self.delay_seconds is not None
+        yield "cut", self.cut
+        yield "rateLimit", self.rate_limit is not None
+        yield "outcome", self.outcome is not None
+        yield "hold", self.hold is not None
+        yield "ocspDown", self.ocsp_down
+
+    def _check_status(self) -> None:
+        status = self.status
+        if status is None:
+            if self.code is not None or self.retry_after is not None:
+                raise InvalidFault("code, retryAfter: only beside status")
+            return
+        # The server cannot send a status that HTTP has no name for.
+        if status not in _KNOWN_STATUSES:
+            raise InvalidFault(f"status: {status} is no final HTTP status")
+        if self.code is not None:
+            known: dict[int, tuple[int | str, ...]] = {400: tuple(Code), 403: tuple(Reason)}
+            if self.code not in known.get(status, ()):
+                listed = _listed(map(str, known.get(status, ()))) or "it has none"
+                raise InvalidFault(f"code: {self.code!r} is none of status {status}: {listed}")
+        if self.retry_after is not None and status in _NO_RETRY_AFTER:
+            raise InvalidFault(f"retryAfter: not with status {status}")
+
+
+class DefinedFault(msgspec.Struct, frozen=True):
+    """A fault that was added."""
+
+    #: 8 hex digits.
+    id: str
+    fault: Fault
+
+
+def _require_between(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidFault(f"{name}: from {least:g} to {most:g}")
+
+
+@lru_cache(256)
+def _pattern(path: str) -> re.Pattern[str]:
+    # fnmatch's translation does not backtrack over its stars.
+    return re.compile(fnmatch.translate(re.sub(r"\{[^{}/]*\}", "*", path).replace("[", "[[]")))
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+_KNOWN_STATUSES = frozenset(int(status) for status in HTTPStatus if status >= 200)

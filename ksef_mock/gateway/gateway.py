@@ -1,0 +1,218 @@
+"""The outermost layer: gives each request its identity, turns errors into answers, writes the journal."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import unicodedata
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ksef_mock.core.errors import (
+    PROBLEM_JSON,
+    BadRequest,
+    ConnectionCut,
+    InternalError,
+    KsefError,
+    MethodNotAllowed,
+    NotFound,
+)
+from ksef_mock.core.exchange import SCOPE_KEY, Exchange
+from ksef_mock.core.paths import api_path
+from ksef_mock.gateway.forwarding import TrustedProxies
+from ksef_mock.gateway.operations import operation_at
+from ksef_mock.system.system import System
+from ksef_mock.trail.logs import log_request
+
+_log = logging.getLogger("ksef_mock")
+
+#: The journal's status of a request that nobody waits for any more (nginx's convention).
+_CLIENT_GONE = 499
+#: The same for a connection that was closed without an answer.
+_NO_ANSWER = 444
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+
+
+class Gateway:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, system: System) -> None:
+        self._app = app
+        self._system = system
+        proxies = system.settings.trusted_proxies
+        self._proxies = TrustedProxies(proxies) if proxies else None
+        # Trace ids are no secrets: no call into the kernel's entropy for each request.
+        self._random = random.Random()  # noqa: S311
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        error: KsefError | None = None
+        try:
+            await self._system.catch_up()
+        except KsefError as refusal:
+            error = _bare(refusal)
+        exchange = Exchange(
+            scope["method"],
+            scope["path"],
+            self._client_ip(scope),
+            self._system.clock.now(),
+            f"{self._random.getrandbits(128):032x}",
+        )
+        scope[SCOPE_KEY] = exchange
+        epoch = self._system.journal.epoch
+        answered = False
+        extra_headers = self._headers(scope)
+
+        async def record(status: int) -> None:
+            duration = time.perf_counter() - started
+            self._count(exchange, status, error, duration)
+            if exchange.recorded:
+                log_request(exchange, status, error, duration * 1_000)
+                # What a reset has overtaken is not of the state after it; the reset itself is.
+                if epoch == self._system.journal.epoch or exchange.path.startswith("/_mock/"):
+                    await self._system.journal.record(exchange, status, error, duration * 1_000)
+
+        async def send_recorded(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                # Before the answer is out: whoever has it must find its entry in the journal.
+                await record(message["status"])
+                if extra_headers:
+                    message["headers"] = [*message["headers"], *extra_headers]
+            await send(message)
+
+        try:
+            if error is None:
+                if self._system.faults.defined:
+                    await self._system.faults.on_request(exchange)
+                await self._app(scope, receive, send_recorded)
+        except ConnectionCut:
+            await record(_NO_ANSWER)
+            await cut(receive, send)
+        except KsefError as refusal:
+            error = _bare(refusal)
+        except HTTPException as refusal:
+            error = _translated(refusal)
+        except ClientDisconnect:
+            exchange.noted("client", "went away before its request was complete")
+            await record(_CLIENT_GONE)
+        except Exception as failure:
+            _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
+            error = InternalError(reason=f"{type(failure).__name__}: {failure}")
+        if error is not None and not answered:
+            response = self._render(error, scope, exchange)
+            await response(scope, receive, send_recorded)
+
+    def _count(self, exchange: Exchange, status: int, error: KsefError | None, seconds: float) -> None:
+        metrics = self._system.metrics
+        endpoint = exchange.endpoint or _endpoint(exchange)
+        # Whatever a client calls a method must not make a time series of its own.
+        method = exchange.method if exchange.method in _METHODS else "other"
+        code = str(int(error.code)) if isinstance(error, BadRequest) else ""
+        metrics.request(method, endpoint, status, code, seconds)
+        verdict = exchange.facts.get("verdict")
+        if verdict is not None:
+            metrics.login(exchange.facts["method"], int(verdict.status), verdict.detail or "")
+
+    def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
+        if error.status < 400:  # a fault's: no body is documented for it
+            return Response(status_code=error.status, headers=error.headers)
+        at = exchange.occurrence(self._system.clock.now())
+        body: dict[str, Any] | None = None
+        if not _wants_problem_details(scope):
+            body = error.legacy(at)
+        media_type = "application/json"
+        if body is None:
+            body, media_type = error.problem(at), PROBLEM_JSON
+        return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type=media_type)
+
+    def _client_ip(self, scope: Scope) -> str:
+        client = scope.get("client")
+        peer: str = client[0] if client else "127.0.0.1"
+        if self._proxies is None:
+            return peer
+        forwarded = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
+        return self._proxies.client_ip(peer, forwarded)
+
+    def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
+        warnings: list[bytes] = []
+        if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
+            warnings.append(self._system.warning.encode())
+        if self._system.settings.environment.echoes_test_warning:
+            echoed = _header(scope, b"x-test-system-warning")
+            if echoed is not None:
+                warnings.append(echoed)
+        return [(b"x-system-warning", _ascii_folded(b" | ".join(warnings)))] if warnings else []
+
+
+def _endpoint(exchange: Exchange) -> str:
+    # Of a request that was not routed: a control, one that a fault has ended, or one to nowhere.
+    path = api_path(exchange.path)
+    operation = None if path is None else operation_at(exchange.method, path)
+    if operation is not None:
+        return operation.path
+    return "/_mock" if exchange.path.startswith("/_mock/") else "unmatched"
+
+
+async def cut(receive: Receive, send: Send) -> None:
+    """Close the connection without an answer, or without the rest of it.
+
+    Raises:
+        ConnectionAbortedError: the server offers no way to do that.
+    """
+    # ASGI has no word for it. uvicorn's `send` is a method of the object that holds the connection.
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionAbortedError("a fault cuts this connection, but its server cannot do that")
+    transport.abort()
+    # Until the server has noticed, it would answer 500 for whoever says nothing.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _bare(refusal: KsefError) -> KsefError:
+    # Tracebacks lead back to the frame that holds the error: a cycle, with the whole request in it.
+    refusal.__cause__ = refusal.__context__ = None
+    return refusal.with_traceback(None)
+
+
+def _translated(refusal: HTTPException) -> KsefError:
+    # The router's own refusals.
+    if refusal.status_code == 405:
+        return MethodNotAllowed((refusal.headers or {}).get("Allow", ""))
+    return NotFound(reason="no such path in the API")
+
+
+def _wants_problem_details(scope: Scope) -> bool:
+    wish = _header(scope, b"x-error-format")
+    return wish is not None and wish.strip().lower() == b"problem-details"
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+# Unicode decomposition has no answer for the Polish l with stroke.
+_STROKES = str.maketrans("łŁ", "lL")
+
+
+def _ascii_folded(value: bytes) -> bytes:
+    text = value.decode("utf-8", "replace").translate(_STROKES)
+    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
+    return bytes(byte for byte in folded if 0x20 <= byte < 0x7F)

@@ -1,0 +1,51 @@
+"""Who a JWT speaks for: its kind, and the login it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.ip_policy import AllowedIps
+
+
+class Kind(StrEnum):
+    """The `typ` claim."""
+
+    AUTHENTICATION = "AuthenticationToken"
+    ACCESS = "ContextToken"
+    REFRESH = "RefreshToken"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What a valid JWT says of its bearer."""
+
+    kind: Kind
+    #: Reference number of the authentication operation.
+    operation: str
+    claims: dict[str, Any]
+
+    @property
+    def context(self) -> Identifier:
+        """The context of an access or refresh token."""
+        return Identifier(self.claims["cit"], self.claims["civ"])
+
+    @property
+    def subject(self) -> Identifier:
+        """Who acts, by an access or refresh token."""
+        return msgspec.json.decode(self.claims["asi"], type=Identifier)
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The permissions in an access token."""
+        return msgspec.json.decode(self.claims["per"], type=tuple[str, ...])
+
+    @property
+    def allowed_ips(self) -> AllowedIps | None:
+        """The IP policy of the login, in an access token."""
+        policy: str | None = self.claims.get("iop")
+        return None if policy is None else msgspec.json.decode(policy, type=AllowedIps)

@@ -1,0 +1,271 @@
+"""Authentication operations in the store: start, status, tokens, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.core import codes as core_codes
+from ksef_mock.core.codes import Code, Verdict
+from ksef_mock.core.environment import Delay, Lifetimes
+from ksef_mock.core.errors import BadRequest, Gone
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.ip_policy import AllowedIps
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.core.references import Kind as ReferenceKind
+from ksef_mock.core.references import issued_at, new_reference
+from ksef_mock.crypto.subject_name import SubjectName
+from ksef_mock.ksef.access.principal import Principal
+from ksef_mock.ksef.auth import operation as machine
+from ksef_mock.ksef.auth import rules as auth_rules
+from ksef_mock.ksef.auth.challenge import already_used
+from ksef_mock.ksef.auth.jwts import Issued, JwtService
+from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, State
+from ksef_mock.ksef.permissions.permissions import Permissions
+from ksef_mock.ksef.tokens.tokens import KsefTokens, TokenStatus
+from ksef_mock.state.paging import Page, page
+from ksef_mock.state.store import Index, Insert, Store, Swap, Unindex, Write
+
+
+class Operations:
+    """Drives the state machine of `ksef_mock.auth.operation` against a store."""
+
+    def __init__(
+        self,
+        lifetimes: Lifetimes,
+        delay: Delay,
+        clock: Clock,
+        store: Store,
+        jwts: JwtService,
+        tokens: KsefTokens,
+        permissions: Permissions,
+    ) -> None:
+        self._lifetimes = lifetimes
+        self._delay = delay
+        self._clock = clock
+        self._store = store
+        self._jwts = jwts
+        self._tokens = tokens
+        self._permissions = permissions
+
+    def prepare(
+        self,
+        *,
+        method: AuthenticationMethod,
+        context: Identifier,
+        subject: Identifier,
+        verdict: Verdict,
+        permissions: tuple[str, ...] = (),
+        token: str | None = None,
+        allowed_ips: AllowedIps | None = None,
+        signer: SubjectName | None = None,
+        extra_delay: float = 0.0,
+    ) -> Operation:
+        """A new operation, not yet in the store; `extra_delay` seconds are added to the configured delay."""
+        now = self._clock.now()
+        delay = self._delay
+        return Operation(
+            reference=new_reference(ReferenceKind.AUTHENTICATION, now),
+            started_at=now,
+            method=method,
+            context=context,
+            subject=subject,
+            permissions=permissions,
+            token=token,
+            allowed_ips=allowed_ips,
+            signer=signer,
+            verdict=verdict,
+            ready_at=machine.ready_from(now, delay.seconds + extra_delay),
+            polls_left=delay.polls,
+        )
+
+    async def start(self, operation: Operation, spent: Swap) -> Operation:
+        """Put a prepared operation into the store and spend its challenge, in one step.
+
+        Raises:
+            BadRequest: 21111, another login has used the challenge meanwhile.
+        """
+        inserted = Insert(OPERATIONS, operation.reference, operation, self._forgotten_at(operation))
+        if operation.verdict == core_codes.SUCCESS:
+            until = operation.started_at + self._lifetimes.authentication_token * SECOND
+            started = await self._store.commit(spent, inserted, _listed(operation, until))
+        else:
+            started = await self._store.commit(spent, inserted)
+        if not started:
+            raise already_used("a concurrent login")
+        return operation
+
+    async def find(self, reference: str) -> Operation | None:
+        """The operation with this reference number; None if it is unknown or forgotten."""
+        return await self._store.get(OPERATIONS, reference)
+
+    async def count(self) -> int:
+        """How many operations are remembered."""
+        return await self._store.count(OPERATIONS)
+
+    async def poll(self, reference: str, principal: Principal) -> Operation:
+        """The operation as a status poll sees it.
+
+        Raises:
+            BadRequest: 21304, no such operation.
+            Forbidden: it is somebody else's.
+            Gone: it was started more than 7 days ago.
+        """
+        operation = await self._store.get(OPERATIONS, reference)
+        # The record may be gone too by then; the reference number itself tells when it was issued.
+        started_at = operation.started_at if operation else issued_at(reference, ReferenceKind.AUTHENTICATION)
+        if started_at is not None and self._is_gone(started_at):
+            raise Gone(reason=f"operation {reference} was started more than 7 days ago")
+        if operation is None:
+            raise _no_operation(reference)
+        auth_rules.require_own_login(principal, operation)
+        return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
+
+    async def redeem(self, reference: str, exchange: Exchange) -> tuple[Issued, Issued]:
+        """The access token and the refresh token, once: of concurrent calls exactly one gets them.
+
+        Raises:
+            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked, no permission left),
+                21304, 21308 (the person has died since).
+            Forbidden: security-service-blocked, the context was blocked since.
+        """
+        operation = await self._find(reference)
+        permissions = await self._require_standing(operation, State.SUCCEEDED, exchange)
+        redeemed = await self._advance(
+            operation,
+            lambda found: machine.redeem(
+                self._settled(found), self._clock.now(), self._lifetimes, permissions
+            ),
+            lambda redeemed: _listed(redeemed, redeemed.refresh_expires_at),
+        )
+        return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
+
+    async def refresh(self, reference: str, exchange: Exchange) -> Issued:
+        """A new access token, with the permissions that hold now; the refresh token goes on as it is.
+
+        Raises:
+            BadRequest: 21301 (session or KSeF token revoked, no permission left), 21304, 21308 (the person
+                has died since).
+            Forbidden: security-service-blocked, the context was blocked since.
+        """
+        operation = await self._find(reference)
+        permissions = await self._require_standing(operation, State.REDEEMED, exchange)
+        refreshed = await self._advance(
+            operation, lambda found: machine.refresh(self._settled(found), self._clock.now(), permissions)
+        )
+        return self._jwts.access_token(refreshed)
+
+    async def sessions(self, principal: Principal, size: int, continuation: str | None) -> Page[Operation]:
+        """A page of the subject's active sessions in its context, newest first.
+
+        Active is a session from its login's success to its end: revocation, expiry of the refresh token, or
+        of the authentication token if that was never redeemed.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        index = _sessions_of(principal.context, principal.subject)
+        return await page(self._store, index, size, continuation, self._active)
+
+    async def revoke(self, reference: str, principal: Principal) -> None:
+        """End a session of the same subject in the same context.
+
+        Raises:
+            BadRequest: 21405, there is no such active session.
+            Forbidden: it is somebody else's.
+        """
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            raise _no_session(reference)
+        auth_rules.require_own_login(principal, operation)
+        try:
+            await self._advance(
+                operation,
+                lambda found: machine.revoke(self._settled(found)),
+                lambda revoked: Unindex(_sessions_of(revoked.context, revoked.subject), reference),
+            )
+        except machine.IllegalTransition:
+            raise _no_session(reference) from None
+
+    async def _active(self, reference: str) -> Operation | None:
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            return None
+        settled = self._settled(operation)
+        return settled if settled.state in (State.SUCCEEDED, State.REDEEMED) else None
+
+    async def _find(self, reference: str) -> Operation:
+        operation = await self._store.get(OPERATIONS, reference)
+        if operation is None:
+            raise _no_operation(reference)
+        return operation
+
+    async def _advance(
+        self,
+        operation: Operation,
+        step: Callable[[Operation], Operation],
+        also: Callable[[Operation], Write] | None = None,
+    ) -> Operation:
+        """Apply `step` atomically: whoever loses the race looks again at what the winner has left.
+
+        `also`: a write that follows from the new record and is made with it.
+        """
+        while True:
+            following = step(operation)
+            if following is operation:
+                return operation
+            swap = Swap(OPERATIONS, operation.reference, operation, following, self._forgotten_at(operation))
+            if await self._store.commit(swap, *(() if also is None else (also(following),))):
+                return following
+            operation = await self._find(operation.reference)
+
+    async def _require_standing(
+        self, operation: Operation, state: State, exchange: Exchange
+    ) -> tuple[str, ...]:
+        """The permissions of the subject now, which may be others than at the login."""
+        if self._settled(operation).state is not state:
+            return operation.permissions  # it is refused for its own state
+        if operation.token is None:
+            decision = await self._permissions.admit(operation.subject, operation.context)
+        else:
+            token = await self._tokens.get(operation.token)
+            if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
+                raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
+            decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
+        auth_rules.require_standing(decision, exchange)
+        return decision.permissions
+
+    def _settled(self, operation: Operation) -> Operation:
+        return machine.settle(operation, self._clock.now())
+
+    def _is_gone(self, started_at: Instant) -> bool:
+        return self._clock.now() >= started_at + self._lifetimes.operation_status * SECOND
+
+    def _forgotten_at(self, operation: Operation) -> Instant:
+        # A session outlives the status: redeemed at the last moment, its refresh token starts only then.
+        longest_session = self._lifetimes.authentication_token + self._lifetimes.refresh_token
+        return operation.started_at + max(self._lifetimes.operation_status, longest_session) * SECOND
+
+
+def _no_operation(reference: str) -> BadRequest:
+    return BadRequest(
+        Code.NOT_AUTHENTICATED,
+        f"Operacja uwierzytelniania o numerze referencyjnym {reference} nie została znaleziona.",
+    )
+
+
+def _no_session(reference: str) -> BadRequest:
+    return BadRequest(
+        Code.VALIDATION, f"Aktywna sesja o numerze referencyjnym {reference} nie została znaleziona."
+    )
+
+
+def _listed(operation: Operation, until: Instant | None) -> Index:
+    """The write that lists the operation as a session until it ends."""
+    index = _sessions_of(operation.context, operation.subject)
+    return Index(index, operation.reference, operation.started_at, until)
+
+
+def _sessions_of(context: Identifier, subject: Identifier) -> str:
+    return f"sessions:{context}:{subject}"

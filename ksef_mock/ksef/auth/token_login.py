@@ -1,0 +1,205 @@
+"""The login with a KSeF token: what is checked, in which order, and how each failure ends.
+
+Refused at submission (400): an unsupported key id, a challenge that cannot be used. Everything inside of the
+ciphertext is found out by the asynchronous operation: the call answers 202 and the status turns to 450.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ksef_mock.clock import unix_milliseconds
+from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.exchange import Exchange, masked
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.ip_policy import AllowedIps
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.ksef.auth.challenge import Challenge, Challenges
+from ksef_mock.ksef.auth.faulted import faulted
+from ksef_mock.ksef.auth.operation import Operation
+from ksef_mock.ksef.auth.operations import Operations
+from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
+from ksef_mock.ksef.keys.token_cipher import Undecryptable, decrypt, diagnose
+from ksef_mock.ksef.permissions.permissions import Permissions
+from ksef_mock.ksef.tokens.tokens import KsefToken, KsefTokens, TokenStatus
+from ksef_mock.trail.faults import Faults
+
+_STATUS_DETAILS = {
+    TokenStatus.PENDING: StatusDetail.TOKEN_INACTIVE,
+    TokenStatus.FAILED: StatusDetail.TOKEN_INACTIVE,
+    TokenStatus.REVOKING: StatusDetail.TOKEN_REVOKED,
+    TokenStatus.REVOKED: StatusDetail.TOKEN_REVOKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogin:
+    """A well-formed POST /auth/ksef-token."""
+
+    challenge: str
+    context: Identifier
+    encrypted_token: bytes
+    public_key_id: str | None
+    allowed_ips: AllowedIps | None
+
+
+class TokenAuthenticator:
+    """Turns a token login into an authentication operation."""
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        challenges: Challenges,
+        tokens: KsefTokens,
+        permissions: Permissions,
+        operations: Operations,
+        faults: Faults,
+    ) -> None:
+        self._keys = keys
+        self._challenges = challenges
+        self._tokens = tokens
+        self._permissions = permissions
+        self._operations = operations
+        self._faults = faults
+        self._decrypt = decrypt
+        self._split = split
+
+    async def submit(self, login: TokenLogin, exchange: Exchange) -> Operation:
+        """Start the operation; the challenge is spent only if this succeeds.
+
+        Raises:
+            BadRequest: 21470 for the key id, 21111 for the challenge.
+        """
+        exchange.about(login.challenge, login.context)
+        published = await self._keys.published()
+        keys = self._select(published, login.public_key_id, exchange)
+        challenge = await self._challenges.find(login.challenge)
+        exchange.passed("challenge", f"{challenge.value}, issued to {challenge.client_ip}")
+        verdict, token = await self._judge(login, challenge, keys, published, exchange)
+        permissions: tuple[str, ...] = ()
+        if token is not None and verdict == SUCCESS:
+            verdict, permissions = await self._admit(token, exchange)
+        operation = self._operations.prepare(
+            method=AuthenticationMethod.TOKEN,
+            context=login.context,
+            subject=token.author if token is not None else login.context,
+            permissions=permissions,
+            token=token.reference if token is not None else None,
+            allowed_ips=login.allowed_ips,
+            verdict=verdict,
+        )
+        operation = await faulted(operation, self._faults, exchange)
+        spent = self._challenges.spend(challenge, operation.reference)
+        operation = await self._operations.start(operation, spent)
+        if token is not None and operation.verdict == SUCCESS:
+            await self._tokens.used(token)
+        return operation
+
+    def _select(
+        self, published: tuple[PublishedKey, ...], public_key_id: str | None, exchange: Exchange
+    ) -> list[PublishedKey]:
+        keys = [key for key in published if key.usage is Usage.TOKEN]
+        if public_key_id is None:
+            exchange.noted("public key", "no publicKeyId sent: every published key is tried")
+            return keys
+        keys = [key for key in keys if key.public_key_id == public_key_id]
+        if not keys:
+            other = any(key.public_key_id == public_key_id for key in published)
+            raise BadRequest(
+                Code.UNKNOWN_PUBLIC_KEY,
+                f"Klucz o identyfikatorze {public_key_id} nie jest wspierany.",
+                reason=f"public key: {public_key_id} is "
+                + ("published for another usage" if other else "unknown or withdrawn"),
+            )
+        exchange.passed("public key", f"{public_key_id} ({keys[0].algorithm})")
+        return keys
+
+    async def _judge(
+        self,
+        login: TokenLogin,
+        challenge: Challenge,
+        keys: list[PublishedKey],
+        published: tuple[PublishedKey, ...],
+        exchange: Exchange,
+    ) -> tuple[Verdict, KsefToken | None]:
+        def refuse(check: str, detail: StatusDetail, reason: str) -> Verdict:
+            exchange.failed(check, reason)
+            return Verdict(Status.TOKEN_ERROR, detail)
+
+        try:
+            opened = self._decrypt(login.encrypted_token, keys)
+        except Undecryptable as error:
+            cause = diagnose(login.encrypted_token, published)
+            reason = str(error) if cause is None else f"{error}; {cause}"
+            return refuse("decryption", StatusDetail.TOKEN_ENCODING, reason), None
+        exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
+
+        parts = self._split(opened.plaintext)
+        if parts is None:
+            return refuse(
+                "payload",
+                StatusDetail.TOKEN_ENCODING,
+                "the plaintext is not UTF-8 text of the form token|timestamp",
+            ), None
+        text, timestamp = parts
+        exchange.facts["decrypted"] = {
+            "scheme": opened.scheme.value,
+            "publicKeyId": opened.key.public_key_id,
+            "token": masked(text),
+            "timestamp": timestamp[:20],
+        }
+
+        expected = unix_milliseconds(challenge.issued_at)
+        if timestamp != str(expected):
+            return refuse("timestamp", StatusDetail.TOKEN_TIME, _why_wrong(timestamp, expected)), None
+        exchange.passed("timestamp", f"{timestamp} ms, that of the challenge")
+
+        token = await self._tokens.find(text)
+        if token is None:
+            return refuse(
+                "token", StatusDetail.TOKEN_INVALID, f"no KSeF token {masked(text)} was issued here"
+            ), None
+        if token.context != login.context:
+            return refuse(
+                "token",
+                StatusDetail.TOKEN_INVALID,
+                f"the token is of {token.context}, the login of {login.context}",
+            ), token
+        detail = _STATUS_DETAILS.get(token.status)
+        if detail is not None:
+            return refuse("token", detail, f"the token {token.reference} is {token.status}"), token
+        exchange.passed("token", f"{token.reference} of {token.context}")
+        return SUCCESS, token
+
+    async def _admit(self, token: KsefToken, exchange: Exchange) -> tuple[Verdict, tuple[str, ...]]:
+        decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
+        if decision.verdict == SUCCESS:
+            exchange.passed("permission", decision.reason)
+        else:
+            exchange.failed("permission", decision.reason)
+        return decision.verdict, decision.permissions
+
+
+def split(plaintext: bytes) -> tuple[str, str] | None:
+    """KSeF token and timestamp; None if the plaintext is not UTF-8 text of the form `token|timestamp`."""
+    # A KSeF token contains bars itself, so the timestamp begins after the last one.
+    try:
+        text, bar, timestamp = plaintext.decode().rpartition("|")
+    except UnicodeDecodeError:
+        return None
+    return (text, timestamp) if bar else None
+
+
+def _why_wrong(timestamp: str, expected: int) -> str:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 20):
+        return f"the timestamp is not a whole number of milliseconds, expected {expected}"
+    received = int(timestamp)
+    hint = ""
+    if received == expected // 1_000:
+        hint = ": these are seconds, KSeF takes milliseconds"
+    elif abs(received - expected) in (3_600_000, 7_200_000):
+        hint = ": off by a time zone, the challenge's timestamp is UTC"
+    return (
+        f"the timestamp is {received}, that of the challenge {expected} ms ({received - expected:+d}){hint}"
+    )

@@ -1,0 +1,258 @@
+"""Whether a signing certificate is trusted, and which authentication method that makes.
+
+Sources: the documented differences between the environments (self-signed certificates on TEST only, a chain
+and its status on the others) and OpenAPI /auth/xades-signature, `verifyCertificateChain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography import x509
+
+from ksef_mock.clock import Instant, from_datetime, iso
+from ksef_mock.core.codes import Status, StatusDetail, Verdict
+from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.crypto.chain import (
+    MALFORMED,
+    BrokenChain,
+    Chain,
+    NoChain,
+    build_chain,
+    extension_of,
+    is_self_issued,
+)
+from ksef_mock.crypto.pki import Pki, Purpose, Role, role_of
+from ksef_mock.crypto.qualified import QcType, qc_type_of
+from ksef_mock.ksef.certificates.revocations import Revocations, Withdrawal
+from ksef_mock.xades.identity import SignerKind, kind_of
+from ksef_mock.xades.report import Check, CheckResult, failed, passed
+
+
+class CertificateKind(StrEnum):
+    """What kind of certificate it is, as far as its chain proves it."""
+
+    QUALIFIED_SIGNATURE = "qualified certificate for signatures"
+    QUALIFIED_SEAL = "qualified certificate for seals"
+    TRUSTED_PROFILE = "Trusted Profile certificate"
+    KSEF = "KSeF certificate"
+    SELF_SIGNED = "self-signed certificate"
+    UNKNOWN = "certificate of no known kind"
+
+
+_METHODS = {
+    CertificateKind.QUALIFIED_SIGNATURE: AuthenticationMethod.QUALIFIED_SIGNATURE,
+    CertificateKind.QUALIFIED_SEAL: AuthenticationMethod.QUALIFIED_SEAL,
+    CertificateKind.TRUSTED_PROFILE: AuthenticationMethod.TRUSTED_PROFILE,
+    CertificateKind.KSEF: AuthenticationMethod.INTERNAL_CERTIFICATE,
+}
+
+_QUALIFIED = {
+    QcType.SIGNATURE: CertificateKind.QUALIFIED_SIGNATURE,
+    QcType.SEAL: CertificateKind.QUALIFIED_SEAL,
+}
+
+_WITHDRAWAL_DETAILS = {
+    Withdrawal.REVOKED: StatusDetail.CERTIFICATE_REVOKED,
+    Withdrawal.SUSPENDED: StatusDetail.CERTIFICATE_SUSPENDED,
+}
+
+
+#: Seconds of the mock's clock until an issuer that does not answer is given up.
+_ISSUER_TIMEOUT = 15.0
+
+
+class TrustRefused(Exception):
+    """The certificate is not accepted: the documented detail of status 460, and the cause in English.
+
+    `delay`: seconds until that is found out.
+    """
+
+    def __init__(self, detail: StatusDetail, reason: str, delay: float = 0.0) -> None:
+        super().__init__(reason)
+        self.detail = detail
+        self.reason = reason
+        self.delay = delay
+
+
+@dataclass(frozen=True, slots=True)
+class TrustPolicy:
+    """What an environment asks of a certificate."""
+
+    #: False on TEST: whoever made the certificate, it is accepted.
+    requires_chain: bool
+    #: Seconds of the mock's clock that an issuer takes to tell a qualified certificate's status.
+    status_delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What is known of a certificate, and the result for the report."""
+
+    kind: CertificateKind
+    method: AuthenticationMethod
+    result: CheckResult
+    #: Seconds that the operation stays at 100 while the issuer is asked.
+    delay: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How the operation ends because of the certificate; None if the certificate is good."""
+        consequence = self.result.consequence
+        assert consequence is None or isinstance(consequence, Verdict)
+        return consequence
+
+
+class TrustService:
+    """Judges signing certificates for one mock: its own CAs, the extra anchors, the revocation registry."""
+
+    def __init__(
+        self,
+        pki: Pki,
+        revocations: Revocations,
+        policy: TrustPolicy,
+        extra_anchors: Sequence[x509.Certificate] = (),
+    ) -> None:
+        self._pki = pki
+        self._revocations = revocations
+        self._policy = policy
+        self._extra_anchors = tuple(extra_anchors)
+
+    async def judge(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate] = (),
+        *,
+        at: Instant,
+        verify_chain: bool = False,
+        issuer_answers: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Trust:
+        """What the check "certificate type" says of a signing certificate.
+
+        The registry is asked in every environment: whatever is entered there was put there on purpose; but
+        where the issuer has to be asked and does not answer, nobody knows what it would have said.
+
+        Args:
+            intermediates: the other certificates of the document's KeyInfo, in any order.
+            at: the moment at which everything must be valid.
+            verify_chain: the request's `verifyCertificateChain`; makes TEST as strict as the others.
+            issuer_answers: called if the issuer has to be asked: whether it tells the status.
+        """
+        try:
+            return await self._judge(certificate, intermediates, at, verify_chain, issuer_answers)
+        except MALFORMED as error:
+            malformed = TrustRefused(StatusDetail.CERTIFICATE_INVALID, f"a certificate is malformed: {error}")
+            return _refused(CertificateKind.UNKNOWN, AuthenticationMethod.QUALIFIED_SIGNATURE, malformed)
+
+    async def _judge(
+        self,
+        certificate: x509.Certificate,
+        intermediates: Sequence[x509.Certificate],
+        at: Instant,
+        verify_chain: bool,
+        issuer_answers: Callable[[], Awaitable[bool]] | None,
+    ) -> Trust:
+        anchors = [authority.certificate for authority in self._pki.authorities.values()]
+        anchors += self._extra_anchors
+        chain: Chain | NoChain
+        try:
+            chain = build_chain(certificate, intermediates, anchors, at)
+        except NoChain as missing:
+            chain = missing.with_traceback(None)  # which would hold on to this frame, and it to the error
+        kind = _kind_of(certificate, chain)
+        method = _METHODS.get(kind) or _method_by_subject(certificate.subject)
+        strict = self._policy.requires_chain or verify_chain
+        asks_issuer = strict and kind in _QUALIFIED.values()
+        try:
+            _require_valid(certificate, at)
+            _require_purpose(certificate, kind)
+            if asks_issuer and issuer_answers is not None and not await issuer_answers():
+                raise TrustRefused(
+                    StatusDetail.CERTIFICATE_CHAIN_ERROR,
+                    "the issuer did not tell whether the certificate is revoked: OCSP does not answer",
+                    _ISSUER_TIMEOUT,
+                )
+            await self._require_not_withdrawn(certificate)
+            if strict:
+                _require_trusted(kind, chain)
+        except TrustRefused as refused:
+            return _refused(kind, method, refused)
+        result = passed(Check.CERTIFICATE_TYPE, _describe(kind, chain))
+        return Trust(kind, method, result, self._policy.status_delay if asks_issuer else 0.0)
+
+    async def _require_not_withdrawn(self, certificate: x509.Certificate) -> None:
+        entry = await self._revocations.entry(certificate)
+        if entry is not None:
+            raise TrustRefused(
+                _WITHDRAWAL_DETAILS[entry.status], f"the certificate was {entry.status} at {iso(entry.at)}"
+            )
+
+
+def _require_valid(certificate: x509.Certificate, at: Instant) -> None:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if at < from_datetime(begin):
+        raise TrustRefused(
+            StatusDetail.CERTIFICATE_EXPIRED, f"the certificate is valid only from {begin.isoformat()}"
+        )
+    if at > from_datetime(end):
+        raise TrustRefused(StatusDetail.CERTIFICATE_EXPIRED, f"the certificate expired at {end.isoformat()}")
+
+
+def _require_purpose(certificate: x509.Certificate, kind: CertificateKind) -> None:
+    usage = extension_of(certificate, x509.KeyUsage)
+    if kind is CertificateKind.KSEF and (usage is None or not usage.digital_signature):
+        raise TrustRefused(
+            StatusDetail.CERTIFICATE_INVALID,
+            f"a KSeF certificate of type {Purpose.OFFLINE} (no digitalSignature in keyUsage) cannot log in",
+        )
+    if usage is not None and not (usage.digital_signature or usage.content_commitment):
+        raise TrustRefused(
+            StatusDetail.CERTIFICATE_INVALID, "keyUsage has neither digitalSignature nor nonRepudiation"
+        )
+
+
+def _require_trusted(kind: CertificateKind, chain: Chain | NoChain) -> None:
+    if isinstance(chain, BrokenChain):
+        raise TrustRefused(StatusDetail.CERTIFICATE_CHAIN_ERROR, str(chain))
+    if isinstance(chain, NoChain):
+        raise TrustRefused(StatusDetail.CERTIFICATE_UNTRUSTED, str(chain))
+    role = role_of(chain.anchor)
+    if kind is CertificateKind.UNKNOWN and role is not None:
+        raise TrustRefused(
+            StatusDetail.CERTIFICATE_INVALID,
+            f"issued by a {role}, but without the QCStatements of a qualified certificate",
+        )
+
+
+def _kind_of(certificate: x509.Certificate, chain: Chain | NoChain) -> CertificateKind:
+    if isinstance(chain, Chain):
+        role = role_of(chain.anchor)
+        if role is Role.KSEF:
+            return CertificateKind.KSEF
+        if role is Role.TRUSTED_PROFILE:
+            return CertificateKind.TRUSTED_PROFILE
+        qc_type = qc_type_of(certificate)
+        if qc_type is not None:
+            return _QUALIFIED[qc_type]
+    return CertificateKind.SELF_SIGNED if is_self_issued(certificate) else CertificateKind.UNKNOWN
+
+
+def _method_by_subject(subject: x509.Name) -> AuthenticationMethod:
+    # A certificate that nobody vouches for counts as the qualified one that it stands in for.
+    kind = kind_of(subject)
+    if kind is SignerKind.PROVIDER:
+        return AuthenticationMethod.PEPPOL_SIGNATURE
+    if kind is SignerKind.SEAL:
+        return AuthenticationMethod.QUALIFIED_SEAL
+    return AuthenticationMethod.QUALIFIED_SIGNATURE
+
+
+def _describe(kind: CertificateKind, chain: Chain | NoChain) -> str:
+    return f"{kind}: {chain}" if isinstance(chain, Chain) else f"{kind}; accepted without a chain: {chain}"
+
+
+def _refused(kind: CertificateKind, method: AuthenticationMethod, refused: TrustRefused) -> Trust:
+    verdict = Verdict(Status.CERTIFICATE_ERROR, refused.detail)
+    return Trust(kind, method, failed(Check.CERTIFICATE_TYPE, refused.reason, verdict), refused.delay)

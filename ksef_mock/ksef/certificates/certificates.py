@@ -1,0 +1,381 @@
+"""KSeF certificates: requested with a CSR, issued by the mock's KSeF CA, revoked for good.
+
+Sources: the descriptions and response tables of /certificates in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+
+from ksef_mock.clock import SECOND, Clock, Instant, from_datetime, to_datetime
+from ksef_mock.core.codes import Code
+from ksef_mock.core.environment import Delay
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.references import Kind, new_reference
+from ksef_mock.crypto.authority import Validity
+from ksef_mock.crypto.chain import MALFORMED
+from ksef_mock.crypto.pki import Pki, Purpose
+from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes
+from ksef_mock.ksef.certificates.revocations import Revocations
+from ksef_mock.ksef.limits.limits import Limits
+from ksef_mock.state.paging import members
+from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
+
+VALID_FOR = timedelta(days=730)
+
+_HASHES = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+
+class CertificateStatus(StrEnum):
+    """OpenAPI: CertificateListItemStatus. `Blocked`, the way to `Revoked`, takes no time here."""
+
+    ACTIVE = "Active"
+    BLOCKED = "Blocked"
+    REVOKED = "Revoked"
+    EXPIRED = "Expired"
+
+
+class KsefCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """An issued certificate."""
+
+    #: 16 upper-case hex digits.
+    serial: str
+    name: str
+    purpose: Purpose
+    subject: Identifier
+    common_name: str
+    der: bytes
+    requested_at: Instant
+    valid_from: Instant
+    valid_to: Instant
+    last_used_at: Instant | None = None
+    revoked_at: Instant | None = None
+
+    def status(self, now: Instant) -> CertificateStatus:
+        """What a list shows at the moment `now`."""
+        if self.revoked_at is not None:
+            return CertificateStatus.REVOKED
+        return CertificateStatus.EXPIRED if now > self.valid_to else CertificateStatus.ACTIVE
+
+
+class EnrollmentState(StrEnum):
+    """Where a request stands."""
+
+    IN_PROGRESS = "in progress"
+    ISSUED = "issued"
+    REJECTED = "rejected"
+
+
+class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for a certificate."""
+
+    reference: str
+    name: str
+    purpose: Purpose
+    subject: Identifier
+    #: SubjectPublicKeyInfo, DER.
+    public_key: bytes
+    subject_name: SubjectName
+    requested_at: Instant
+    valid_from: Instant
+    ready_at: Instant
+    polls_left: int
+    state: EnrollmentState = EnrollmentState.IN_PROGRESS
+    serial: str | None = None
+    #: Why it was rejected, as documented with status 400.
+    detail: str | None = None
+
+
+class KeyHolder(msgspec.Struct, frozen=True):
+    """Whose a certified public key is."""
+
+    subject: Identifier
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """How often what a subject has (requests, certificates) has changed."""
+
+    changes: int
+
+
+CERTIFICATES: Table[KsefCertificate] = Table("ksef-certificate", KsefCertificate)
+ENROLLMENTS: Table[Enrollment] = Table("enrollment", Enrollment)
+_KEY_HOLDERS: Table[KeyHolder] = Table("certified-key", KeyHolder)
+_HOLDERS: Table[Holder] = Table("certificate-holder", Holder)
+
+_KEY_TAKEN = "Klucz publiczny został już certyfikowany przez inny podmiot."
+_TOO_MANY = "Osiągnięto dopuszczalny limit posiadanych certyfikatów."
+
+
+class Certificates:
+    """The KSeF certificates of one mock, and the requests for them."""
+
+    def __init__(
+        self, store: Store, clock: Clock, pki: Pki, revocations: Revocations, limits: Limits, delay: Delay
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._pki = pki
+        self._revocations = revocations
+        self._limits = limits
+        self._delay = delay
+        self._check_csr = check_csr
+
+    async def enrollments_left(self, subject: Identifier) -> tuple[int, int]:
+        """How many requests the subject may still make, and how many it may make in all."""
+        limit = (await self._limits.of_subject(subject)).enrollment.max_enrollments
+        return max(0, limit - len(await members(self._store, _enrollments_of(subject)))), limit
+
+    async def certificates_left(self, subject: Identifier) -> tuple[int, int]:
+        """How many valid certificates the subject may still have, and how many it may have in all."""
+        limit = (await self._limits.of_subject(subject)).certificate.max_certificates
+        now = self._clock.now()
+        held = [each for each in await self.of_subjects([subject]) if each.status(now) is _ACTIVE]
+        return max(0, limit - len(held)), limit
+
+    async def enroll(
+        self,
+        subject: Identifier,
+        subject_name: SubjectName,
+        csr: bytes,
+        name: str,
+        purpose: Purpose,
+        valid_from: Instant | None,
+    ) -> Enrollment:
+        """Take a request.
+
+        Args:
+            csr: PKCS#10 in DER.
+            valid_from: from now on unless later.
+
+        Raises:
+            BadRequest: 25003 (subject), 25004 (format, signature), 25006, 25007 (limits), 25010 (key),
+                25011 (signature algorithm).
+        """
+        public_key = self._check_csr(csr, subject_name)
+        now = self._clock.now()
+        enrollment = Enrollment(
+            reference=new_reference(Kind.ENROLLMENT, now),
+            name=name,
+            purpose=purpose,
+            subject=subject,
+            public_key=public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            subject_name=subject_name,
+            requested_at=now,
+            valid_from=max(now, valid_from or now),
+            ready_at=now + round(self._delay.seconds * SECOND),
+            polls_left=self._delay.polls,
+        )
+        while True:
+            unchanged = await self._unchanged(subject)
+            if (await self.enrollments_left(subject))[0] == 0:
+                raise BadRequest(Code.ENROLLMENT_LIMIT)
+            if (await self.certificates_left(subject))[0] == 0:
+                raise BadRequest(Code.CERTIFICATE_LIMIT)
+            if await self._store.commit(
+                unchanged,
+                Insert(ENROLLMENTS, enrollment.reference, enrollment, None),
+                Index(_enrollments_of(subject), enrollment.reference, now, None),
+            ):
+                return await self._settled(enrollment, public_key)
+
+    async def poll(self, reference: str) -> Enrollment | None:
+        """What a status poll sees; None if there is no such request."""
+        enrollment = await self._store.get(ENROLLMENTS, reference)
+        if enrollment is None or enrollment.state is not EnrollmentState.IN_PROGRESS:
+            return enrollment
+        settled = await self._settled(enrollment)
+        if settled.state is EnrollmentState.IN_PROGRESS and settled.polls_left > 0:
+            waited = msgspec.structs.replace(settled, polls_left=settled.polls_left - 1)
+            await self._store.swap(ENROLLMENTS, reference, settled, waited, None)
+        return settled
+
+    async def get(self, serial: str) -> KsefCertificate | None:
+        """The certificate with this serial number."""
+        return await self._store.get(CERTIFICATES, serial)
+
+    async def of_subjects(self, subjects: Iterable[Identifier]) -> list[KsefCertificate]:
+        """Every certificate of these identifiers, the latest request first."""
+        found: list[KsefCertificate] = []
+        for subject in subjects:
+            for reference in await members(self._store, _enrollments_of(subject)):
+                enrollment = await self._store.get(ENROLLMENTS, reference)
+                if enrollment is not None:
+                    serial = (await self._settled(enrollment)).serial
+                    certificate = await self.get(serial) if serial else None
+                    found += [certificate] if certificate else []
+        return sorted(found, key=lambda each: each.requested_at, reverse=True)
+
+    async def revoke(self, certificate: KsefCertificate) -> None:
+        """Revoke: from now on logins with it end in status 460.
+
+        Raises:
+            BadRequest: 25009, it is revoked already, or has expired.
+        """
+        now = self._clock.now()
+        issued = x509.load_der_x509_certificate(certificate.der)
+        while True:
+            if certificate.status(now) is not _ACTIVE:
+                raise BadRequest(Code.CERTIFICATE_NOT_ACTIVE, reason=f"certificate {certificate.serial}")
+            revoked = msgspec.structs.replace(certificate, revoked_at=now)
+            if await self._store.commit(
+                Swap(CERTIFICATES, certificate.serial, certificate, revoked, None),
+                *await self._revocations.revocation(issued),
+            ):
+                return
+            # Revoked by somebody else, or only used for a login meanwhile.
+            certificate = await self.get(certificate.serial) or revoked
+
+    async def used(self, certificate: x509.Certificate) -> None:
+        """Note that somebody logged in with a certificate just now, if it was issued here."""
+        while (known := await self.get(f"{certificate.serial_number:016X}")) is not None:
+            if known.der != certificate.public_bytes(Encoding.DER):
+                return
+            noted = msgspec.structs.replace(known, last_used_at=self._clock.now())
+            if await self._store.swap(CERTIFICATES, known.serial, known, noted, None):
+                return
+
+    async def _settled(
+        self, enrollment: Enrollment, public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | None = None
+    ) -> Enrollment:
+        """Issue the certificate if its time has come, or reject the request; of concurrent polls one does."""
+        certificate: KsefCertificate | None = None
+        while self._is_due(enrollment):
+            writes: list[Write] = [await self._unchanged(enrollment.subject)]
+            holder, key = KeyHolder(enrollment.subject), enrollment.public_key.hex()
+            known = await self._store.get(_KEY_HOLDERS, key)
+            detail = _KEY_TAKEN if known not in (None, holder) else await self._objection(enrollment)
+            if detail is None:
+                certificate = certificate or self._issue(
+                    enrollment, public_key or _load_key(enrollment.public_key)
+                )
+                done = msgspec.structs.replace(
+                    enrollment, state=EnrollmentState.ISSUED, serial=certificate.serial
+                )
+                writes.append(Insert(CERTIFICATES, certificate.serial, certificate, None))
+                if known is None:
+                    writes.append(Insert(_KEY_HOLDERS, key, holder, None))
+            else:
+                done = msgspec.structs.replace(enrollment, state=EnrollmentState.REJECTED, detail=detail)
+            writes.append(Swap(ENROLLMENTS, enrollment.reference, enrollment, done, None))
+            if await self._store.commit(*writes):
+                return done
+            found = await self._store.get(ENROLLMENTS, enrollment.reference)
+            if found is None:  # forgotten by a reset meanwhile
+                break
+            enrollment = found
+        return enrollment
+
+    def _is_due(self, enrollment: Enrollment) -> bool:
+        return (
+            enrollment.state is EnrollmentState.IN_PROGRESS
+            and enrollment.polls_left <= 0
+            and self._clock.now() >= enrollment.ready_at
+        )
+
+    async def _unchanged(self, subject: Identifier) -> Write:
+        """For a commit: nobody has enrolled or got a certificate as this subject since this was called.
+
+        So limits that were looked at hold when it is made.
+        """
+        known = await self._store.get(_HOLDERS, str(subject))
+        if known is None:
+            return Insert(_HOLDERS, str(subject), Holder(1), None)
+        return Swap(_HOLDERS, str(subject), known, Holder(known.changes + 1), None)
+
+    async def _objection(self, enrollment: Enrollment) -> str | None:
+        limit = (await self._limits.of_subject(enrollment.subject)).certificate.max_certificates
+        now = self._clock.now()
+        held = 0
+        for reference in await members(self._store, _enrollments_of(enrollment.subject)):
+            other = await self._store.get(ENROLLMENTS, reference)
+            certificate = await self.get(other.serial) if other and other.serial else None
+            held += certificate is not None and certificate.status(now) is _ACTIVE
+        return _TOO_MANY if held >= limit else None
+
+    def _issue(
+        self, enrollment: Enrollment, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    ) -> KsefCertificate:
+        begin = to_datetime(enrollment.valid_from).replace(microsecond=0)
+        issued = self._pki.ksef_certificate(
+            enrollment.subject_name.to_name(),
+            key,
+            enrollment.purpose,
+            validity=Validity(begin, begin + VALID_FOR),
+        )
+        return KsefCertificate(
+            serial=f"{issued.serial_number:016X}",
+            name=enrollment.name,
+            purpose=enrollment.purpose,
+            subject=enrollment.subject,
+            common_name=enrollment.subject_name.common_name,
+            der=issued.public_bytes(Encoding.DER),
+            requested_at=enrollment.requested_at,
+            valid_from=from_datetime(issued.not_valid_before_utc),
+            valid_to=from_datetime(issued.not_valid_after_utc),
+        )
+
+
+_ACTIVE = CertificateStatus.ACTIVE
+
+
+def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """The public key of a right CSR (PKCS#10 in DER) of whoever logged in as `subject_name`.
+
+    Raises:
+        BadRequest: 25003, 25004, 25010, 25011.
+    """
+    try:
+        request = x509.load_der_x509_csr(csr)
+        key = request.public_key()
+        subject = SubjectName.of(request.subject)
+        strange = has_other_attributes(request.subject)
+    except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise BadRequest(Code.BAD_CSR, reason=f"CSR: {error}") from None
+    if not _is_allowed(key):
+        raise BadRequest(Code.BAD_KEY, reason="CSR: the key is neither RSA-2048 nor P-256")
+    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    try:
+        algorithm = request.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if not isinstance(algorithm, _HASHES):
+        raise BadRequest(Code.BAD_CSR_ALGORITHM, reason=f"CSR: signed with {request.signature_algorithm_oid}")
+    try:
+        signed = request.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm):
+        signed = False
+    if not signed:
+        raise BadRequest(Code.BAD_CSR, reason="CSR: its signature is wrong")
+    if subject != subject_name or strange:
+        raise BadRequest(
+            Code.CSR_SUBJECT,
+            reason=f"CSR: the subject is {request.subject.rfc4514_string()!r}, not that of the login",
+        )
+    return key
+
+
+def _is_allowed(key: object) -> bool:
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size == 2_048
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+
+
+def _load_key(spki: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    key = load_der_public_key(spki)
+    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    return key
+
+
+def _enrollments_of(subject: Identifier) -> str:
+    return f"enrollments:{subject}"

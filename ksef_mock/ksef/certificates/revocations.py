@@ -1,0 +1,95 @@
+"""The revocation registry: what OCSP and CRLs of all issuers would say of a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+from cryptography import x509
+
+from ksef_mock.clock import Clock, Instant
+from ksef_mock.crypto.authority import fingerprint_of
+from ksef_mock.state.store import Insert, Store, Swap, Table, Write
+
+
+class Withdrawal(StrEnum):
+    """Why a certificate does not count although it has not expired."""
+
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+
+
+class WithdrawnCertificate(msgspec.Struct, frozen=True):
+    """An entry of the registry."""
+
+    status: Withdrawal
+    at: Instant
+
+
+WITHDRAWN: Table[WithdrawnCertificate] = Table("withdrawn-certificate", WithdrawnCertificate)
+
+
+class Revocations:
+    """The registry of one mock, kept by certificate (its fingerprint), so issuers cannot be confused."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def revoke(self, certificate: x509.Certificate) -> None:
+        """For good: a revoked certificate cannot be reinstated."""
+        await self.revoke_by(fingerprint_of(certificate))
+
+    async def suspend(self, certificate: x509.Certificate) -> None:
+        """Until `reinstate`; nothing changes for a certificate that is revoked."""
+        await self.suspend_by(fingerprint_of(certificate))
+
+    async def revocation(self, certificate: x509.Certificate) -> Sequence[Write]:
+        """The writes that revoke the certificate, for a commit that may have more to write."""
+        key = fingerprint_of(certificate)
+        entry = WithdrawnCertificate(Withdrawal.REVOKED, self._clock.now())
+        known = await self._store.get(WITHDRAWN, key)
+        if known is None:
+            return (Insert(WITHDRAWN, key, entry, None),)
+        return () if known.status is Withdrawal.REVOKED else (Swap(WITHDRAWN, key, known, entry, None),)
+
+    async def reinstate(self, certificate: x509.Certificate) -> bool:
+        """End a suspension; False if the certificate is not suspended."""
+        return await self.reinstate_by(fingerprint_of(certificate))
+
+    async def entry(self, certificate: x509.Certificate) -> WithdrawnCertificate | None:
+        """The certificate's entry; None if nothing is held against it."""
+        return await self.entry_of(fingerprint_of(certificate))
+
+    async def revoke_by(self, fingerprint: str) -> None:
+        """`revoke` for a certificate of which only the fingerprint is known."""
+        await self._withdraw(fingerprint, Withdrawal.REVOKED)
+
+    async def suspend_by(self, fingerprint: str) -> None:
+        """`suspend` for a certificate of which only the fingerprint is known."""
+        await self._withdraw(fingerprint, Withdrawal.SUSPENDED)
+
+    async def reinstate_by(self, fingerprint: str) -> bool:
+        """`reinstate` for a certificate of which only the fingerprint is known."""
+        entry = await self.entry_of(fingerprint)
+        if entry is None or entry.status is Withdrawal.REVOKED:
+            return False
+        return await self._store.delete(WITHDRAWN, fingerprint)
+
+    async def entry_of(self, fingerprint: str) -> WithdrawnCertificate | None:
+        """`entry` for a certificate of which only the fingerprint is known."""
+        return await self._store.get(WITHDRAWN, fingerprint)
+
+    async def _withdraw(self, key: str, status: Withdrawal) -> None:
+        entry = WithdrawnCertificate(status, self._clock.now())
+        while True:
+            known = await self._store.get(WITHDRAWN, key)
+            if known is None:
+                done = await self._store.insert(WITHDRAWN, key, entry, None)
+            elif known.status in (status, Withdrawal.REVOKED):
+                return
+            else:
+                done = await self._store.swap(WITHDRAWN, key, known, entry, None)
+            if done:
+                return

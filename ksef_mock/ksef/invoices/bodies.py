@@ -1,0 +1,284 @@
+"""Bodies of /invoices/query/metadata and of its seeds, named as in the OpenAPI document."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import b64encode
+from typing import Literal
+
+import msgspec
+
+from ksef_mock.clock import Instant, iso, to_datetime
+from ksef_mock.core import dates as warsaw
+from ksef_mock.core.bodies import Body, date_time, invalid
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS
+from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
+from ksef_mock.ksef.invoices.invoices import (
+    AuthorizedSubject,
+    Buyer,
+    BuyerType,
+    Content,
+    DateType,
+    FormCode,
+    Found,
+    IdentifierValue,
+    Invoice,
+    InvoiceNumber,
+    InvoiceType,
+    InvoicingMode,
+    KsefNumber,
+    Nip,
+    PartyIdentifier,
+    Query,
+    Seller,
+    Sha256,
+    SubjectType,
+    ThirdSubject,
+    ksef_number,
+)
+
+_AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
+_LONGEST_RANGE = 3  # months
+
+# -- the query --------------------------------------------------------------------------------------------
+
+
+class InvoiceQueryDateRange(Body):
+    """OpenAPI: InvoiceQueryDateRange."""
+
+    date_type: DateType
+    start: str = msgspec.field(name="from")
+    end: str | None = msgspec.field(name="to", default=None)
+    restrict_to_permanent_storage_hwm_date: bool | None = None
+
+
+class InvoiceQueryAmount(Body):
+    """OpenAPI: InvoiceQueryAmount."""
+
+    type: Literal["Brutto", "Netto", "Vat"]
+    least: float | None = msgspec.field(name="from", default=None)
+    most: float | None = msgspec.field(name="to", default=None)
+
+
+class InvoiceQueryBuyerIdentifier(Body):
+    """OpenAPI: InvoiceQueryBuyerIdentifier."""
+
+    type: BuyerType
+    value: IdentifierValue | None = None
+
+
+class InvoiceQueryFilters(Body):
+    """OpenAPI: InvoiceQueryFilters."""
+
+    subject_type: SubjectType
+    date_range: InvoiceQueryDateRange
+    ksef_number: KsefNumber | None = None
+    invoice_number: InvoiceNumber | None = None
+    amount: InvoiceQueryAmount | None = None
+    seller_nip: Nip | None = None
+    buyer_identifier: InvoiceQueryBuyerIdentifier | None = None
+    currency_codes: list[str] | None = None
+    invoicing_mode: InvoicingMode | None = None
+    is_self_invoicing: bool | None = None
+    form_type: Literal["FA", "PEF", "FA_RR"] | None = None
+    invoice_types: list[InvoiceType] | None = None
+    has_attachment: bool | None = None
+
+    def checked(self, now: Instant) -> Query:
+        """The query, its dates made definite.
+
+        Args:
+            now: up to when KSeF's data is complete: the PermanentStorageHwmDate.
+
+        Raises:
+            BadRequest: 21405 naming the field that is wrong; 21183, nothing is complete in the range.
+        """
+        start, end = self._range(now)
+        return Query(
+            subject_type=self.subject_type,
+            date_type=self.date_range.date_type,
+            start=start,
+            end=end,
+            ksef_number=self.ksef_number,
+            invoice_number=self.invoice_number,
+            amount=self._amount(),
+            seller_nip=self.seller_nip,
+            buyer=self._buyer(),
+            currencies=self._currencies(),
+            invoicing_mode=self.invoicing_mode,
+            is_self_invoicing=self.is_self_invoicing,
+            form_type=self.form_type,
+            invoice_types=frozenset(self.invoice_types) if self.invoice_types else None,
+            has_attachment=self.has_attachment,
+        )
+
+    def _range(self, now: Instant) -> tuple[Instant, Instant]:
+        wanted = self.date_range
+        start = date_time("dateRange.from", wanted.start)
+        end = now if wanted.end is None else date_time("dateRange.to", wanted.end)
+        if wanted.restrict_to_permanent_storage_hwm_date and wanted.date_type is DateType.PERMANENT_STORAGE:
+            if start > now:
+                raise BadRequest(
+                    Code.BEYOND_AVAILABLE_DATA,
+                    "Parametr dateRange.from jest późniejszy niż PermanentStorageHwmDate "
+                    "przy włączonym restrictToPermanentStorageHwmDate.",
+                )
+            end = min(end, now)
+        if start > end:
+            raise invalid("dateRange", "data początkowa jest późniejsza niż końcowa")
+        if not warsaw.spans_at_most(start, end, _LONGEST_RANGE):
+            raise invalid("dateRange", f"maksymalny dozwolony okres wynosi {_LONGEST_RANGE} miesiące")
+        return start, end
+
+    def _amount(self) -> tuple[str, float | None, float | None] | None:
+        amount = self.amount
+        if amount is None:
+            return None
+        if amount.least is not None and amount.most is not None and amount.least > amount.most:
+            raise invalid("amount", "kwota początkowa jest większa niż końcowa")
+        return _AMOUNTS[amount.type], amount.least, amount.most
+
+    def _buyer(self) -> PartyIdentifier | None:
+        buyer = self.buyer_identifier
+        if buyer is None:
+            return None
+        if buyer.type == "None":
+            return PartyIdentifier("None")
+        if not buyer.value:
+            raise invalid("buyerIdentifier.value", f"wartość jest wymagana dla typu {buyer.type}")
+        if buyer.type == "Nip" and CONTEXT_PATTERNS["Nip"].fullmatch(buyer.value) is None:
+            raise invalid("buyerIdentifier.value", "wartość nie jest poprawnym identyfikatorem Nip")
+        return PartyIdentifier(buyer.type, buyer.value)
+
+    def _currencies(self) -> frozenset[str] | None:
+        for position, code in enumerate(self.currency_codes or ()):
+            if code not in CURRENCY_CODES:
+                raise invalid(f"currencyCodes[{position}]", "nieznany kod waluty")
+        return frozenset(self.currency_codes) if self.currency_codes else None
+
+
+class InvoiceMetadata(Content, frozen=True, kw_only=True):
+    """OpenAPI: InvoiceMetadata."""
+
+    issue_date: str
+    invoicing_date: str
+    acquisition_date: str
+    permanent_storage_date: str
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> InvoiceMetadata:
+        return cls(
+            **msgspec.structs.asdict(invoice.content),
+            issue_date=to_datetime(invoice.issued_at).astimezone(warsaw.warsaw()).date().isoformat(),
+            invoicing_date=iso(invoice.invoiced_at),
+            acquisition_date=iso(invoice.acquired_at),
+            permanent_storage_date=iso(invoice.stored_at),
+        )
+
+
+class QueryInvoicesMetadataResponse(Body):
+    """OpenAPI: QueryInvoicesMetadataResponse."""
+
+    has_more: bool
+    is_truncated: bool
+    invoices: list[InvoiceMetadata]
+    permanent_storage_hwm_date: str | None = None
+
+    @classmethod
+    def of(cls, found: Found, query: Query, now: Instant) -> QueryInvoicesMetadataResponse:
+        by_storage = query.date_type is DateType.PERMANENT_STORAGE
+        return cls(
+            has_more=found.has_more,
+            is_truncated=found.is_truncated,
+            invoices=[InvoiceMetadata.of(invoice) for invoice in found.invoices],
+            permanent_storage_hwm_date=iso(min(query.end, now)) if by_storage else None,
+        )
+
+
+# -- seeds ------------------------------------------------------------------------------------------------
+
+
+class InvoiceSeed(Body, forbid_unknown_fields=True):
+    """OpenAPI: InvoiceMetadata, of which only the seller is required: the rest has sensible values."""
+
+    seller: Seller
+    buyer: Buyer = Buyer(PartyIdentifier("None"))
+    ksef_number: KsefNumber | None = None
+    invoice_number: InvoiceNumber | None = None
+    #: YYYY-MM-DD; the day of the invoicing date unless given.
+    issue_date: str | None = None
+    #: Now unless given; the later dates follow it.
+    invoicing_date: str | None = None
+    acquisition_date: str | None = None
+    permanent_storage_date: str | None = None
+    net_amount: float = 100.0
+    gross_amount: float = 123.0
+    vat_amount: float = 23.0
+    currency: str = "PLN"
+    invoicing_mode: InvoicingMode = "Online"
+    invoice_type: InvoiceType = "Vat"
+    form_code: FormCode = FormCode("FA (3)", "1-0E", "FA")
+    is_self_invoicing: bool = False
+    has_attachment: bool = False
+    invoice_hash: Sha256 | None = None
+    hash_of_corrected_invoice: Sha256 | None = None
+    third_subjects: tuple[ThirdSubject, ...] = ()
+    authorized_subject: AuthorizedSubject | None = None
+
+    def invoice(self, now: Instant) -> Invoice:
+        """The invoice, accepted `now` unless the seed says otherwise.
+
+        Raises:
+            BadRequest: 21405 naming the field that is wrong.
+        """
+        if self.currency not in CURRENCY_CODES:
+            raise invalid("currency", "nieznany kod waluty")
+        invoiced_at = _date_or("invoicingDate", self.invoicing_date, now)
+        acquired_at = _date_or("acquisitionDate", self.acquisition_date, invoiced_at)
+        day = to_datetime(acquired_at).astimezone(warsaw.warsaw()).strftime("%Y%m%d")
+        number = self.ksef_number or ksef_number(self.seller.nip, day, secrets.token_hex(6).upper())
+        content = Content(
+            ksef_number=number,
+            invoice_number=self.invoice_number or f"FA/{number[-15:-3]}",
+            seller=self.seller,
+            buyer=self.buyer,
+            net_amount=self.net_amount,
+            gross_amount=self.gross_amount,
+            vat_amount=self.vat_amount,
+            currency=self.currency,
+            invoicing_mode=self.invoicing_mode,
+            invoice_type=self.invoice_type,
+            form_code=self.form_code,
+            is_self_invoicing=self.is_self_invoicing,
+            has_attachment=self.has_attachment,
+            invoice_hash=self.invoice_hash or b64encode(hashlib.sha256(number.encode()).digest()).decode(),
+            hash_of_corrected_invoice=self.hash_of_corrected_invoice,
+            third_subjects=self.third_subjects,
+            authorized_subject=self.authorized_subject,
+        )
+        return Invoice(
+            content=content,
+            issued_at=warsaw.midnight(_date_or("issueDate", self.issue_date, invoiced_at)),
+            invoiced_at=invoiced_at,
+            acquired_at=acquired_at,
+            stored_at=_date_or("permanentStorageDate", self.permanent_storage_date, acquired_at),
+        )
+
+
+class SeedInvoicesRequest(Body, forbid_unknown_fields=True):
+    """POST /_mock/invoices."""
+
+    invoices: list[InvoiceSeed]
+
+
+class SeedInvoicesResponse(Body):
+    """The KSeF numbers of the seeded invoices, in order."""
+
+    ksef_numbers: list[str]
+
+
+def _date_or(field: str, text: str | None, default: Instant) -> Instant:
+    return default if text is None else date_time(field, text)

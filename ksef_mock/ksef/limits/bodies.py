@@ -1,0 +1,114 @@
+"""Request bodies of /testdata/limits and /testdata/rate-limits, named as in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from ksef_mock.core.bodies import Body
+from ksef_mock.ksef.limits.limits import (
+    CertificateLimits,
+    ContextLimits,
+    EnrollmentLimits,
+    Rate,
+    RateLimits,
+    SessionLimits,
+    SubjectLimits,
+)
+
+_INT32 = 2**31 - 1
+
+#: The document sets no lower bound to rates; with less than one request nothing could ever set them right.
+_Requests: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_INT32)]
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
+
+
+class SessionLimitsOverride(Body):
+    """OpenAPI: OnlineSessionContextLimitsOverride, BatchSessionContextLimitsOverride. Sizes in MB."""
+
+    max_invoice_size: Annotated[int, msgspec.Meta(ge=0, le=5)] = msgspec.field(name="maxInvoiceSizeInMB")
+    max_invoice_with_attachment_size: Annotated[int, msgspec.Meta(ge=0, le=10)] = msgspec.field(
+        name="maxInvoiceWithAttachmentSizeInMB"
+    )
+    max_invoices: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+    def limits(self) -> SessionLimits:
+        return SessionLimits(self.max_invoice_size, self.max_invoice_with_attachment_size, self.max_invoices)
+
+
+class SetSessionLimitsRequest(Body):
+    """OpenAPI: SetSessionLimitsRequest."""
+
+    online_session: SessionLimitsOverride
+    batch_session: SessionLimitsOverride
+
+    def limits(self) -> ContextLimits:
+        return ContextLimits(self.online_session.limits(), self.batch_session.limits())
+
+
+class EnrollmentLimitsOverride(Body):
+    """OpenAPI: EnrollmentSubjectLimitsOverride."""
+
+    max_enrollments: _Count | None = None
+
+
+class CertificateLimitsOverride(Body):
+    """OpenAPI: CertificateSubjectLimitsOverride."""
+
+    max_certificates: _Count | None = None
+
+
+class SetSubjectLimitsRequest(Body):
+    """OpenAPI: SetSubjectLimitsRequest. The limits are those of the current subject, whatever its type."""
+
+    subject_identifier_type: Literal["Nip", "Pesel", "Fingerprint"] | None = None
+    enrollment: EnrollmentLimitsOverride | None = None
+    certificate: CertificateLimitsOverride | None = None
+
+    def limits(self) -> SubjectLimits:
+        """What is not given, or null, stays at its default."""
+        enrollment = self.enrollment.max_enrollments if self.enrollment else None
+        certificate = self.certificate.max_certificates if self.certificate else None
+        return SubjectLimits(
+            EnrollmentLimits() if enrollment is None else EnrollmentLimits(enrollment),
+            CertificateLimits() if certificate is None else CertificateLimits(certificate),
+        )
+
+
+class RateOverride(Body):
+    """OpenAPI: ApiRateLimitValuesOverride."""
+
+    per_second: _Requests
+    per_minute: _Requests
+    per_hour: _Requests
+
+    def rate(self) -> Rate:
+        return Rate(self.per_second, self.per_minute, self.per_hour)
+
+
+class RateLimitsOverride(Body):
+    """OpenAPI: ApiRateLimitsOverride."""
+
+    online_session: RateOverride
+    batch_session: RateOverride
+    invoice_send: RateOverride
+    invoice_status: RateOverride
+    session_list: RateOverride
+    session_invoice_list: RateOverride
+    session_misc: RateOverride
+    invoice_metadata: RateOverride
+    invoice_export: RateOverride
+    invoice_export_status: RateOverride
+    invoice_download: RateOverride
+    other: RateOverride
+
+
+class SetRateLimitsRequest(Body):
+    """OpenAPI: SetRateLimitsRequest."""
+
+    rate_limits: RateLimitsOverride
+
+    def limits(self) -> RateLimits:
+        groups = msgspec.structs.asdict(self.rate_limits)
+        return RateLimits(**{group: override.rate() for group, override in groups.items()})

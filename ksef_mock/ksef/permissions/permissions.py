@@ -1,0 +1,467 @@
+"""What is granted in one mock, and the asynchronous operations that grant and revoke.
+
+Which of them is right is decided in `ksef_mock.auth.decisions`; here the facts are gathered and the outcome
+is is kept. An operation under /permissions is accepted first (100) and judged when its delay has passed, by
+what holds then. The outcome and all that it changes are one commit: of several processes that find an
+operation due one carries it out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.core.codes import ChangeStatus, Code
+from ksef_mock.core.environment import DAY, Delay
+from ksef_mock.core.errors import BadRequest, Gone
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.references import Kind, issued_at, new_reference
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.permissions import admission
+from ksef_mock.ksef.permissions import rules as decisions
+from ksef_mock.ksef.permissions.admission import Decision, identifiers_of
+from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
+from ksef_mock.ksef.permissions.rules import Facts, Judgement
+from ksef_mock.ksef.subjects.subjects import Person, Subjects
+from ksef_mock.state.paging import members
+from ksef_mock.state.store import Delete, Index, Insert, Store, Swap, Table, Unindex, Write
+
+#: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
+STATUS_LIFETIME = 30 * DAY
+
+_NAMESPACE = uuid.UUID("6f1f5a55-9b3c-4b8e-9b58-6c5bd0a1f0d3")
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A context in which nobody can log in."""
+
+    at: Instant
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that grants (`grants`) or revokes (`revokes`, the id of a grant)."""
+
+    reference: str
+    context: Identifier
+    author: Identifier
+    #: Those of the author's access token, and the KSeF token that was logged in with.
+    permissions: tuple[str, ...]
+    token: str | None = None
+    grants: tuple[Grant, ...] = ()
+    revokes: str | None = None
+    #: Of the kind that DELETE /permissions/authorizations revokes, or of the others.
+    authorizations: bool = False
+    #: How it ends whatever it deserves: a fault.
+    ends: ChangeStatus | None = None
+    started_at: Instant
+    #: It is carried out from this moment on ...
+    ready_at: Instant
+    #: ... and after this many more status polls.
+    polls_left: int = 0
+    #: ACCEPTED until it is carried out.
+    status: ChangeStatus = ChangeStatus.ACCEPTED
+    #: In English, for the journal.
+    reason: str = ""
+
+
+BLOCKS: Table[Block] = Table("blocked-context", Block)
+CHANGES: Table[Change] = Table("permissions-operation", Change)
+EU_ENTITIES: Table[EuEntity] = Table("eu-entity", EuEntity)
+
+_WAITING = "permissions-operations-waiting"
+
+
+class Permissions:
+    """Grants, the operations on them, and blocked contexts of one mock."""
+
+    def __init__(self, store: Store, clock: Clock, subjects: Subjects, delay: Delay | None = None) -> None:
+        """`delay`: how long an operation waits until it is carried out."""
+        self._store = store
+        self._clock = clock
+        self._subjects = subjects
+        self._delay = delay or Delay()
+
+    # -- logins -------------------------------------------------------------------------------------------
+
+    async def admit(self, subject: Identifier, context: Identifier) -> Decision:
+        """Whether `subject` may log in to `context` now, and with which permissions."""
+        await self._catch_up()
+        return await self._admit(subject, context)
+
+    async def admit_token(
+        self, author: Identifier, context: Identifier, permissions: Sequence[str]
+    ) -> Decision:
+        """Whether a KSeF token that `author` made with `permissions` opens `context` now."""
+        await self._catch_up()
+        return await self._admit_token(author, context, permissions)
+
+    async def _admit(self, subject: Identifier, context: Identifier) -> Decision:
+        person, granted = await self._standing(subject, context)
+        return admission.decide(
+            subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
+        )
+
+    async def _admit_token(
+        self, author: Identifier, context: Identifier, permissions: Sequence[str]
+    ) -> Decision:
+        person, granted = await self._standing(author, context)
+        return admission.decide_for_token(
+            author,
+            context,
+            permissions,
+            person=person,
+            granted=granted,
+            blocked=await self.is_blocked(context),
+        )
+
+    async def _standing(
+        self, subject: Identifier, context: Identifier
+    ) -> tuple[Person | None, Sequence[str]]:
+        """The person, and the permissions that any of its identifiers has in the context."""
+        person = await self._subjects.person(subject)
+        granted: list[str] = []
+        for identifier in identifiers_of(subject, person):
+            for index in (_held_in(identifier, context), _held_in(identifier, None)):
+                for grant in await self._listed(index):
+                    delegations = await self._delegations_in(grant, context)
+                    if admission.opens(grant, context, delegations):
+                        granted.append(grant.permission)
+        return person, granted
+
+    async def _delegations_in(self, grant: Grant, context: Identifier) -> set[tuple[Identifier, str]]:
+        if grant.kind is not GrantKind.INDIRECT:
+            return set()
+        return _delegated(await self._listed(_held_in(grant.origin, context)))
+
+    # -- operations that grant and revoke -------------------------------------------------------------------
+
+    async def request(
+        self,
+        actor: Actor,
+        grants: Sequence[Grant] = (),
+        *,
+        revokes: str | None = None,
+        authorizations: bool = False,
+        ends: ChangeStatus | None = None,
+    ) -> Change:
+        """Start an operation: make `grants`, all or none, or take back the grant with the id `revokes`.
+
+        Args:
+            authorizations: whether it is one of those that the grant to be revoked must be among.
+            ends: a failure that is arranged for it, whatever it deserves.
+
+        Raises:
+            Forbidden: insufficient-resource-access, the grant is not the actor's to revoke.
+        """
+        await self._catch_up()
+        if revokes is not None:
+            grant = await self._revocable(revokes, authorizations)
+            if grant is not None:
+                decisions.require_revocation(actor, grant)
+        now = self._clock.now()
+        change = Change(
+            reference=new_reference(Kind.PERMISSIONS, now),
+            context=actor.context,
+            author=actor.subject,
+            permissions=actor.permissions,
+            token=actor.token,
+            grants=tuple(grants),
+            revokes=revokes,
+            authorizations=authorizations,
+            ends=ends,
+            started_at=now,
+            ready_at=now + round(self._delay.seconds * SECOND),
+            polls_left=self._delay.polls,
+        )
+        expires_at = _forgotten_at(change)
+        if not self._is_due(change):
+            await self._store.commit(
+                Insert(CHANGES, change.reference, change, expires_at),
+                Index(_WAITING, change.reference, now, expires_at),
+            )
+            return change
+        while True:
+            done, effects = await self._judged(change)
+            if await self._store.commit(Insert(CHANGES, done.reference, done, expires_at), *effects):
+                return done
+
+    async def poll(self, reference: str, actor: Actor) -> Change:
+        """The operation as a status poll sees it. A poll that finds it waiting uses up one of the delay's.
+
+        Raises:
+            BadRequest: 21405, no such operation.
+            Forbidden: insufficient-resource-access, somebody else's.
+            Gone: it was started more than 30 days ago.
+        """
+        await self._catch_up()
+        change = await self._store.get(CHANGES, reference)
+        started_at = change.started_at if change else issued_at(reference, Kind.PERMISSIONS)
+        if started_at is not None and self._clock.now() >= started_at + STATUS_LIFETIME * SECOND:
+            raise Gone(reason=f"operation {reference} was started more than 30 days ago")
+        if change is None:
+            raise BadRequest(
+                Code.VALIDATION, f"Operacja o numerze referencyjnym {reference} nie została znaleziona."
+            )
+        decisions.require_own_change(actor, change.context, change.author)
+        while change.status is ChangeStatus.ACCEPTED and change.polls_left > 0:
+            polled = msgspec.structs.replace(change, polls_left=change.polls_left - 1)
+            if await self._store.swap(CHANGES, reference, change, polled, _forgotten_at(change)):
+                return polled
+            change = await self._store.get(CHANGES, reference) or change
+        return change
+
+    def _is_due(self, change: Change) -> bool:
+        return (
+            change.status is ChangeStatus.ACCEPTED
+            and change.polls_left == 0
+            and self._clock.now() >= change.ready_at
+        )
+
+    async def _catch_up(self) -> None:
+        """Carry out what is due, the oldest first: permissions must not depend on somebody polling."""
+        if not self._delay.polls and not self._delay.seconds:
+            return
+        for reference in reversed(await members(self._store, _WAITING)):
+            change = await self._store.get(CHANGES, reference)
+            while change is not None and self._is_due(change):
+                done, effects = await self._judged(change)
+                settled = Swap(CHANGES, reference, change, done, _forgotten_at(change))
+                if await self._store.commit(settled, Unindex(_WAITING, reference), *effects):
+                    break
+                # Another process was faster, or what the outcome depends on has changed.
+                change = await self._store.get(CHANGES, reference)
+
+    async def _judged(self, change: Change) -> tuple[Change, list[Write]]:
+        """The operation with its outcome, and the writes that this outcome consists in."""
+        effects: list[Write] = []
+        if change.ends not in (None, ChangeStatus.SUCCESS):
+            judgement = Judgement(change.ends, "a fault ends it")
+        elif change.revokes is not None:
+            grant = await self._revocable(change.revokes, change.authorizations)
+            judgement = decisions.judge_revocation(grant, Facts(await self._author(change)))
+            if grant is not None and judgement.status is ChangeStatus.SUCCESS:
+                effects = _removal(grant)
+        else:
+            judgement = await self._judge_grants(change)
+            if judgement.status is ChangeStatus.SUCCESS:
+                effects = await self._addition(change.grants)
+        done = msgspec.structs.replace(change, status=judgement.status, reason=judgement.reason)
+        return done, effects
+
+    async def _judge_grants(self, change: Change) -> Judgement:
+        """All or none: the first grant that cannot be made decides."""
+        facts = await self._facts(change)
+        judgements = [decisions.judge_grant(grant, facts) for grant in change.grants]
+        for judgement in judgements:
+            if judgement.status is not ChangeStatus.SUCCESS:
+                return judgement
+        return Judgement(ChangeStatus.SUCCESS, "; ".join(judgement.reason for judgement in judgements))
+
+    async def _author(self, change: Change) -> Actor:
+        """The author with the permissions that are left."""
+        if change.token is None:
+            decision = await self._admit(change.author, change.context)
+        else:
+            decision = await self._admit_token(change.author, change.context, change.permissions)
+        author = change.author
+        return Actor(change.context, author, frozenset((author,)), decision.permissions, change.token)
+
+    async def _facts(self, change: Change) -> Facts:
+        first = change.grants[0]
+        authorized = await self._subjects.person(first.authorized)
+        indirect = first.kind is GrantKind.INDIRECT
+        nip = change.context.nip
+        roles = () if nip is None else await self._subjects.roles(nip)
+        units = () if nip is None else await self._subjects.subordinate_roles(nip)
+        return Facts(
+            await self._author(change),
+            frozenset(held.role for held in roles),
+            frozenset(held.nip for held in units),
+            await self.delegations(change.context) if indirect else (),
+            authorized is not None and authorized.is_deceased,
+        )
+
+    async def _addition(self, grants: Sequence[Grant]) -> list[Write]:
+        """The writes that make those of the grants that are not there yet."""
+        entity = grants[0].eu_entity
+        writes: list[Write] = []
+        context = grants[0].context
+        if context is not None and context.type == "NipVatUe":
+            known = await self._store.get(EU_ENTITIES, str(context))
+            if entity is None:
+                entity = known
+            elif known is None:
+                writes.append(Insert(EU_ENTITIES, str(context), entity, None))
+            elif known != entity:
+                writes.append(Swap(EU_ENTITIES, str(context), known, entity, None))
+        now = self._clock.now()
+        for grant in grants:
+            if await self._store.get(GRANTS, grant.id) is None:
+                writes += _insertion(msgspec.structs.replace(grant, eu_entity=entity, granted_at=now))
+        return writes
+
+    async def _revocable(self, grant_id: str, authorizations: bool) -> Grant | None:
+        grant = await self._store.get(GRANTS, grant_id)
+        if grant is None or (grant.kind is GrantKind.AUTHORIZATION) is not authorizations:
+            return None
+        return grant
+
+    # -- grants -------------------------------------------------------------------------------------------
+
+    async def grant(
+        self,
+        context: Identifier,
+        authorized: Identifier,
+        permission: str,
+        *,
+        description: str,
+        author: Identifier | None = None,
+    ) -> Grant:
+        """Let `authorized` do something in `context`; the earlier grant if there is the same one already."""
+        kind = GrantKind.EU_ENTITY if context.type == "NipVatUe" else GrantKind.PERSON
+        return await self._add(
+            new_grant(
+                kind,
+                context,
+                authorized,
+                permission,
+                context=context,
+                description=description,
+                author=author,
+                granted_at=self._clock.now(),
+            )
+        )
+
+    async def revoke(self, grant: Grant) -> bool:
+        """Take a permission back; False if it was taken before."""
+        return await self._store.commit(*_removal(grant))
+
+    async def revoke_all(self, authorized: Identifier, context: Identifier | None = None) -> None:
+        """Take back everything that `authorized` holds, in one context or in all."""
+        for grant in await self.held(authorized, context):
+            await self.revoke(grant)
+
+    async def held(self, authorized: Identifier, context: Identifier | None = None) -> Sequence[Grant]:
+        """What exactly this identifier holds in one context or in all, the oldest grant first."""
+        await self._catch_up()
+        return await self._listed(_held_by(authorized) if context is None else _held_in(authorized, context))
+
+    async def granted_in(self, context: Identifier) -> Sequence[Grant]:
+        """Everything that anybody holds in the context, the oldest grant first."""
+        await self._catch_up()
+        return await self._listed(_given_in(context))
+
+    async def granted_from(self, origin: Identifier) -> Sequence[Grant]:
+        """Everything that was granted by somebody logged in to the context, the oldest grant first."""
+        await self._catch_up()
+        return await self._listed(_given_from(origin))
+
+    async def delegations(self, entity: Identifier) -> set[tuple[Identifier, str]]:
+        """What the entity may pass on to persons: contexts of its clients with the permission."""
+        return _delegated(await self._listed(_held_by(entity)))
+
+    async def _add(self, grant: Grant) -> Grant:
+        while not await self._store.commit(*_insertion(grant)):
+            known = await self._store.get(GRANTS, grant.id)
+            if known is not None:
+                return known
+        return grant
+
+    # -- blocked contexts ---------------------------------------------------------------------------------
+
+    async def block(self, context: Identifier) -> None:
+        """Nobody can log in to the context from now on."""
+        await self._store.insert(BLOCKS, str(context), Block(self._clock.now()), None)
+
+    async def unblock(self, context: Identifier) -> None:
+        """Logins to the context are possible again."""
+        await self._store.delete(BLOCKS, str(context))
+
+    async def is_blocked(self, context: Identifier) -> bool:
+        return await self._store.get(BLOCKS, str(context)) is not None
+
+    async def _listed(self, index: str) -> Sequence[Grant]:
+        found = [
+            await self._store.get(GRANTS, member) for member in reversed(await members(self._store, index))
+        ]
+        return [grant for grant in found if grant is not None]
+
+
+def new_grant(
+    kind: GrantKind,
+    origin: Identifier,
+    authorized: Identifier,
+    permission: str,
+    *,
+    context: Identifier | None,
+    description: str,
+    author: Identifier | None,
+    granted_at: Instant,
+    can_delegate: bool = False,
+    details: SubjectDetails | None = None,
+    subunit_name: str | None = None,
+    eu_entity: EuEntity | None = None,
+) -> Grant:
+    """A grant with the id that belongs to it: the same one, made again, has the same id."""
+    identity = (kind, origin, context, authorized, permission, author, can_delegate)
+    return Grant(
+        id=str(uuid.uuid5(_NAMESPACE, "\n".join(map(str, identity)))),
+        kind=kind,
+        origin=origin,
+        context=context,
+        authorized=authorized,
+        permission=permission,
+        description=description,
+        author=author,
+        granted_at=granted_at,
+        can_delegate=can_delegate,
+        details=details,
+        subunit_name=subunit_name,
+        eu_entity=eu_entity,
+    )
+
+
+def _delegated(grants: Iterable[Grant]) -> set[tuple[Identifier, str]]:
+    return {
+        (grant.context, grant.permission)
+        for grant in grants
+        if grant.kind is GrantKind.ENTITY and grant.can_delegate and grant.context is not None
+    }
+
+
+def _insertion(grant: Grant) -> list[Write]:
+    listed = (Index(index, grant.id, grant.granted_at, None) for index in _indexes_of(grant))
+    return [Insert(GRANTS, grant.id, grant, None), *listed]
+
+
+def _removal(grant: Grant) -> list[Write]:
+    return [Delete(GRANTS, grant.id), *(Unindex(index, grant.id) for index in _indexes_of(grant))]
+
+
+def _forgotten_at(change: Change) -> Instant:
+    return change.started_at + STATUS_LIFETIME * SECOND
+
+
+def _indexes_of(grant: Grant) -> tuple[str, ...]:
+    authorized, context = grant.authorized, grant.context
+    indexes = (_held_in(authorized, context), _held_by(authorized), _given_from(grant.origin))
+    return indexes if context is None else (*indexes, _given_in(context))
+
+
+def _held_in(authorized: Identifier, context: Identifier | None) -> str:
+    return f"grants:{authorized}:{context or '*'}"
+
+
+def _held_by(authorized: Identifier) -> str:
+    return f"grants-of:{authorized}"
+
+
+def _given_in(context: Identifier) -> str:
+    return f"grants-in:{context}"
+
+
+def _given_from(origin: Identifier) -> str:
+    return f"grants-from:{origin}"

@@ -1,0 +1,121 @@
+"""Bodies and filters of /tokens, named as in the OpenAPI document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ksef_mock.clock import iso
+from ksef_mock.core.bodies import Body, TypedIdentifier, invalid
+from ksef_mock.core.permissions import Permission
+from ksef_mock.ksef.tokens.tokens import KsefToken, TokenStatus
+from ksef_mock.state.paging import Page
+
+_DESCRIPTION_LENGTHS = range(5, 257)
+_SHORTEST_SEARCH = 3
+_AUTHOR_TYPES = ("Nip", "Pesel", "Fingerprint")
+
+
+class GenerateTokenRequest(Body):
+    """OpenAPI: GenerateTokenRequest."""
+
+    permissions: list[str]
+    description: str
+
+    def checked(self) -> tuple[list[Permission], str]:
+        """The permissions, each once, and the description.
+
+        Raises:
+            BadRequest: 21405 naming the field that is wrong.
+        """
+        if len(self.description) not in _DESCRIPTION_LENGTHS:
+            raise invalid("description", "wymagane jest od 5 do 256 znaków")
+        known = {permission.value: permission for permission in Permission}
+        for position, name in enumerate(self.permissions):
+            if name not in known:
+                raise invalid(f"permissions[{position}]", f"dozwolone wartości: {', '.join(known)}")
+        return [known[name] for name in dict.fromkeys(self.permissions)], self.description
+
+
+class GenerateTokenResponse(Body):
+    """OpenAPI: GenerateTokenResponse. The only answer that ever carries the token itself."""
+
+    reference_number: str
+    token: str
+
+
+class TokenStatusResponse(Body, kw_only=True):
+    """OpenAPI: TokenStatusResponse, QueryTokensResponseItem."""
+
+    reference_number: str
+    author_identifier: TypedIdentifier
+    context_identifier: TypedIdentifier
+    description: str
+    requested_permissions: list[str]
+    date_created: str
+    last_use_date: str | None = None
+    status: str
+    status_details: list[str]
+
+    @classmethod
+    def of(cls, token: KsefToken) -> TokenStatusResponse:
+        return cls(
+            reference_number=token.reference,
+            author_identifier=TypedIdentifier.of(token.author),
+            context_identifier=TypedIdentifier.of(token.context),
+            description=token.description,
+            requested_permissions=list(token.permissions),
+            date_created=iso(token.created_at),
+            last_use_date=None if token.last_used_at is None else iso(token.last_used_at),
+            status=token.status.value,
+            status_details=[],
+        )
+
+
+class QueryTokensResponse(Body):
+    """OpenAPI: QueryTokensResponse."""
+
+    tokens: list[TokenStatusResponse]
+    continuation_token: str | None = None
+
+    @classmethod
+    def of(cls, found: Page[KsefToken]) -> QueryTokensResponse:
+        return cls([TokenStatusResponse.of(token) for token in found.items], found.continuation)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFilter:
+    """The query parameters of GET /tokens."""
+
+    statuses: frozenset[str]
+    description: str
+    author: str
+    author_type: str | None
+
+    @classmethod
+    def checked(
+        cls, statuses: list[str], description: str | None, author: str | None, author_type: str | None
+    ) -> TokenFilter:
+        """
+        Raises:
+            BadRequest: 21405 naming the parameter that is wrong.
+        """
+        known = [status.value for status in TokenStatus]
+        if any(status not in known for status in statuses):
+            raise invalid("status", f"dozwolone wartości: {', '.join(known)}")
+        for name, text in (("description", description), ("authorIdentifier", author)):
+            if text is not None and len(text) < _SHORTEST_SEARCH:
+                raise invalid(name, f"wymagane są co najmniej {_SHORTEST_SEARCH} znaki")
+        if author_type is not None and author_type not in _AUTHOR_TYPES:
+            raise invalid("authorIdentifierType", f"dozwolone wartości: {', '.join(_AUTHOR_TYPES)}")
+        return cls(
+            frozenset(statuses), (description or "").casefold(), (author or "").casefold(), author_type
+        )
+
+    def matches(self, token: KsefToken) -> bool:
+        """Whether the token satisfies every filter that was given."""
+        return (
+            (not self.statuses or token.status.value in self.statuses)
+            and self.description in token.description.casefold()
+            and self.author in token.author.value.casefold()
+            and self.author_type in (None, token.author.type)
+        )

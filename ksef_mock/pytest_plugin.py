@@ -1,0 +1,158 @@
+"""The pytest plugin: a simulated KSeF as fixtures. Loaded through the `pytest11` entry point.
+
+Imports of the mock wait until a test asks for it: every pytest run of a project that has ksef-mock installed
+loads this module.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ksef_client_min import KsefClient
+    from ksef_mock.clock import Clock
+    from ksef_mock.crypto.pki import Credential
+    from ksef_mock.settings import Settings
+    from ksef_mock.testing import Faults, MockServer
+
+#: The NIP of `ksef_token` and of `ksef_certificate`.
+DEFAULT_NIP = "5265877635"
+
+_MARKER = (
+    "ksef(profile, token_key, delay, lifetimes, rate_limits, settings): other settings for this test's mock: "
+    "profile 'test', 'demo' or 'prod'; token_key 'rsa', 'ec' or 'both'; delay, the number of polls for which "
+    "a login stays at 100, or a Delay; lifetimes, a Lifetimes; rate_limits 'off', 'test' or 'production'; or "
+    "a whole Settings. Keyword by keyword a test's marker goes before that of its class or module."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the conformance suite."""
+    group = parser.getgroup("ksef", "KSeF conformance (pytest --pyargs contract_tests)")
+    group.addoption(
+        "--ksef-target",
+        default="mock",
+        metavar="TARGET",
+        help="what to check: mock (starts one, the default), test (KSeF TEST), or a URL",
+    )
+    group.addoption(
+        "--ksef-force-production",
+        action="store_true",
+        help="let the target be KSeF production; only read-only requirements are checked there",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+class _Mocks:
+    """The mocks of one worker: one for each settings that a test has asked for."""
+
+    def __init__(self, running: ExitStack) -> None:
+        self._running = running
+        self._by_settings: dict[Settings, MockServer] = {}
+
+    def get(self, settings: Settings) -> MockServer:
+        from ksef_mock.testing import MockServer
+
+        known = self._by_settings.get(settings)
+        if known is None:
+            known = self._by_settings[settings] = self._running.enter_context(MockServer(settings))
+        return known
+
+
+@pytest.fixture(scope="session")
+def _ksef_mocks() -> Iterator[_Mocks]:
+    # For the worker's whole session: under xdist each worker is a process with its own.
+    with ExitStack() as running:
+        yield _Mocks(running)
+
+
+@pytest.fixture
+def ksef_mock(request: pytest.FixtureRequest, _ksef_mocks: _Mocks) -> MockServer:
+    """A running simulated KSeF (`ksef_mock.testing.MockServer`), in its initial state for each test.
+
+    `@pytest.mark.ksef(…)` gives a test, a class or a module one with other settings.
+    """
+    mock = _ksef_mocks.get(_settings(request.node))
+    mock.reset()
+    return mock
+
+
+@pytest.fixture
+def ksef_clock(ksef_mock: MockServer) -> Clock:
+    """The clock of `ksef_mock`: `advance(seconds=…)`, `set(moment)`, `freeze()`, `resume()`."""
+    return ksef_mock.clock
+
+
+@pytest.fixture
+def ksef_token(ksef_mock: MockServer) -> str:
+    """An active KSeF token of NIP 5265877635 with all permissions, known to `ksef_mock`."""
+    return ksef_mock.issue_token(DEFAULT_NIP)
+
+
+@pytest.fixture
+def ksef_certificate(ksef_mock: MockServer) -> Credential:
+    """A qualified certificate of the owner of NIP 5265877635, trusted by `ksef_mock` in every profile.
+
+    `certificate`, `key`, `certificate_pem`, `key_pem`, `pkcs12(password)`.
+    """
+    from ksef_mock.crypto.pki import person
+
+    return ksef_mock.pki.qualified(person("Jan", "Kowalski", nip=DEFAULT_NIP), key="ec")
+
+
+@pytest.fixture
+def ksef_client(ksef_mock: MockServer) -> Iterator[KsefClient]:
+    """A `ksef_client_min.KsefClient` of `ksef_mock`, not logged in; closed after the test."""
+    from ksef_client_min import KsefClient
+
+    with KsefClient(ksef_mock.url) as client:
+        yield client
+
+
+@pytest.fixture
+def ksef_faults(ksef_mock: MockServer) -> Faults:
+    """What goes wrong on purpose in `ksef_mock`, nothing at first: `add(path=…, status=503, times=1)`."""
+    return ksef_mock.faults
+
+
+def _settings(node: pytest.Item) -> Settings:
+    """The settings that the markers of a test ask for.
+
+    Raises:
+        pytest.UsageError: an argument or a value that the marker does not know.
+    """
+    from ksef_mock.core.environment import Delay
+    from ksef_mock.settings import Settings
+
+    wanted: dict[str, Any] = {}
+    for marker in node.iter_markers("ksef"):  # the closest first
+        if marker.args:
+            raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef takes keywords only")
+        wanted = {**marker.kwargs, **wanted}
+    whole = wanted.pop("settings", None)
+    if whole is not None:
+        if wanted:
+            raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef takes either settings or single ones")
+        if not isinstance(whole, Settings):
+            raise pytest.UsageError(f"{node.nodeid}: settings is no ksef_mock.settings.Settings: {whole!r}")
+        return whole
+    unknown = wanted.keys() - {"profile", "token_key", "delay", "lifetimes", "rate_limits"}
+    if unknown:
+        raise pytest.UsageError(
+            f"{node.nodeid}: @pytest.mark.ksef does not know {', '.join(sorted(unknown))}"
+        )
+    try:
+        delay = wanted.get("delay", Delay())
+        wanted["delay"] = delay if isinstance(delay, Delay) else Delay(polls=operator.index(delay))
+        return Settings(**wanted)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef: {error}") from None

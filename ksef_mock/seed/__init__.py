@@ -1,0 +1,1 @@
+"""What a mock knows from its start on."""

@@ -1,0 +1,104 @@
+"""One simulated KSeF: its settings, clock, state and keys. Nothing is shared between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ksef_mock.clock import Clock
+from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.permissions import Permission
+from ksef_mock.ksef.tokens.tokens import KsefToken
+from ksef_mock.settings import Settings
+from ksef_mock.state import Store
+from ksef_mock.state.shared import Shared
+from ksef_mock.system.parts import Parts
+from ksef_mock.system.planting import plant
+
+
+class System(Parts):
+    """Everything behind the HTTP interface. Used from one event loop."""
+
+    def __init__(
+        self, settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None
+    ) -> None:
+        """`store`: instead of the one that the settings name.
+
+        Raises:
+            ValueError: the settings name a store that cannot be used, or a CA file that is none.
+            OSError: the store's file cannot be opened or made.
+        """
+        super().__init__(settings, store, clock)
+        shared = self.shared
+        self.clock.share(
+            lambda step: shared.change(
+                lambda record: msgspec.structs.replace(record, clock=step(record.clock))
+            )
+        )
+        shared.on_change(self._adopt)
+        self._has_begun = False
+        if self.store.is_local:
+            self._begin()
+
+    @property
+    def warning(self) -> str | None:
+        """`X-System-Warning` of every answer of the API."""
+        return self.shared.value.warning
+
+    async def catch_up(self) -> None:
+        """See what other processes of the mock have changed; at the start of each request.
+
+        Raises:
+            StoreUnavailable: a remote store cannot be reached.
+        """
+        await self.shared.catch_up()
+        if not self._has_begun:
+            self._begin()
+
+    async def close(self) -> None:
+        """Let go of the store; what is in it stays there."""
+        await self.store.close()
+
+    async def plant_seed(self) -> None:
+        """Set up what the settings' seed says, unless the store has it already.
+
+        Raises:
+            SeedError: two entries of the seed contradict each other.
+        """
+        if self.settings.seed is not None:
+            await plant(self, self.settings.seed)
+
+    async def reset(self) -> None:
+        """Back to the state of the start: what the seed says, no JWT valid, real time, the first keys."""
+        await self.controls.reset()
+        await self.plant_seed()
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self.keys.begin()
+
+    def _adopt(self, record: Shared) -> None:
+        self.clock.state = record.clock
+        self.jwts.use_secret(record.secret)
+
+    async def issue_token(
+        self,
+        context: Identifier,
+        permissions: Sequence[str] | None = None,
+        *,
+        author: Identifier | None = None,
+        text: str | None = None,
+    ) -> tuple[KsefToken, str]:
+        """An active KSeF token of `context`, with all permissions unless told otherwise.
+
+        Raises:
+            ValueError: the context identifier or a permission is not one of KSeF's, or `text` is taken.
+        """
+        if not is_context_identifier(context):
+            raise ValueError(f"{context.value!r} is no valid context identifier of type {context.type!r}")
+        try:
+            granted = [Permission(name) for name in (Permission if permissions is None else permissions)]
+        except ValueError as error:
+            raise ValueError(f"{error}: one of {', '.join(Permission)}") from None
+        return await self.tokens.issue(context, granted, author=author, text=text)

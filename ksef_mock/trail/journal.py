@@ -1,0 +1,277 @@
+"""The journal: each request with what the mock decided and why. Secrets appear masked or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ksef_mock.clock import iso
+from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
+from ksef_mock.core.exchange import Exchange, Outcome
+from ksef_mock.core.paths import api_path
+from ksef_mock.state.store import Store
+
+_log = logging.getLogger("ksef_mock")
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One check of a request: its name, `passed`, `failed` or `noted`, and the reason in English."""
+
+    check: str
+    outcome: str
+    reason: str
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One request and its answer."""
+
+    sequence: int
+    timestamp: str
+    trace_id: str
+    client_ip: str
+    method: str
+    path: str
+    status: int
+    #: How long the answer took, in ms of real time.
+    duration_ms: float
+    #: Exception code of a 400 answer.
+    code: int | None = None
+    #: What a refusal told the client, in Polish: the details of a 400, the one `detail` of other statuses.
+    details: list[str] = []
+    #: Why the request was refused: the true cause, which KSeF itself would not tell.
+    reason: str | None = None
+    #: Reference number of the authentication operation.
+    operation: str | None = None
+    decisions: list[Decision] = []
+    facts: dict[str, Any] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was answered, or a check failed behind a good answer."""
+        return self.status >= 400 or any(decision.outcome == Outcome.FAILED for decision in self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entries are asked for: those that satisfy whatever is given."""
+
+    #: End of the path; with a `*` in it, a pattern for the path without the prefix of the API.
+    path: str | None = None
+    method: str | None = None
+    #: `404`, or `4xx` for all of a hundred.
+    status: str | None = None
+    #: Exception code.
+    code: int | None = None
+    #: Whether an error was answered, or a check failed behind a good answer.
+    failed: bool | None = None
+    #: Reference number of an authentication operation.
+    operation: str | None = None
+    #: IP address.
+    client: str | None = None
+    #: Numbered above this.
+    after: int = 0
+    #: The newest of them, at most so many.
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not re.fullmatch(r"[1-5](?:\d\d|xx)", self.status):
+            raise ValueError(
+                f"status: {self.status!r} is neither a status such as 404 nor a class such as 4xx"
+            )
+
+    def admits(self, entry: Entry) -> bool:
+        """Whether an entry is asked for, `after` and `limit` aside."""
+        return (
+            (self.path is None or self._is_at(entry.path))
+            and (self.method is None or self.method.upper() == entry.method)
+            and (self.status is None or self._has_status(str(entry.status)))
+            and (self.code is None or self.code == entry.code)
+            and (self.failed is None or self.failed == entry.failed)
+            and (self.operation is None or self.operation == entry.operation)
+            and (self.client is None or self.client == entry.client_ip)
+        )
+
+    def _is_at(self, path: str) -> bool:
+        assert self.path is not None
+        if "*" in self.path:
+            return fnmatchcase(api_path(path) or path, self.path)
+        return path.endswith(self.path)
+
+    def _has_status(self, status: str) -> bool:
+        assert self.status is not None
+        return status[0] == self.status[0] if self.status.endswith("xx") else status == self.status
+
+
+class _Refusal(NamedTuple):
+    """What is kept of an error. The error itself holds on, by its traceback, to the whole request."""
+
+    code: int | None
+    details: tuple[str, ...]
+    reason: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+class Journal:
+    """The last requests, the oldest dropped first. Written by the server, readable from any thread.
+
+    That of a mock with a remote store (`StoredJournal`) has the requests of all of its processes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._entries: deque[tuple[int, Exchange, int, _Refusal | None, float]] = deque(maxlen=size)
+        self._sequence = 0
+        #: Counts the calls of `clear`.
+        self.epoch = 0
+
+    async def record(
+        self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
+    ) -> None:
+        """Note a request that is about to be answered with `status`."""
+        self._sequence += 1
+        self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._sequence = 0
+        self.epoch += 1
+
+    def entries(
+        self, *, path: str | None = None, operation: str | None = None, after: int = 0
+    ) -> list[Entry]:
+        """Entries in order of arrival; the arguments are those of `Query`."""
+        return self.find(Query(path=path, operation=operation, after=after))
+
+    def find(self, query: Query) -> list[Entry]:
+        """The entries that the query asks for, in order of arrival."""
+        found = [entry for entry in self._after(query.after) if query.admits(entry)]
+        return found if query.limit is None else found[len(found) - query.limit :] if query.limit else []
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest entry; 0 if there is none since the last `clear`."""
+        return self._sequence
+
+    async def look(self, query: Query) -> tuple[int, list[Entry]]:
+        """What is new: up to which number the journal was looked through, and what the query asks for.
+
+        A number below `query.after` says that the journal was cleared meanwhile. For an event loop that looks
+        again and again: it is not kept waiting.
+        """
+        return self._look(query)
+
+    def _look(self, query: Query) -> tuple[int, list[Entry]]:
+        newest = self.newest
+        entries = self.find(query) if newest > query.after else []
+        return max([newest, *(entry.sequence for entry in entries[-1:])]), entries
+
+    def last(self, path: str | None = None) -> Entry:
+        """The newest entry (whose path ends in `path`).
+
+        Raises:
+            LookupError: there is none.
+        """
+        for row in reversed(list(self._entries)):
+            if path is None or row[1].path.endswith(path):
+                return _entry(*row)
+        raise _nothing(path)
+
+    def _after(self, number: int) -> Iterable[Entry]:
+        return (_entry(*row) for row in list(self._entries) if row[0] > number)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries())
+
+
+class StoredJournal(Journal):
+    """A journal in a remote store. Reading it takes a round trip and raises `StoreUnavailable`."""
+
+    def __init__(self, size: int, store: Store) -> None:
+        super().__init__(0)
+        self._size = size
+        self._store = store
+
+    async def record(
+        self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
+    ) -> None:
+        if isinstance(error, StoreUnavailable):
+            return
+        entry = _encode(_entry(0, exchange, status, _refusal(error), duration_ms))
+        try:
+            await self._store.log(entry, self._size)
+        except StoreUnavailable as failure:
+            # What the request has done is done: its answer must not be lost with the entry.
+            _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
+
+    def clear(self) -> None:
+        self.epoch += 1  # the store has cleared the rest with everything else
+
+    @property
+    def newest(self) -> int:
+        return self._store.last_logged()
+
+    async def look(self, query: Query) -> tuple[int, list[Entry]]:
+        return await asyncio.to_thread(self._look, query)
+
+    def last(self, path: str | None = None) -> Entry:
+        for row in reversed(self._store.logged()):
+            entry = _numbered(row)
+            if path is None or entry.path.endswith(path):
+                return entry
+        raise _nothing(path)
+
+    def _after(self, number: int) -> Iterable[Entry]:
+        return map(_numbered, self._store.logged(number))
+
+    def __len__(self) -> int:
+        return len(self._store.logged())
+
+
+def _numbered(row: tuple[int, bytes]) -> Entry:
+    return msgspec.structs.replace(_decode(row[1]), sequence=row[0])
+
+
+def _nothing(path: str | None) -> LookupError:
+    return LookupError(f"the journal has no request{f' to {path}' if path else ''}")
+
+
+def _refusal(error: KsefError | None) -> _Refusal | None:
+    if error is None:
+        return None
+    if isinstance(error, BadRequest):
+        return _Refusal(int(error.code), error.details, error.reason)
+    return _Refusal(None, (error.detail,), error.reason)
+
+
+def _entry(
+    sequence: int, exchange: Exchange, status: int, refusal: _Refusal | None, duration_ms: float
+) -> Entry:
+    return Entry(
+        sequence=sequence,
+        timestamp=iso(exchange.started_at),
+        trace_id=exchange.trace_id,
+        client_ip=exchange.client_ip,
+        method=exchange.method,
+        path=exchange.path,
+        status=status,
+        duration_ms=round(duration_ms, 3),
+        code=refusal.code if refusal else None,
+        details=list(refusal.details) if refusal else [],
+        reason=refusal.reason if refusal else None,
+        operation=exchange.operation,
+        decisions=[Decision(check, outcome.value, reason) for check, outcome, reason in exchange.decisions],
+        facts=exchange.facts,
+    )

@@ -1,0 +1,100 @@
+"""Logs: a line for each decision and one for each request, as text or as JSON, to standard error.
+
+All lines of a request carry its trace id, which error answers name as `traceId`. What stands in a line is
+what stands in the journal: secrets are masked or absent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any, Literal, TypeAlias
+
+from ksef_mock.core.errors import BadRequest, KsefError
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.text import visible
+
+LogFormat: TypeAlias = Literal["text", "json"]
+
+_requests = logging.getLogger("ksef_mock.requests")
+
+#: Attribute of a log record with the members of its JSON line.
+_FIELDS = "ksef_mock"
+
+#: What JSON leaves as it is although some readers end a line there.
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
+
+
+def configure(log_format: LogFormat, level: int) -> None:
+    """Log everything from `level` on to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def log_request(exchange: Exchange, status: int, error: KsefError | None, duration_ms: float) -> None:
+    """Log a request that is about to be answered, and before it what was decided on the way."""
+    if not _requests.isEnabledFor(logging.INFO):
+        return
+    trace = exchange.trace_id
+    for check, outcome, reason in exchange.decisions:
+        decision = {"check": check, "outcome": outcome.value, "reason": reason}
+        _log(f"{check} {outcome.value}: {reason}", {"event": "decision", "traceId": trace, **decision})
+    fields: dict[str, Any] = {
+        "event": "request",
+        "traceId": trace,
+        "method": exchange.method,
+        "path": exchange.path,
+        "status": status,
+        "durationMs": round(duration_ms, 3),
+        "clientIp": exchange.client_ip,
+    }
+    if exchange.operation is not None:
+        fields["operation"] = exchange.operation
+    if isinstance(error, BadRequest):
+        fields["code"] = int(error.code)
+    if error is not None:
+        fields["reason"] = error.reason
+    code = f"/{fields['code']}" if "code" in fields else ""
+    why = f": {error.reason}" if error is not None else ""
+    _log(f"{status}{code} {exchange.method} {exchange.path} {duration_ms:.1f} ms{why}", fields)
+
+
+def _log(message: str, fields: dict[str, Any]) -> None:
+    _requests.info("%s", message, extra={_FIELDS: fields})
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time` (UTC), `level`, `logger`, `message`, and what the event has."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, _FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS)
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level, trace id where there is one, message; control characters are escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        trace = getattr(record, _FIELDS, {}).get("traceId", "")
+        message = visible(record.getMessage())
+        line = " ".join(filter(None, (_time(record), f"{record.levelname:7}", trace, message)))
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _time(record: logging.LogRecord) -> str:
+    # Real time: logs are read beside those of other programs. The mock's own time is in the journal.
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03}Z"

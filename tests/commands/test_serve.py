@@ -1,0 +1,208 @@
+"""`ksef-mock serve` as a process of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from ksef_mock.serving.tls import TlsAuthority
+from tests.support import NIP, OTHER_NIP, Api
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running mock and what it printed."""
+
+    process: subprocess.Popen[str]
+    url: str
+    nip: str
+    token: str
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*options: str, scheme: str = "http") -> Served:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
+        ready = re.fullmatch(rf"ksef-mock ready on ({scheme}://\S+:\d+)", lines[0])
+        nip = re.fullmatch(r"NIP:   (\d{10})", lines[1])
+        token = re.fullmatch(r"Token: (\S+)", lines[2])
+        assert ready, lines
+        assert nip, lines
+        assert token, lines
+        return Served(process, ready[1], nip[1], token[1])
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def failure(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ksef_mock.cli", "serve", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_what_it_prints_logs_in(serve: Serve) -> None:
+    served = serve()
+    api = Api(served.url)
+    assert api.limits(api.login(served.token, nip=served.nip).access_token).status_code == 200
+    api.close()
+    assert served.nip == NIP
+    assert served.url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_it_at_once_and_cleanly(serve: Serve, number: signal.Signals) -> None:
+    served = serve()
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))), httpx.Client(base_url=served.url) as http:
+        http.get("/_mock/health")  # a keep-alive connection, besides the idle one
+        before = time.monotonic()
+        served.process.send_signal(number)
+        _, stderr = served.process.communicate(timeout=10)
+        took = time.monotonic() - before
+    assert (served.process.returncode, stderr) == (0, "")
+    assert took < 5
+
+
+def test_options_reach_the_mock(serve: Serve) -> None:
+    served = serve("--token-key", "ec", "--profile", "prod", "--nip", OTHER_NIP, "--delay-polls", "1")
+    api = Api(served.url)
+    assert served.nip == OTHER_NIP
+    request = api.token_request(served.token, nip=OTHER_NIP)
+    submitted = api.submit(request)
+    claims = jwt.decode(submitted.json()["authenticationToken"]["token"], options={"verify_signature": False})
+    assert claims["iss"] == "ksef-api-pr"
+    assert [api.status(submitted)["code"] for _ in range(2)] == [100, 200]
+    decrypted = httpx.get(f"{served.url}/_mock/journal", params={"path": "/auth/ksef-token"}).json()
+    assert decrypted["entries"][0]["facts"]["decrypted"]["scheme"].startswith("EC, Java layout")
+    api.close()
+
+
+def test_control_token(serve: Serve) -> None:
+    served = serve("--control-token", "secret")
+    url = f"{served.url}/_mock/journal"
+    assert httpx.get(url).status_code == 401
+    assert httpx.get(url, headers={"X-Mock-Control-Token": "secret"}).status_code == 200
+
+
+def test_tls_by_the_ca_that_the_command_prints(serve: Serve, tmp_path: Path) -> None:
+    folder = str(tmp_path / "tls")
+    served = serve("--tls", "--tls-ca-dir", folder, "--tls-host", "ksef.test", scheme="https")
+    printed = subprocess.run(
+        [sys.executable, "-m", "ksef_mock.cli", "ca", "--tls-ca-dir", folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    context = ssl.create_default_context(cadata=printed)
+    assert httpx.get(f"{served.url}/_mock/health", verify=context).status_code == 200
+
+    again = serve("--tls", "--tls-ca-dir", folder, scheme="https")
+    assert httpx.get(f"{again.url}/_mock/health", verify=context).status_code == 200
+
+
+def test_tls_with_a_certificate_of_ones_own(serve: Serve, tmp_path: Path) -> None:
+    authority = TlsAuthority.create()
+    issued = authority.issue()
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(issued.chain_pem)
+    key.write_bytes(issued.key_pem)
+    served = serve("--tls-cert", str(certificate), "--tls-key", str(key), scheme="https")
+    context = ssl.create_default_context(cadata=authority.certificate_pem.decode())
+    assert httpx.get(f"{served.url}/_mock/health", verify=context).status_code == 200
+
+
+def test_options_can_come_from_the_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSEF_MOCK_NIP", OTHER_NIP)
+    monkeypatch.setenv("KSEF_MOCK_CONTROL_TOKEN", "secret")
+    served = serve()
+    assert served.nip == OTHER_NIP
+    assert httpx.get(f"{served.url}/_mock/journal").status_code == 401
+
+
+def test_port_in_use_is_one_readable_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = failure("--port", str(port))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--nip", "123"],
+        ["--profile", "moon"],
+        ["--token-key", "dsa"],
+        ["--port", "70000"],
+        ["--delay-polls", "-1"],
+        ["--trust", __file__],
+        ["--trusted-proxy", "somewhere"],
+        ["--defect", "no-such-defect"],
+        ["--tls", "--tls-host", "example.com"],
+        ["--tls-cert", __file__, "--tls-key", __file__],
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
+    done = failure(*options, "--port", "0") if "--port" not in options else failure(*options)
+    assert done.returncode == 2
+    assert "Error: Invalid value" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_certificate_without_its_key_is_refused() -> None:
+    done = failure("--tls-cert", __file__, "--port", "0")
+    assert done.returncode == 2
+    assert "--tls-cert and --tls-key need each other" in done.stderr
+
+
+def test_broken_ca_is_one_readable_line(tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("nonsense")
+    (tmp_path / "authority.pem").chmod(0o600)
+    for command in (["serve", "--tls", "--port", "0"], ["ca"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ksef_mock.cli", *command, "--tls-ca-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(
+            f"Error: {tmp_path / 'authority.pem'} holds no certificate with its key"
+        )
+        assert done.stderr.count("\n") == 1
+
+
+def test_version_and_help() -> None:
+    command = [sys.executable, "-m", "ksef_mock.cli"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert re.match(r"ksef-mock, version \d+\.\d+\.\d+", version.stdout)
+    help_text = subprocess.run([*command, "-h"], capture_output=True, text=True, check=True).stdout
+    assert {"serve", "verify", "certs"} <= set(help_text.split())

@@ -1,0 +1,99 @@
+"""The fixtures for other projects, and the marker that gives a test a mock with other settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from ksef_client_min import Credentials, KsefApiError, KsefAuthenticationError, KsefClient
+from ksef_mock.clock import Clock
+from ksef_mock.core.environment import Lifetimes
+from ksef_mock.crypto.pki import Credential
+from ksef_mock.pytest_plugin import DEFAULT_NIP
+from ksef_mock.testing import Faults, MockServer
+
+
+def test_client_logs_in_with_the_token(ksef_client: KsefClient, ksef_token: str) -> None:
+    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    assert ksef_client.sessions().items[0].is_current
+
+
+def test_client_logs_in_with_the_certificate(ksef_client: KsefClient, ksef_certificate: Credential) -> None:
+    credentials = Credentials(ksef_certificate.certificate, ksef_certificate.key)
+    ksef_client.login_with_certificate(credentials, nip=DEFAULT_NIP)
+    assert ksef_client.sessions().items[0].is_current
+
+
+def test_clock_is_that_of_the_mock(
+    ksef_mock: MockServer, ksef_clock: Clock, ksef_client: KsefClient, ksef_token: str
+) -> None:
+    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    ksef_clock.advance(seconds=900)
+    ksef_client.context_limits()
+    assert ksef_mock.journal.entries(path="/auth/token/refresh")
+
+
+def test_faults_act_once_asked_for(ksef_faults: Faults, ksef_client: KsefClient, ksef_token: str) -> None:
+    ksef_faults.add(path="/auth/challenge", status=400, code=21405, times=1)
+    with pytest.raises(KsefApiError):
+        ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+
+
+def test_no_fault_is_left_of_another_test(ksef_faults: Faults) -> None:
+    assert ksef_faults.states() == []
+    ksef_faults.add(status=503)
+
+
+@pytest.mark.ksef(token_key="ec", profile="prod", delay=2)
+def test_marker_changes_the_settings(ksef_mock: MockServer, ksef_client: KsefClient, ksef_token: str) -> None:
+    settings = ksef_mock.settings
+    assert (settings.token_key, settings.profile, settings.delay.polls) == ("ec", "prod", 2)
+    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    polls = [entry for entry in ksef_mock.journal.entries() if entry.path.startswith("/v2/auth/2")]
+    assert len(polls) == 3
+
+
+@pytest.mark.ksef(profile="prod")
+class TestMarkerOfAClass:
+    def test_holds_for_each_test(self, ksef_mock: MockServer) -> None:
+        assert ksef_mock.settings.profile == "prod"
+
+    @pytest.mark.ksef(profile="demo", lifetimes=Lifetimes(access_token=60))
+    def test_gives_way_to_that_of_the_test(self, ksef_mock: MockServer) -> None:
+        assert (ksef_mock.settings.profile, ksef_mock.settings.lifetimes.access_token) == ("demo", 60)
+
+    @pytest.mark.ksef(token_key="both")
+    def test_is_completed_by_that_of_the_test(self, ksef_mock: MockServer) -> None:
+        assert (ksef_mock.settings.profile, ksef_mock.settings.token_key) == ("prod", "both")
+
+
+@pytest.mark.ksef(token_key="rsa")
+def test_equal_settings_share_one_mock(ksef_mock: MockServer, request: pytest.FixtureRequest) -> None:
+    mocks = request.getfixturevalue("_ksef_mocks")
+    assert mocks.get(type(ksef_mock.settings)()) is ksef_mock
+
+
+@pytest.mark.parametrize(
+    ("marker", "complaint"),
+    [
+        ("colour='red'", "does not know colour"),
+        ("'ec'", "takes keywords only"),
+        ("delay=1.5", "cannot be interpreted as an integer"),
+        ("profile='staging'", "unknown profile 'staging'"),
+        ("settings=1", "is no ksef_mock.settings.Settings"),
+        ("settings=1, profile='prod'", "either settings or single ones"),
+    ],
+)
+def test_wrong_marker_is_named(pytester: pytest.Pytester, marker: str, complaint: str) -> None:
+    pytester.makepyfile(
+        f"import pytest\n\n@pytest.mark.ksef({marker})\ndef test_it(ksef_mock):\n    raise AssertionError\n"
+    )
+    result = pytester.runpytest_subprocess("-q", "-W", "error", "--strict-markers")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines([f"*{complaint}*"])
+
+
+def test_login_that_fails_is_known_by_its_code(ksef_client: KsefClient, ksef_token: str) -> None:
+    with pytest.raises(KsefAuthenticationError) as caught:
+        ksef_client.login_with_token(ksef_token[:-1] + "x", nip=DEFAULT_NIP)
+    assert caught.value.code == 450

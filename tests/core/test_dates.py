@@ -1,0 +1,102 @@
+"""Dates as KSeF reads them, and its calendar months."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ksef_mock.clock import Instant, from_datetime, iso
+from ksef_mock.core import dates as warsaw
+
+
+def instant(text: str) -> Instant:
+    return from_datetime(datetime.fromisoformat(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-15T12:00:00Z", "2026-01-15T12:00:00.0000000+00:00"),
+        ("2026-01-15T12:00:00+03:00", "2026-01-15T09:00:00.0000000+00:00"),
+        ("2026-01-15T12:00:00", "2026-01-15T11:00:00.0000000+00:00"),  # winter in Warsaw
+        ("2026-07-15T12:00:00", "2026-07-15T10:00:00.0000000+00:00"),  # summer
+        ("2026-07-15T12:00", "2026-07-15T10:00:00.0000000+00:00"),
+        ("2026-07-15", "2026-07-14T22:00:00.0000000+00:00"),
+        ("2026-01-15T12:00:00.3881234+00:00", "2026-01-15T12:00:00.3881234+00:00"),
+        ("2026-01-15T12:00:00.5", "2026-01-15T11:00:00.5000000+00:00"),
+    ],
+)
+def test_reads_every_documented_form(text: str, moment: str) -> None:
+    assert iso(warsaw.parse(text)) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-02-30T12:00:00Z",
+        "2026-01-15T24:00:00Z",
+        "2026-01-15 12:00:00Z",
+        "15.01.2026",
+        "20260115T120000Z",
+        "2026-01-15T12:00:00.Z",
+        "2026-01-15T12:00.5Z",
+        "2026-01-15T12:00:00.1234567890Z",
+        "2026-01-15T12:00:00+99:00",
+        "2026-01-15T12:00:00Z\n",
+        "0001-01-15T12:00:00Z",
+        "3000-01-15T12:00:00Z",
+        "٢٠٢٦-01-15",
+    ],
+)
+def test_refuses_everything_else(text: str) -> None:
+    with pytest.raises(ValueError, match="is no ISO 8601 date"):
+        warsaw.parse(text)
+
+
+@settings(deadline=None)
+@given(
+    st.text(max_size=40) | st.from_regex(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?[+-]\d\d:\d\d)?", fullmatch=True)
+)
+def test_any_text_is_a_date_that_can_be_written_or_a_value_error(text: str) -> None:
+    try:
+        moment = warsaw.parse(text)
+    except ValueError:
+        return
+    assert warsaw.parse(iso(warsaw.midnight(moment))) <= moment
+
+
+@settings(deadline=None)
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+def test_what_the_mock_writes_it_reads(moment: datetime) -> None:
+    assert warsaw.parse(iso(from_datetime(moment))) == from_datetime(moment)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "within"),
+    [
+        ("2026-01-15T00:00:00Z", "2026-04-15T00:00:00Z", True),
+        ("2026-01-15T00:00:00Z", "2026-04-15T01:00:00Z", False),
+        # 1 January to 1 April in Warsaw, where summer time has begun: an hour less by UTC.
+        ("2025-12-31T23:00:00Z", "2026-03-31T22:00:00Z", True),
+        # 31 October to 31 January in Warsaw, where summer time has ended: an hour more by UTC.
+        ("2025-07-31T22:00:00Z", "2025-10-31T23:00:00Z", True),
+        ("2025-07-31T22:00:00Z", "2025-10-31T23:00:01Z", False),
+        # The month has no 31st.
+        ("2026-01-31T12:00:00Z", "2026-04-30T12:00:00Z", True),
+        ("2026-01-31T12:00:00Z", "2026-04-30T12:00:01Z", False),
+        ("2025-11-30T12:00:00Z", "2026-02-28T12:00:00Z", True),
+        ("2026-01-15T00:00:00Z", "2026-01-14T00:00:00Z", True),
+    ],
+)
+def test_three_months_by_the_clocks_of_utc_or_of_warsaw(start: str, end: str, within: bool) -> None:
+    assert warsaw.spans_at_most(instant(start), instant(end), 3) is within
+
+
+def test_midnight_is_that_of_warsaw() -> None:
+    assert iso(warsaw.midnight(instant("2026-07-15T23:30:00Z"))) == "2026-07-15T22:00:00.0000000+00:00"
+    assert iso(warsaw.midnight(instant("2026-07-15T21:30:00Z"))) == "2026-07-14T22:00:00.0000000+00:00"
