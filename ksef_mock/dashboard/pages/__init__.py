@@ -1,0 +1,1 @@
+"""One module a page: what it shows, as plain values, and what its buttons do."""

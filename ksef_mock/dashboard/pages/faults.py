@@ -1,0 +1,169 @@
+"""What goes wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import exchange_of, system_of
+from ksef_mock.core.codes import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
+from ksef_mock.core.fault import Fault, Hold, InvalidFault, Outcome
+from ksef_mock.dashboard.forms import Form, Unusable, done, number, read_form, whole
+from ksef_mock.dashboard.frame import framed, guarded
+from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.system.system import System
+
+_OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """A fault that was added."""
+
+    id: str
+    where: str
+    effect: str
+    #: Which of the matching requests it acts on, e.g. "the next 2".
+    how_often: str
+    seen: int
+    acted: int
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A fault for one click: what its button says, and the fields of the form that it stands for."""
+
+    name: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultsView:
+    """The faults, and the choices of the form that adds one."""
+
+    rows: Sequence[FaultRow]
+    presets: Sequence[Preset]
+    #: Paths of the API, as suggestions.
+    paths: Sequence[str]
+    #: Value and text of each way in which a login can end.
+    outcomes: Sequence[tuple[str, str]]
+
+
+_PRESETS = (
+    Preset("503 to the next 2 requests", {"effect": "status", "status": "503", "times": "2"}),
+    Preset("429 once, Retry-After 5 s", {"effect": "rateLimit", "rateLimit": "5", "times": "1"}),
+    Preset("Status 2 s late", {"effect": "delay", "path": "/auth/*", "method": "GET", "delaySeconds": "2"}),
+    Preset(
+        "Next login: 3 polls at 100", {"effect": "hold", "path": "/auth/*", "holdPolls": "3", "times": "1"}
+    ),
+    Preset("Cut the next connection", {"effect": "cut", "times": "1"}),
+    Preset("OCSP down", {"effect": "ocspDown"}),
+)
+
+
+async def faults_view(system: System) -> FaultsView:
+    """All faults, in the order in which they were added."""
+    rows = [
+        FaultRow(
+            id=state.id,
+            where=f"{state.fault.method or 'any method'} {state.fault.path}",
+            effect=state.fault.describe(),
+            how_often=_how_often(state.fault),
+            seen=state.seen,
+            acted=state.acted,
+            spent=state.is_spent,
+        )
+        for state in await system.faults.states()
+    ]
+    paths = dict.fromkeys(operation.path for operation in OPERATIONS)
+    outcomes = [
+        (f"{int(status)}|{detail}", f"{int(status)} {detail or STATUS_DESCRIPTIONS[Status(status)]}")
+        for status, details in STATUS_DETAILS.items()
+        for detail in details or ("",)
+    ]
+    return FaultsView(rows, _PRESETS, list(paths), outcomes)
+
+
+def _how_often(fault: Fault) -> str:
+    if fault.every is None:
+        return "every request" if fault.times is None else f"the next {fault.times}"
+    return f"each {fault.every}. request" + (f", {fault.times} times" if fault.times is not None else "")
+
+
+@guarded
+async def faults(request: Request) -> Response:
+    """GET /_mock/ui/faults: what goes wrong on purpose."""
+    view = await faults_view(system_of(request))
+    return await framed(request, "faults", "faults.html", faults=view)
+
+
+@guarded
+async def change_faults(request: Request) -> Response:
+    """POST /_mock/ui/faults. `do`: add (the members of a fault), remove (an `id`), clear."""
+    form = await read_form(request)
+    defined = system_of(request).faults
+    match form["do"]:
+        case "add":
+            try:
+                added = await defined.add(_fault(form))
+            except InvalidFault as problem:
+                raise Unusable(str(problem)) from None
+            exchange_of(request).noted("faults", f"added {added.id}: {added.fault.describe()}")
+            return done(form, "added")
+        case "remove":
+            if not await defined.remove(form["id"]):
+                raise Unusable(f"there is no fault {form['id'][:64]}")
+            return done(form, "removed")
+        case "clear":
+            await defined.clear()
+            return done(form, "cleared")
+        case other:
+            raise Unusable(f"faults know no {other!r}")
+
+
+def _fault(form: Form) -> Fault:
+    """The fault that was filled in. Of the effects the chosen one counts, whatever else was typed."""
+    fault = Fault(
+        path=form["path"].strip() or "*",
+        method=form["method"] or None,
+        times=whole(form, "times"),
+        every=whole(form, "every"),
+    )
+    effect: dict[str, Any]
+    match form["effect"]:
+        case "status":
+            code = form["code"].strip()
+            effect = {
+                "status": whole(form, "status"),
+                "code": whole(form, "code") if code.isdecimal() else code or None,
+                "retry_after": whole(form, "retryAfter"),
+            }
+        case "rateLimit":
+            effect = {"rate_limit": whole(form, "rateLimit")}
+        case "delay":
+            effect = {"delay_seconds": number(form, "delaySeconds")}
+        case "hold":
+            effect = {"hold": Hold(whole(form, "holdPolls") or 0, number(form, "holdSeconds") or 0.0)}
+        case "outcome":
+            status, _, detail = form["outcome"].partition("|")
+            effect = {"outcome": Outcome(int(status) if status in _OUTCOMES else 0, detail or None)}
+        case "cut":
+            effect = {"cut": True}
+        case "ocspDown":
+            effect = {"ocsp_down": True}
+        case other:
+            raise Unusable(f"no fault has the effect {other!r}")
+    return msgspec.structs.replace(fault, **effect)
+
+
+ROUTES = [
+    Route("/ui/faults", faults, methods=["GET"]),
+    Route("/ui/faults", change_faults, methods=["POST"]),
+]
