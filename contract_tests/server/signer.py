@@ -160,6 +160,8 @@ class Signer:
     key_info: str | None = None
     unsigned: str = ""
     target: str = "#sig"
+    #: Of the names of XML Signature; without one they are in the default namespace, as .NET writes them.
+    prefix: str = "ds"
     #: What the certificate's digest is taken over.
     certificate_octets: Octets = _as_is
     #: Changes the finished tree before anything is hashed.
@@ -194,6 +196,8 @@ class Signer:
             )
         else:
             body = self._signature(f'<ds:Object Id="object">{self.request}</ds:Object>')
+        if not self.prefix:
+            body = body.replace("<ds:", "<").replace("</ds:", "</").replace("xmlns:ds=", "xmlns=")
         return etree.fromstring(body.encode())
 
     @property
@@ -308,6 +312,10 @@ def der_value(credentials: Credentials) -> Octets:
 
 
 def canonical(element: etree._Element | etree._ElementTree, method: str) -> bytes:
+    """The canonical form by one of `C14N_METHODS`, without comments and without inherited xml: attributes."""
+    if isinstance(element, etree._Element) and not method.startswith(EXC):
+        # In place, lxml undeclares the default namespace (xmlns="") two levels below the part's apex.
+        element = etree.fromstring(etree.tostring(element, with_tail=False)).getroottree()
     return etree.tostring(
         element,
         method="c14n",

@@ -3,6 +3,10 @@
 libxml2 (through lxml) does the serialisation. Through lxml it knows inclusive Canonical XML 1.0 and exclusive
 c14n; what attributes of the xml: namespace a part inherits from its omitted ancestors is added here, since
 that is what lxml leaves out, and is also the only thing in which Canonical XML 1.1 differs from 1.0.
+
+Inclusive canonicalisation of a part is done in a document of its own. Where it stands, lxml hides the
+surroundings behind a copy of the part's first element, and libxml2 no longer recognises the default namespace
+two levels further down: it undeclares it there (xmlns=""), which no other implementation does.
 """
 
 from __future__ import annotations
@@ -115,6 +119,8 @@ def serialize(
     """
     exclusive = method.base == EXC_C14N
     try:
+        if not exclusive and isinstance(part, etree._Element):
+            part = _rooted(part)
         return etree.tostring(
             part,
             method="c14n",
@@ -140,6 +146,17 @@ def cut_out(element: etree._Element) -> None:
     # lxml moves what it removes to a document of its own, in time quadratic in the number of its descendants.
     element.clear()
     parent.remove(element)
+
+
+#: For what was parsed before: its bounds hold, and nothing in it is left to resolve.
+_PARSER = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
+
+
+def _rooted(element: etree._Element) -> etree._ElementTree:
+    """A document of its own for `element`, with every namespace that is in scope where it stands."""
+    # By its text, since lxml renames prefixes when it moves an element to a parent that has the namespace.
+    text = etree.tostring(element, encoding="utf-8", with_tail=False)
+    return etree.fromstring(text, _PARSER).getroottree()
 
 
 def _counterpart(node: etree._Element, copied_root: etree._Element) -> etree._Element:

@@ -7,6 +7,7 @@ that the document states.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import copy
 import re
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ class Variant(msgspec.Struct, frozen=True):
 def variants(selection: Selection, method: Canonicalization, octets: bytes) -> Iterator[Variant]:
     """Variants of the part that `selection` and `method` turned into `octets`, the likelier ones first."""
     yield from _other_methods(selection, method)
+    yield from _in_place(selection, method)
     yield from _line_ends(octets)
     apex = selection.isolate()
     if apex is None:
@@ -84,6 +86,18 @@ def _other_methods(selection: Selection, method: Canonicalization) -> Iterator[V
         octets = _attempt(canonicalize, selection, msgspec.structs.replace(method, prefixes=()))
         if octets is not None:
             yield Variant(octets, "canonicalised without the InclusiveNamespaces PrefixList")
+
+
+def _in_place(selection: Selection, method: Canonicalization) -> Iterator[Variant]:
+    """What lxml makes of a part where it stands, as every signer does that calls it (see `canonical`)."""
+    if method.base == EXC_C14N or selection.document or selection.without:
+        return
+    with contextlib.suppress(etree.LxmlError, ValueError):
+        yield Variant(
+            etree.tostring(selection.apex, method="c14n", with_comments=False),
+            f"lxml canonicalised the {local_name(selection.apex)} where it stands, and so undeclared its"
+            ' default namespace (xmlns="") further down; it has to be done in a document of its own',
+        )
 
 
 def _is_narrower(other: Canonicalization, method: Canonicalization) -> bool:

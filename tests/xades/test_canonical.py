@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -13,6 +13,7 @@ from ksef_mock.xades.canonical import (
     DEFAULT,
     EXC_C14N,
     METHODS,
+    Canonicalization,
     Selection,
     Uncanonical,
     canonicalize,
@@ -104,6 +105,51 @@ def test_a_selection_covers_what_is_in_it() -> None:
     assert not cut.covers(root[0])
     assert not cut.covers(root[0][0])
     assert not Selection(root[1]).covers(root)
+
+
+@pytest.mark.parametrize("base", [C14N, C14N11])
+def test_the_default_namespace_holds_however_deep_the_part_is(base: str) -> None:
+    root = etree.fromstring(
+        b'<?pi?><!-- c --><r xmlns="urn:r" xmlns:u="urn:u"><a xmlns="urn:a"><b><c><d xmlns=""><e/>'
+        b'<f xmlns="urn:a"><g/></f></d><h u:k="v"/></c></b></a></r>'
+    )
+    inner = b'<d xmlns=""><e></e><f xmlns="urn:a"><g></g></f></d><h u:k="v"></h></c>'
+    for path, begin, end in (
+        ("{*}a", b'<a xmlns="urn:a" xmlns:u="urn:u"><b><c>', b"</b></a>"),
+        ("{*}a/{*}b", b'<b xmlns="urn:a" xmlns:u="urn:u"><c>', b"</b>"),
+        ("{*}a/{*}b/{*}c", b'<c xmlns="urn:a" xmlns:u="urn:u">', b""),
+    ):
+        found = root.find(path)
+        assert found is not None
+        assert canonicalize(Selection(found), METHODS[base]) == begin + inner + end
+    whole = b'<r xmlns="urn:r" xmlns:u="urn:u"><a xmlns="urn:a"><b><c>' + inner + b"</b></a></r>"
+    assert canonicalize(Selection(root), METHODS[base]) == whole
+
+
+_PREFIXES = st.sampled_from(["", "p", "q"])
+
+
+@st.composite
+def _elements(draw: st.DrawFn, depth: int = 4) -> str:
+    """An element that declares what it, an attribute or nothing of it uses, with elements in it."""
+    prefix, kept = draw(_PREFIXES), draw(st.sets(_PREFIXES))
+    declared = {name: draw(st.sampled_from(["urn:1", "urn:2"])) for name in sorted(kept | {prefix})}
+    names = "".join(f' xmlns{":" * bool(name)}{name}="{uri}"' for name, uri in declared.items())
+    attribute = f' {prefix}:k="&#13;&lt;"' if prefix and draw(st.booleans()) else ""
+    inside = "".join(draw(st.lists(_elements(depth - 1), max_size=2))) if depth else "t&#13;&gt;"
+    name = f"{prefix}{':' * bool(prefix)}e"
+    return f"<{name}{names if draw(st.booleans()) or prefix else ''}{attribute}>{inside}</{name}>"
+
+
+@settings(deadline=None)
+@given(_elements())
+def test_a_part_has_the_same_form_where_it_stands_and_in_a_document_of_its_own(text: str) -> None:
+    root = etree.fromstring(f'<r xmlns="urn:r" xmlns:p="urn:p" xmlns:u="urn:u"><s>{text}</s></r>')
+    for element in root.iter("*"):
+        alone = etree.fromstring(etree.tostring(element, with_tail=False))
+        for method in (*METHODS.values(), Canonicalization(EXC_C14N, prefixes=("#default", "u", "q"))):
+            whole = canonicalize(Selection(alone, document=True), method)
+            assert canonicalize(Selection(element), method) == whole
 
 
 def test_a_relative_namespace_name_has_no_canonical_form() -> None:

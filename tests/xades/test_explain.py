@@ -107,6 +107,21 @@ def test_white_space_around_or_inside_values() -> None:
     assert "line breaks were put into base64" in explained(Signer(finish=broken_lines).sign())
 
 
+@pytest.mark.parametrize("c14n", [signer.C14N, signer.C14N11])
+def test_what_lxml_makes_of_the_default_namespace_of_a_part(c14n: str) -> None:
+    """Other implementations never write the xmlns="" that it puts two levels below the part."""
+    roots: list[etree._Element] = []
+
+    def in_place(octets: bytes) -> bytes:
+        made = etree.tostring(find(roots[0], "//ds:SignedInfo"), method="c14n", with_comments=False)
+        assert made != octets
+        return made
+
+    wrong = Signer(prefix="", c14n=c14n, prepare=roots.append, to_sign=in_place).sign()
+    assert "lxml canonicalised the SignedInfo" in explained(wrong, Check.SIGNATURE_VALUE)
+    assert verify(Signer(prefix="", c14n=c14n).sign(), at=NOW).ok
+
+
 def test_line_ends() -> None:
     multiline = request_xml().replace("><", ">\n<")
     crlf = Signer(

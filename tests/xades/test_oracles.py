@@ -47,7 +47,7 @@ def tampered(document: bytes) -> list[bytes]:
         document.replace(NIP.encode(), b"5265877636"),
         document.replace(b"11:59:00Z", b"11:59:01Z"),
         document.replace(b"<Challenge>", b"<Challenge> "),
-        document.replace(b"</ds:SignedInfo>", b" </ds:SignedInfo>"),
+        document.replace(b"SignatureMethod><", b"SignatureMethod> <"),
         document.replace(b"certificateSubject", b"certificateFingerprint"),
     ]
 
@@ -55,8 +55,8 @@ def tampered(document: bytes) -> list[bytes]:
 def documents() -> dict[str, bytes]:
     """Signatures of many kinds, as far as the oldest xmlsec1 in use knows the algorithms."""
     made = {}
-    for kind, form, c14n in product(
-        ("rsa", "ec"), ("enveloped", "enveloping"), (signer.C14N, C14N11, signer.EXC)
+    for kind, form, c14n, prefix in product(
+        ("rsa", "ec"), ("enveloped", "enveloping"), (signer.C14N, C14N11, signer.EXC), ("ds", "")
     ):
         content = (
             signer.enveloped_reference(Transform(signer.ENVELOPED), Transform(c14n))
@@ -64,8 +64,8 @@ def documents() -> dict[str, bytes]:
             else Reference("#object", (Transform(c14n),))
         )
         references = [content, signer.properties_reference(Transform(c14n))]
-        made[f"{kind} {form} {c14n}"] = Signer(
-            credentials(kind), form=form, c14n=c14n, references=references
+        made[f"{kind} {form} {c14n} {prefix or 'without a prefix'}"] = Signer(
+            credentials(kind), form=form, c14n=c14n, references=references, prefix=prefix
         ).sign()
     for name, transforms in {
         "no transforms": (Transform(signer.ENVELOPED),),
