@@ -8,7 +8,7 @@ from pathlib import Path
 import contract_tests
 
 _PACKAGE = Path(contract_tests.__file__).parent
-_STARTS_MOCKS = {"mock_target.py", "plugin.py"}
+_STARTS_MOCKS = {"mock_target.py"}
 
 
 def imported_by(path: Path) -> set[str]:
