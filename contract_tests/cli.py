@@ -13,11 +13,13 @@ import click
 from rich.console import Console
 
 from contract_tests.clients.cli import client
+from contract_tests.common import junit as junit_report
+from contract_tests.common.files import NotWritable, tried, written
+from contract_tests.common.terminal import visible
 from contract_tests.server.catalogue import selected
 from contract_tests.server.diff import compare, got_worse
 from contract_tests.server.report import Report
 from contract_tests.server.reports import html as html_report
-from contract_tests.server.reports import junit as junit_report
 from contract_tests.server.reports import markdown, terminal
 from contract_tests.server.runner import run
 from contract_tests.server.targets import TargetRefused, TargetUnreachable
@@ -69,6 +71,7 @@ def run_command(
     """
     console = Console()
     try:
+        tried((json, junit, html))
         with terminal.Progress(console, len(selected(only))) as progress, _stopped_as_interrupted():
             report = run(
                 target,
@@ -77,16 +80,16 @@ def run_command(
                 on_start=progress.start,
                 on_result=progress.end,
             )
-    except (TargetRefused, TargetUnreachable, LookupError) as error:
-        click.secho(f"Error: {error}", fg="red", err=True)
+        terminal.summary(report, console)
+        if json is not None:
+            written(json, report.to_json().encode())
+        if junit is not None:
+            written(junit, junit_report.document(report, "ksef"))
+        if html is not None:
+            written(html, html_report.page(report).encode())
+    except (TargetRefused, TargetUnreachable, LookupError, NotWritable) as error:
+        click.secho(f"Error: {visible(str(error))}", fg="red", err=True)
         sys.exit(BROKEN)
-    terminal.summary(report, console)
-    if json is not None:
-        _write(json, report.to_json().encode())
-    if junit is not None:
-        _write(junit, junit_report.document(report))
-    if html is not None:
-        _write(html, html_report.page(report).encode())
     sys.exit(_exit_code(report))
 
 
@@ -132,13 +135,6 @@ def _stopped_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise click.FileError(str(path), error.strerror or str(error)) from None
 
 
 def _exit_code(report: Report) -> int:

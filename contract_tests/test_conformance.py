@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
+from contract_tests.common.exchange import Exchange
 from contract_tests.server.catalogue import Requirement, catalogue
-from contract_tests.server.exchange import Exchange
 from contract_tests.server.opening import open_target
 from contract_tests.server.report import Verdict
 from contract_tests.server.runner import Runner

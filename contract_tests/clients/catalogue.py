@@ -7,25 +7,17 @@ raising `Failed` or `NotExercised`.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-import re
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from contract_tests.clients.observed import Observed
 from contract_tests.clients.stage import Method, Stage
-from contract_tests.server.catalogue import chosen
+from contract_tests.common.catalogue import Severity, area_of, chosen, in_order, members_of
 from ksef_mock.settings import Settings
 
 Script: TypeAlias = Generator[None, Observed, None]
-#: `must`: users cannot log in, or secrets get out; `should`: the client is less robust than it could be.
-Severity: TypeAlias = Literal["must", "should"]
-
-_ID = re.compile(r"CLIENT-([A-Z]+)-[0-9]{3}")
 _BOTH: tuple[Method, ...] = ("token", "certificate")
 
 #: Group of ids -> what the group is about, in the order of reports.
@@ -59,7 +51,7 @@ class Situation:
     @property
     def area(self) -> str:
         """The group in the id: `KEYS` of `CLIENT-KEYS-005`."""
-        return self.id.split("-")[1]
+        return area_of(self.id)
 
 
 def situation(
@@ -88,19 +80,7 @@ def situations() -> tuple[Situation, ...]:
     """
     from contract_tests.clients import situations as package
 
-    found: dict[str, Situation] = {}
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        for _, each in inspect.getmembers(importlib.import_module(module.name)):
-            if not isinstance(each, Situation):
-                continue
-            match = _ID.fullmatch(each.id)
-            if match is None or match[1] not in AREAS:
-                raise ValueError(f"{each.id!r} is no id of a situation: CLIENT-AREA-NNN with a known area")
-            if each.id in found:
-                raise ValueError(f"two situations have the id {each.id}")
-            found[each.id] = each
-    order = list(AREAS)
-    return tuple(sorted(found.values(), key=lambda each: (order.index(each.area), each.id)))
+    return in_order([each for _, each in members_of(package, Situation)], "CLIENT", AREAS)
 
 
 def selected(patterns: Collection[str] = ()) -> tuple[Situation, ...]:
@@ -111,4 +91,4 @@ def selected(patterns: Collection[str] = ()) -> tuple[Situation, ...]:
     Raises:
         LookupError: a pattern matches nothing.
     """
-    return chosen(situations(), patterns, "situation")
+    return chosen(situations(), patterns, "situation", AREAS)

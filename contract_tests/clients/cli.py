@@ -15,10 +15,11 @@ from contract_tests.clients.command import CommandNotFound
 from contract_tests.clients.report import Report, Result, Verdict
 from contract_tests.clients.reports import terminal
 from contract_tests.clients.reports.html import html
-from contract_tests.clients.reports.junit import junit
 from contract_tests.clients.reports.markdown import catalogue as as_markdown
 from contract_tests.clients.runner import JOBS, TIME_LIMIT, check
 from contract_tests.clients.stage import Method
+from contract_tests.common import junit
+from contract_tests.common.files import NotWritable, tried, written
 
 #: Exit codes: the client survives; it does not; the run could not be made; it was interrupted.
 SURVIVES, FAILS, BROKEN, INTERRUPTED = 0, 1, 2, 130
@@ -105,6 +106,7 @@ def client(
     if not command:
         raise click.UsageError("which client? Give its command after --")
     try:
+        tried((json_file, junit_file, html_file))
         with terminal.Live(console, len(chosen)) as live:
             report = check(
                 command,
@@ -114,24 +116,19 @@ def client(
                 jobs=jobs,
                 on_result=live.end,
             )
-    except CommandNotFound as error:
+        terminal.summary(report, console)
+        forms: tuple[tuple[Path | None, Callable[[], bytes]], ...] = (
+            (json_file, lambda: report.to_json().encode()),
+            (junit_file, lambda: junit.document(report, "ksef.client")),
+            (html_file, lambda: html(report).encode()),
+        )
+        for path, form in forms:
+            if path is not None:
+                written(path, form())
+    except (CommandNotFound, NotWritable) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(BROKEN)
-    terminal.summary(report, console)
-    _write(json_file, Report.to_json, report)
-    _write(junit_file, junit, report)
-    _write(html_file, html, report)
     sys.exit(_exit_code(report, strict))
-
-
-def _write(path: Path | None, form: Callable[[Report], str], report: Report) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(form(report), "utf-8")
-    except OSError as error:
-        click.echo(f"Error: {path} cannot be written: {error.strerror}", err=True)
-        sys.exit(BROKEN)
 
 
 def _exit_code(report: Report, strict: bool) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contract_tests.clients.observed import Secret
 from contract_tests.clients.report import Request
 from contract_tests.clients.tap import Call
-from contract_tests.server.exchange import Exchange, Message, message_of
-from contract_tests.server.masking import masked_text
+from contract_tests.common.exchange import Exchange, Message, message_of
+from contract_tests.common.masking import masked_text
 
 #: Requests of one run that a report keeps: from its beginning and from its end.
 _FIRST, _LAST = 20, 20

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from contract_tests.clients.catalogue import AREAS, Situation
-from contract_tests.server.exchange import Exchange
-from contract_tests.server.report import by_area
+from contract_tests.common.catalogue import area_of
+from contract_tests.common.exchange import Exchange
+from contract_tests.common.report import Findings, Mark
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
 SCHEMA = "ksef-client-conformance-report/1.0"
@@ -22,6 +24,11 @@ class Verdict(StrEnum):
     FAILED = "failed"
     #: It never came to the point, or the situation does not belong to its way of logging in.
     NOT_EXERCISED = "not exercised"
+
+
+#: How a verdict counts -> what it is called here.
+WORDS = {Mark.PASSED: "survived", Mark.FAILED: "failed", Mark.SKIPPED: "not exercised"}
+_MARKS = {word: mark for mark, word in WORDS.items()}
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,32 @@ class Result:
     @property
     def area(self) -> str:
         """The group in the id."""
-        return self.id.split("-")[1]
+        return area_of(self.id)
+
+    @property
+    def mark(self) -> Mark:
+        return _MARKS[self.verdict]
+
+    @property
+    def seconds(self) -> float:
+        return self.duration
+
+    @property
+    def evidence(self) -> str:
+        """What would be right, and the requests in order."""
+        lines = [f"A right client {self.right}.", ""]
+        for request in self.requests:
+            note = f" ({request.note})" if request.note else ""
+            lines.append(f"{request.at:8.3f} s  {request.exchange.line}{note}")
+        return "\n".join(lines)
 
 
 @dataclass
-class Report:
+class Report(Findings[Result]):
     """A whole run."""
+
+    schema: ClassVar[str] = SCHEMA
+    areas: ClassVar[Mapping[str, str]] = AREAS
 
     #: As given, placeholders not filled in.
     command: list[str]
@@ -84,19 +111,27 @@ class Report:
     aborted: str | None = None
 
     @property
-    def counts(self) -> dict[Verdict, int]:
-        """How many situations got each verdict."""
-        found = Counter(result.verdict for result in self.results)
-        return {verdict: found[verdict] for verdict in Verdict}
+    def title(self) -> str:
+        return f"What {shlex.join(self.command)} survives (login by {self.method})"
+
+    @property
+    def answer(self) -> str:
+        must, should = len(self.failed("must")), len(self.failed("should"))
+        met = len(self.results) - self.marks[Mark.SKIPPED]
+        if not met:
+            told = "the client came to none of the situations, so nothing is known of it"
+        elif must or should:
+            kinds = ((must, "that it must survive"), (should, "that it should"))
+            counts = " and ".join(f"{number} {what}" for number, what in kinds if number)
+            told = f"of {met} situations the client does not survive {counts}"
+        else:
+            told = f"the client survives all {met} situations that it came to"
+        if met and self.marks[Mark.SKIPPED]:
+            told += f"; {self.marks[Mark.SKIPPED]} it did not come to"
+        if self.aborted is not None:
+            told += f"; the run broke off: {self.aborted}"
+        return f"{told[0].upper()}{told[1:]}."
 
     def failed(self, severity: str) -> list[Result]:
         """The situations of this severity that the client has not survived."""
         return [each for each in self.results if each.verdict is Verdict.FAILED and each.severity == severity]
-
-    def by_area(self) -> dict[str, list[Result]]:
-        """Results by the title of their area, in the catalogue's order."""
-        return by_area(self.results, AREAS)
-
-    def to_json(self) -> str:
-        """The report as JSON of the schema `SCHEMA`."""
-        return json.dumps({"schema": SCHEMA} | asdict(self), ensure_ascii=False, indent=1)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contract_tests.server.exchange import parsed
+from contract_tests.common.exchange import parsed
 from ksef_mock.core.exchange import SCOPE_KEY
 from ksef_mock.core.exchange import Exchange as Trail
 from ksef_mock.core.paths import api_path

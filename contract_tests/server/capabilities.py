@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class Capability(StrEnum):
@@ -20,3 +16,8 @@ class Capability(StrEnum):
     ISSUER = "a certification authority that issues certificates for tests"
     SELF_SIGNED = "logins with self-signed certificates"
     TEST_DATA = "the operations under /testdata"
+
+    @property
+    def short(self) -> str:
+        """The name for tables."""
+        return self.name.lower().replace("_", " ")

@@ -7,25 +7,17 @@ modules, so a new module needs to be named nowhere.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
+from contract_tests.common.catalogue import Severity, area_of, chosen, in_order, members_of
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.probe import Probe
 
 T = TypeVar("T")
 Check: TypeAlias = "Callable[[Probe], None]"
-#: `must`: a client breaks, or security does; `should`: documented, and clients get by without it.
-Severity: TypeAlias = Literal["must", "should"]
-
-_ID = re.compile(r"KSEF-([A-Z]+)-[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class Requirement:
     @property
     def area(self) -> str:
         """The group in the id: `AUTH` of `KSEF-AUTH-017`."""
-        return self.id.split("-")[1]
+        return area_of(self.id)
 
     def unmet(self, capabilities: Collection[Capability]) -> list[Capability]:
         """What the requirement needs and a target with these capabilities lacks, in order of definition."""
@@ -115,17 +107,13 @@ def catalogue() -> tuple[Requirement, ...]:
     """
     from contract_tests.server import requirements
 
-    found: dict[str, Requirement] = {}
-    for module in pkgutil.iter_modules(requirements.__path__, f"{requirements.__name__}."):
-        for each in _requirements_in(importlib.import_module(module.name)):
-            match = _ID.fullmatch(each.id)
-            if match is None or match[1] not in AREAS:
-                raise ValueError(f"{each.id!r} is no id of a requirement: KSEF-AREA-NNN with a known area")
-            if each.id in found:
-                raise ValueError(f"two requirements have the id {each.id}")
-            found[each.id] = each
-    order = list(AREAS)
-    return tuple(sorted(found.values(), key=lambda each: (order.index(each.area), each.id)))
+    # Those that a module merely imports belong to the other module.
+    found = [
+        each
+        for module, each in members_of(requirements, Requirement)
+        if each.check.__module__ == module.__name__
+    ]
+    return in_order(found, "KSEF", AREAS)
 
 
 def selected(patterns: Collection[str] = ()) -> tuple[Requirement, ...]:
@@ -136,38 +124,7 @@ def selected(patterns: Collection[str] = ()) -> tuple[Requirement, ...]:
     Raises:
         LookupError: a pattern matches nothing.
     """
-    return chosen(catalogue(), patterns, "requirement")
-
-
-class Listed(Protocol):
-    """What stands in a catalogue."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def area(self) -> str: ...
-
-
-L = TypeVar("L", bound=Listed)
-
-
-def chosen(entries: tuple[L, ...], patterns: Collection[str], noun: str) -> tuple[L, ...]:
-    """The entries whose id or area matches one of the patterns, in their order; all without patterns.
-
-    Raises:
-        LookupError: a pattern matches nothing; the message calls an entry by `noun`.
-    """
-    if not patterns:
-        return entries
-    ids: set[str] = set()
-    for pattern in patterns:
-        glob = pattern.upper()
-        matching = {each.id for each in entries if glob == each.area or fnmatchcase(each.id, glob)}
-        if not matching:
-            raise LookupError(f"no {noun} matches {pattern!r}")
-        ids |= matching
-    return tuple(each for each in entries if each.id in ids)
+    return chosen(catalogue(), patterns, "requirement", AREAS)
 
 
 #: Group of ids -> what the group is about, in the order of reports.
@@ -197,12 +154,3 @@ def _bound(check: Callable[[Probe, T], None], case: T) -> Check:
 
     bound.__doc__, bound.__module__, bound.__wrapped__ = check.__doc__, check.__module__, check  # type: ignore[attr-defined]
     return bound
-
-
-def _requirements_in(module: object) -> Iterator[Requirement]:
-    # Those that a module merely imports belong to the other module.
-    for _, value in inspect.getmembers(module):
-        members = value if isinstance(value, tuple) else (value,)
-        for each in members:
-            if isinstance(each, Requirement) and each.check.__module__ == getattr(module, "__name__", None):
-                yield each

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contract_tests.server.exchange import stable
+from contract_tests.common.exchange import stable
+from contract_tests.common.report import is_bad
 from contract_tests.server.report import Report, Result, Verdict
 
 _IN_PROGRESS = "100"
@@ -85,9 +86,9 @@ def _change(old: Result, new: Result | None) -> Change | None:
 
 
 def _kind(old: Result, new: Result) -> Kind:
-    if new.is_bad:
+    if is_bad(new):
         return Kind.WORSE
-    return Kind.BETTER if new.verdict is Verdict.PASSED and old.is_bad else Kind.OTHERWISE
+    return Kind.BETTER if new.verdict is Verdict.PASSED and is_bad(old) else Kind.OTHERWISE
 
 
 def _answers(result: Result) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any, NoReturn
 
-from contract_tests.server.masking import masked_text
+from contract_tests.common.masking import masked_text
 
 _LONGEST = 300
 

@@ -11,10 +11,10 @@ from typing import Any, NoReturn, Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from contract_tests.common.exchange import Exchange
 from contract_tests.server import cipher, shapes
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.codes import STATUS_DESCRIPTIONS
-from contract_tests.server.exchange import Exchange
 from contract_tests.server.expect import Failed, Skipped, equal, fail
 from contract_tests.server.identity import Credentials, owner_of, random_nip
 from contract_tests.server.reply import Reply

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 import httpx
 
+from contract_tests.common.exchange import Exchange
 from contract_tests.server import expect, shapes
 from contract_tests.server.codes import DESCRIPTIONS
-from contract_tests.server.exchange import Exchange
 from contract_tests.server.shapes import Shape
 
 _JSON = "application/json"

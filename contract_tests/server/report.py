@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar
 
+from contract_tests.common.catalogue import area_of
+from contract_tests.common.exchange import Exchange, Message
+from contract_tests.common.report import Findings, Mark
 from contract_tests.server.catalogue import AREAS, Requirement
-from contract_tests.server.exchange import Exchange, Message
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
 SCHEMA = "ksef-conformance-report/1.0"
@@ -68,7 +69,7 @@ class Result:
     @property
     def area(self) -> str:
         """The group in the id."""
-        return self.id.split("-")[1]
+        return area_of(self.id)
 
     @property
     def decisive(self) -> Exchange | None:
@@ -76,14 +77,32 @@ class Result:
         return self.exchanges[-1] if self.exchanges else None
 
     @property
-    def is_bad(self) -> bool:
-        """Whether it speaks against the target (or, as an error, against the suite)."""
-        return self.verdict in (Verdict.FAILED, Verdict.ERROR)
+    def mark(self) -> Mark:
+        return Mark(self.verdict)
+
+    @property
+    def seconds(self) -> float:
+        return self.duration / 1_000
+
+    @property
+    def evidence(self) -> str:
+        """The message, the source, and all that was sent and answered."""
+        parts = [self.message, f"source: {self.source}"]
+        for exchange in self.exchanges:
+            parts += [exchange.line, exchange.request.body, exchange.response.body]
+        return "\n\n".join(part for part in parts if part)
+
+    @property
+    def output(self) -> str:
+        return ""
 
 
 @dataclass
-class Report:
+class Report(Findings[Result]):
     """A whole run."""
+
+    schema: ClassVar[str] = SCHEMA
+    areas: ClassVar[Mapping[str, str]] = AREAS
 
     target: str
     url: str
@@ -100,23 +119,29 @@ class Report:
     left_behind: list[str] = field(default_factory=list)
 
     @property
-    def counts(self) -> dict[Verdict, int]:
-        """How many requirements got each verdict."""
-        found = Counter(result.verdict for result in self.results)
-        return {verdict: found[verdict] for verdict in Verdict}
+    def title(self) -> str:
+        return f"KSeF conformance of {self.target} ({self.url})"
 
     @property
-    def conforms(self) -> bool:
-        """Whether the run ended by itself and found nothing that speaks against the target."""
-        return self.aborted is None and not any(result.is_bad for result in self.results)
-
-    def by_area(self) -> dict[str, list[Result]]:
-        """Results by the title of their area, in the catalogue's order."""
-        return by_area(self.results, AREAS)
-
-    def to_json(self) -> str:
-        """The report as JSON of the schema `SCHEMA`."""
-        return json.dumps({"schema": SCHEMA} | asdict(self), ensure_ascii=False, indent=1)
+    def answer(self) -> str:
+        failed = [result for result in self.results if result.verdict is Verdict.FAILED]
+        checked = len(self.results) - self.marks[Mark.SKIPPED]
+        parts = []
+        if failed:
+            musts = sum(result.severity == "must" for result in failed)
+            which = "all of them `must`" if musts == len(failed) else f"{musts} of them `must`"
+            parts.append(f"{self.target} does not meet {len(failed)} of {checked} requirements, {which}")
+        elif checked:
+            parts.append(f"{self.target} meets all {checked} requirements that were checked")
+        else:
+            parts.append("no requirement was checked")
+        if self.marks[Mark.ERROR]:
+            parts.append(f"{self.marks[Mark.ERROR]} could not be judged, for a fault of the suite")
+        if checked and self.marks[Mark.SKIPPED]:
+            parts.append(f"{self.marks[Mark.SKIPPED]} were not checked")
+        if self.aborted is not None:
+            parts.append(f"the run broke off: {self.aborted}")
+        return "; ".join(parts) + "."
 
     @classmethod
     def read(cls, path: Path) -> Report:
@@ -150,19 +175,3 @@ def _result(entry: Mapping[str, Any]) -> Result:
 
 def _message(entry: Mapping[str, Any]) -> Message:
     return Message(tuple((name, value) for name, value in entry["headers"]), entry["body"])
-
-
-class _HasArea(Protocol):
-    @property
-    def area(self) -> str: ...
-
-
-R = TypeVar("R", bound=_HasArea)
-
-
-def by_area(results: Iterable[R], areas: Mapping[str, str]) -> dict[str, list[R]]:
-    """Results by the title of their area, in the order of `areas` (area -> title); no empty areas."""
-    found: dict[str, list[R]] = {}
-    for result in results:
-        found.setdefault(result.area, []).append(result)
-    return {title: found[area] for area, title in areas.items() if area in found}

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from contract_tests.server.exchange import Exchange
+from contract_tests.common.exchange import Exchange
 from contract_tests.server.identity import Credentials
 from contract_tests.server.pacing import Pacer
 from contract_tests.server.reply import Reply

@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -53,10 +54,8 @@ def defect(rule: str) -> Callable[[Callable[[Mock], None]], Defect]:
 @cache
 def catalogue() -> dict[str, Defect]:
     """All defects by name, module by module in the order in which they are written."""
-    from ksef_mock import defects
-
     found: dict[str, Defect] = {}
-    for module in pkgutil.iter_modules(defects.__path__, f"{defects.__name__}."):
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], f"{__package__}."):
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, Defect):
                 assert value.name not in found, f"two defects are called {value.name}"

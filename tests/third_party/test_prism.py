@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contract_tests.common.report import Mark
 from contract_tests.server.catalogue import catalogue
 from contract_tests.server.report import Report, Verdict
 from contract_tests.server.runner import run
@@ -46,8 +47,8 @@ def test_what_prism_lacks_is_reported(report: Report) -> None:
 
 
 def test_little_passes_and_each_failure_has_its_evidence(report: Report) -> None:
-    counts = report.counts
-    assert counts[Verdict.PASSED] < counts[Verdict.FAILED]
+    counts = report.marks
+    assert counts[Mark.PASSED] < counts[Mark.FAILED]
     for result in report.results:
         if result.verdict is Verdict.FAILED:
             assert result.message

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
-from contract_tests.clients.report import Report, Verdict
-
-#: Classes of the style sheet, which is that of the suite's own report.
-_CLASSES = {Verdict.SURVIVED: "passed", Verdict.FAILED: "failed", Verdict.NOT_EXERCISED: "skipped"}
+from contract_tests.clients.report import WORDS, Report
 
 
 def html(report: Report) -> str:
@@ -16,12 +11,8 @@ def html(report: Report) -> str:
     Raises:
         ModuleNotFoundError: Jinja2 is not installed (`pip install ksef-mock[conformance]`).
     """
-    from contract_tests.server.reports.html import rendered
+    from contract_tests.common.html import rendered
 
     return rendered(
-        "contract_tests.clients.reports",
-        "report.html.j2",
-        report=report,
-        command=shlex.join(report.command),
-        classes=_CLASSES,
+        "contract_tests.clients.reports", "report.html.j2", report=report, noun="situations", words=WORDS
     )

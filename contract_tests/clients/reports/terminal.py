@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from contract_tests.clients.catalogue import AREAS, Situation
-from contract_tests.clients.report import Report, Result, Verdict
-from contract_tests.server.reports.live import LiveLine
+from contract_tests.clients.report import WORDS, Report, Result, Verdict
+from contract_tests.common import terminal
+from contract_tests.common.terminal import SIGNS, LiveLine, safe
 
-_SIGNS = {
-    Verdict.SURVIVED: "[green]✓[/]",
-    Verdict.FAILED: "[bold red]✗[/]",
-    Verdict.NOT_EXERCISED: "[yellow]○[/]",
-}
 #: Requests shown of a situation that was not survived: the last ones.
 _SHOWN = 6
 
@@ -31,60 +25,52 @@ class Live(LiveLine):
     def end(self, result: Result) -> None:
         """A situation is over."""
         if result.verdict is Verdict.FAILED:
-            self.show(_told(result))
+            lines = [_told(request.at, request.exchange.line, request.note) for request in result.requests]
+            said = [f"said: {line}" for line in result.output.strip().splitlines()[-2:]]
+            self.show(result, [*lines[-_SHOWN:], *said])
+        elif not self.console.is_terminal:
+            self.show(result)
         self.say(result.id)
         self.advance()
 
 
 def summary(report: Report, console: Console) -> None:
-    """The end of a run: each situation with its verdict, and the totals."""
-    table = Table(
-        title=f"Situations for {escape(shlex.join(report.command))} ({report.method})", title_justify="left"
-    )
+    """The end of a run: in a terminal each situation with its verdict; the totals and the answer."""
+    if console.is_terminal:
+        console.print(_table(report))
+    terminal.totals(report, console, {mark: word for mark, word in WORDS.items() if report.marks[mark]})
+    terminal.causes(report, console)
+    terminal.ending(report, console, "situations")
+
+
+def catalogue(situations: Sequence[Situation], console: Console) -> None:
+    """The situations as a table."""
+    columns = ("id", "severity", "login by", "what happens", "what is right")
+    terminal.catalogue(situations, console, AREAS, columns, _row, "situations")
+
+
+def _table(report: Report) -> Table:
+    table = Table(title=safe(report.title), title_justify="left")
     for heading in ("", "id", "situation", "how it went"):
         table.add_column(heading, no_wrap=heading == "id", overflow="fold")
-    for title, results in report.by_area().items():
+    for title, results in report.failures_first().items():
         table.add_section()
         table.add_row("", "", f"[bold]{title}[/]", "")
         for each in results:
             optional = "" if each.severity == "must" else f" [dim]({each.severity})[/]"
             table.add_row(
-                _SIGNS[each.verdict],
+                SIGNS[each.mark],
                 each.id,
-                f"{escape(each.sentence)}{optional}",
-                escape(each.message) or f"[dim]{each.verdict}[/]",
+                f"{safe(each.sentence)}{optional}",
+                safe(each.message) or f"[dim]{each.verdict}[/]",
             )
-    console.print(table)
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items())
-    console.print(f"{len(report.results)} situations in {report.duration:.1f} s: {counts}", highlight=False)
-    if report.aborted is not None:
-        console.print(f"[bold red]broken off:[/] {escape(report.aborted)}", highlight=False)
+    return table
 
 
-def catalogue(situations: Sequence[Situation], console: Console) -> None:
-    """The situations as a table."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "severity", "login by", "what happens", "what is right"):
-        table.add_column(heading, no_wrap=heading == "id")
-    area = ""
-    for each in situations:
-        if each.area != area:
-            area = each.area
-            table.add_section()
-            table.add_row("", "", "", f"[bold]{AREAS[area]}[/]", "")
-        methods = "any" if len(each.methods) > 1 else each.methods[0]
-        table.add_row(each.id, each.severity, methods, escape(each.sentence), escape(each.right))
-    console.print(table)
-    console.print(f"{len(situations)} situations", highlight=False)
+def _row(each: Situation) -> tuple[str, ...]:
+    methods = "any" if len(each.methods) > 1 else each.methods[0]
+    return each.id, each.severity, methods, each.sentence, each.right
 
 
-def _told(result: Result) -> str:
-    lines = [
-        f"{_SIGNS[result.verdict]} [bold]{result.id}[/] {escape(result.sentence)}",
-        f"    {escape(result.message)}",
-    ]
-    for request in result.requests[-_SHOWN:]:
-        note = f", {request.note}" if request.note else ""
-        lines.append(f"    [dim]{request.at:6.2f} s  {escape(request.exchange.line + note)}[/]")
-    lines += [f"    [dim]said: {escape(line)}[/]" for line in result.output.strip().splitlines()[-2:]]
-    return "\n".join(lines)
+def _told(at: float, line: str, note: str) -> str:
+    return f"{at:6.2f} s  {line}{f', {note}' if note else ''}"

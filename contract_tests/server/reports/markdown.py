@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contract_tests.common.markdown import tables
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.catalogue import AREAS, Requirement
 
@@ -21,6 +22,7 @@ Made by `ksef-conformance list --markdown`; `ksef-conformance run TARGET` checks
 {needs}
 
 Requirements marked *reads only* are checked on production too, if a run there is forced.
+
 """
 
 _TARGETS = {
@@ -32,28 +34,14 @@ _TARGETS = {
 def catalogue(requirements: Sequence[Requirement]) -> str:
     """The whole document."""
     used = [need for need in Capability if any(need in each.needs for each in requirements)]
-    needs = "\n".join(f"| {_short(need)} | {need.value} | {_TARGETS.get(need, 'mock')} |" for need in used)
+    needs = "\n".join(f"| {need.short} | {need.value} | {_TARGETS.get(need, 'mock')} |" for need in used)
     must = sum(each.severity == "must" for each in requirements)
-    parts = [_HEAD.format(number=len(requirements), must=must, needs=needs)]
-    for area, title in AREAS.items():
-        members = [each for each in requirements if each.area == area]
-        if members:
-            parts.append(f"## {title}\n\n| Id | Requirement | Source | |\n|---|---|---|---|")
-            parts += [_row(each) for each in members]
-            parts.append("")
-    return "\n".join(parts)
+    head = _HEAD.format(number=len(requirements), must=must, needs=needs)
+    return head + tables(requirements, AREAS, ("Id", "Requirement", "Source", ""), _row, heading="##")
 
 
-def _row(each: Requirement) -> str:
+def _row(each: Requirement) -> tuple[str, ...]:
     marks: list[str] = ["should"] if each.severity == "should" else []
-    marks += [_short(need) for need in Capability if need in each.needs]
+    marks += [need.short for need in Capability if need in each.needs]
     marks += ["*reads only*"] if each.read_only else []
-    return f"| {each.id} | {_cell(each.sentence)} | {_cell(each.source)} | {', '.join(marks)} |"
-
-
-def _short(need: Capability) -> str:
-    return need.name.lower().replace("_", " ")
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return each.id, each.sentence, each.source, ", ".join(marks)

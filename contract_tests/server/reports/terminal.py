@@ -6,21 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from contract_tests.common import terminal
+from contract_tests.common.report import Mark, is_bad
+from contract_tests.common.terminal import SIGNS, LiveLine, safe, say
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.catalogue import AREAS, Requirement
 from contract_tests.server.diff import Change, Kind
-from contract_tests.server.report import Report, Result, Verdict
-from contract_tests.server.reports.live import LiveLine
-
-_SIGNS = {
-    Verdict.PASSED: "[green]✓[/]",
-    Verdict.FAILED: "[bold red]✗[/]",
-    Verdict.SKIPPED: "[yellow]○[/]",
-    Verdict.ERROR: "[bold magenta]![/]",
-}
+from contract_tests.server.report import Report, Result
 
 _CHANGES = {
     Kind.WORSE: "[bold red]worse[/]",
@@ -44,80 +37,43 @@ class Progress(LiveLine):
 
     def end(self, result: Result) -> None:
         """A requirement has been checked."""
-        if result.is_bad:
-            self.show(_told(result))
+        if is_bad(result):
+            self.show(result, [result.decisive.line] if result.decisive is not None else [])
         self.advance()
 
 
 def summary(report: Report, console: Console) -> None:
-    """The end of a run: a row for each area, why requirements were skipped, and the totals."""
-    table = Table(
-        title=f"KSeF conformance of {escape(report.target)} ({escape(report.url)})", title_justify="left"
-    )
-    table.add_column("")
-    for heading in Verdict:
-        table.add_column(heading.value, justify="right")
-    for area, results in report.by_area().items():
-        counts = Counter(result.verdict for result in results)
-        table.add_row(area, *(_count(verdict, counts[verdict]) for verdict in Verdict))
-    table.add_section()
-    table.add_row("all", *(_count(verdict, count) for verdict, count in report.counts.items()))
-    console.print(table)
-    reasons = Counter(result.message for result in report.results if result.verdict is Verdict.SKIPPED)
+    """The end of a run: a row for each area, why requirements were skipped, common causes, and the answer."""
+    terminal.totals(report, console, {mark: mark.value for mark in Mark})
+    reasons = Counter(result.message for result in report.results if result.mark is Mark.SKIPPED)
     for reason, number in reasons.most_common():
-        console.print(f"{_SIGNS[Verdict.SKIPPED]} {number} skipped: {escape(reason)}", highlight=False)
+        say(console, f"{SIGNS[Mark.SKIPPED]} {number} skipped: {safe(reason)}")
     for item in report.left_behind:
-        console.print(f"[yellow]left behind on the target:[/] {escape(item)}", highlight=False)
-    if report.aborted is not None:
-        console.print(f"[bold red]broken off:[/] {escape(report.aborted)}", highlight=False)
-    console.print(f"{len(report.results)} requirements in {report.duration:.1f} s", highlight=False)
+        say(console, f"[yellow]left behind on the target:[/] {safe(item)}")
+    terminal.causes(report, console)
+    terminal.ending(report, console, "requirements")
 
 
 def differences(before: Report, after: Report, changes: Sequence[Change], console: Console) -> None:
     """What `diff` found, a paragraph for each change."""
-    console.print(
-        f"{escape(before.target)} of {before.started} → {escape(after.target)} of {after.started}",
-        highlight=False,
-    )
+    names = [f"{report.target} of {report.started}" for report in (before, after)]
+    say(console, safe(" → ".join(names)))
     for change in changes:
-        console.print(
-            f"{_CHANGES[change.kind]} [bold]{change.id}[/] {escape(change.sentence)}", highlight=False
-        )
+        say(console, f"{_CHANGES[change.kind]} [bold]{safe(change.id)}[/] {safe(change.sentence)}")
         for sign, text in (("-", change.before), ("+", change.after)):
             if text:
-                console.print(f"    [dim]{sign}[/] {escape(text)}", highlight=False)
+                say(console, f"    [dim]{sign}[/] {safe(text)}")
     numbers = Counter(change.kind for change in changes)
     told = ", ".join(f"{numbers[kind]} {kind.value}" for kind in Kind if numbers[kind])
-    console.print(told or "no difference", highlight=False)
+    say(console, told or "no difference")
 
 
 def catalogue(requirements: Sequence[Requirement], console: Console) -> None:
     """The requirements as a table."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "severity", "requirement", "needs"):
-        table.add_column(heading, no_wrap=heading == "id")
-    area = ""
-    for each in requirements:
-        if each.area != area:
-            area = each.area
-            table.add_section()
-            table.add_row("", "", f"[bold]{AREAS[area]}[/]", "")
-        needs = ", ".join(need.name.lower().replace("_", " ") for need in Capability if need in each.needs)
-        table.add_row(each.id, each.severity, escape(each.sentence), needs)
-    console.print(table)
-    console.print(f"{len(requirements)} requirements", highlight=False)
+    columns = ("id", "severity", "requirement", "needs")
+    terminal.catalogue(requirements, console, AREAS, columns, _row, "requirements")
 
 
-def _count(verdict: Verdict, count: int) -> str:
-    if not count:
-        return "[dim]·[/]"
-    colour = {Verdict.PASSED: "green", Verdict.SKIPPED: "yellow"}.get(verdict, "bold red")
-    return f"[{colour}]{count}[/]"
-
-
-def _told(result: Result) -> str:
-    decisive = f"\n    [dim]{escape(result.decisive.line)}[/]" if result.decisive is not None else ""
-    return (
-        f"{_SIGNS[result.verdict]} [bold]{result.id}[/] {escape(result.sentence)}\n"
-        f"    {escape(result.message)}{decisive}"
-    )
+def _row(each: Requirement) -> tuple[str, ...]:
+    needs = ", ".join(need.short for need in Capability if need in each.needs)
+    return each.id, each.severity, each.sentence, needs

@@ -16,11 +16,12 @@ from click.testing import CliRunner
 from lxml import etree
 
 from contract_tests.cli import main
+from contract_tests.common import junit
+from contract_tests.common.exchange import Exchange, Message
 from contract_tests.server.diff import Kind, compare, got_worse
-from contract_tests.server.exchange import Exchange, Message
 from contract_tests.server.mock_target import DEFAULTS, mock_target
 from contract_tests.server.report import SCHEMA, Report, Result, Verdict
-from contract_tests.server.reports import html, junit
+from contract_tests.server.reports import html
 from contract_tests.server.runner import run
 from ksef_mock.core.environment import Lifetimes
 from ksef_mock.testing import MockServer
@@ -78,7 +79,7 @@ def test_what_is_no_report_is_named(tmp_path: Path, content: str, complaint: str
 
 
 def test_junit_has_a_suite_for_each_area_and_a_case_for_each_requirement() -> None:
-    root = etree.fromstring(junit.document(EXAMPLE))
+    root = etree.fromstring(junit.document(EXAMPLE, "ksef"))
     assert [root.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "1", "1", "1"]
     (suite,) = root
     assert suite.get("name") == "Challenge"
@@ -97,7 +98,7 @@ def test_page_needs_nothing_else_and_runs_nothing_that_it_was_told() -> None:
     root = etree.HTML(page)
     assert root is not None
     shown = root.xpath("//main/section/details/@id")
-    assert shown == [each.id for each in EXAMPLE.results]
+    assert shown == [f"KSEF-CHAL-{number:03}" for number in (2, 4, 1, 3)]  # what failed first
     assert root.xpath("//details[@open]/@id") == ["KSEF-CHAL-002", "KSEF-CHAL-004"]
 
 
@@ -229,6 +230,21 @@ def test_pytest_items_carry_verdict_reason_and_evidence(
             "*SKIPPED*needs rotation of its encryption keys on demand*",
         ]
     )
+
+
+def test_installing_the_mock_leaves_a_project_alone_that_has_such_a_package(
+    pytester: pytest.Pytester,
+) -> None:
+    package = pytester.mkpydir("contract_tests")
+    (package / "conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef own():\n    return 'own'\n")
+    (package / "helper.py").write_text("HELP = 'own'\n")
+    (package / "test_it.py").write_text(
+        "from contract_tests.helper import HELP\n\ndef test_it(own, ksef_mock):\n    assert HELP == own\n"
+    )
+    for arguments in ((), ("contract_tests",), ("--pyargs", "contract_tests", "-n", "2")):
+        done = pytester.runpytest_subprocess("-q", "-W", "error", *arguments)
+        assert done.ret == pytest.ExitCode.OK
+        done.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from contract_tests.server.masking import masked_body, masked_headers
+from contract_tests.common.masking import masked_body, masked_headers
 
 #: Characters of a body that a report keeps.
 LONGEST_BODY = 8_000
