@@ -1,0 +1,109 @@
+"""One fault of a document against its schema, in .NET's words.
+
+The templates are those of XmlSchemaValidator (KSeF puts its sentences unchanged into the details of 21401 and
+of an invoice's status 450); a test lets the validator itself say them, where a .NET runtime is at hand.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import groupby
+
+import msgspec
+
+from ksef_mock.core.xsd.grammar import Any, Element, Leaf
+
+
+class Kind(StrEnum):
+    """What kind of fault it is."""
+
+    UNDECLARED_ROOT = "undeclared root"
+    UNEXPECTED_ELEMENT = "unexpected element"
+    INCOMPLETE_CONTENT = "incomplete content"
+    UNEXPECTED_TEXT = "unexpected text"
+    MISSING_ATTRIBUTE = "missing attribute"
+    UNDECLARED_ATTRIBUTE = "undeclared attribute"
+    FIXED_VALUE = "fixed value"
+    INVALID_VALUE = "invalid value"
+    OTHER = "other"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence of the validator, and what it was made of."""
+
+    kind: Kind
+    #: As KSeF writes it, in English.
+    message: str
+    #: Where, by local names and positions among equal ones: `/Faktura/Fa/FaWiersz[2]/P_11`, `/Faktura/@id`.
+    path: str
+    line: int
+    #: The value, where it is the value that is wrong.
+    value: str | None = None
+    #: The name of the type whose constraint failed, as .NET writes it.
+    type: str | None = None
+    #: The constraint that failed, e.g. `pattern`; `lexical` where the text is no value of the built-in type.
+    facet: str | None = None
+    #: What the schema says of that constraint: the pattern, the length, the first enumerated values.
+    limit: str | None = None
+    #: Local names of the elements that may stand there, in the schema's order.
+    expected: tuple[str, ...] = ()
+
+
+def dotnet(qname: str) -> str:
+    """`{ns}name` as .NET writes it in most places: `ns:name`."""
+    return qname[1:].replace("}", ":", 1) if qname.startswith("{") else qname
+
+
+def in_namespace(qname: str) -> str:
+    """`{ns}name` as .NET writes it of content: `'name' in namespace 'ns'`."""
+    namespace, name = split(qname)
+    return f"'{name}' in namespace '{namespace}'" if namespace else f"'{name}'"
+
+
+def split(qname: str) -> tuple[str, str]:
+    """Namespace, empty for none, and local name."""
+    namespace, _, name = qname.rpartition("}")
+    return namespace[1:], name
+
+
+def expectation(leaves: list[Leaf]) -> str:
+    """The sentence with what may stand there, or nothing."""
+    if not leaves:
+        return ""
+    listed = " as well as ".join(
+        _names(list(group), namespace) for namespace, group in groupby(leaves, key=_namespace)
+    )
+    return f" List of possible elements expected: {listed}."
+
+
+def _namespace(leaf: Leaf) -> str:
+    return leaf.namespaces if isinstance(leaf, Any) else split(leaf.qname)[0]
+
+
+def _names(leaves: list[Leaf], namespace: str) -> str:
+    if isinstance(leaves[0], Any):
+        return f"any element in namespace '{', '.join(namespace.split())}'"
+    names = ", ".join(split(leaf.qname)[1] for leaf in leaves if isinstance(leaf, Element))
+    return in_namespace(f"{{{namespace}}}{names}" if namespace else names)
+
+
+#: Facets -> the end of the sentence, in the order in which .NET looks at them.
+CONSTRAINTS: dict[str, str] = {
+    "pattern": "The Pattern constraint failed.",
+    "length": "The actual length is not equal to the specified length.",
+    "minLength": "The actual length is less than the MinLength value.",
+    "maxLength": "The actual length is greater than the MaxLength value.",
+    "maxInclusive": "The MaxInclusive constraint failed.",
+    "maxExclusive": "The MaxExclusive constraint failed.",
+    "minInclusive": "The MinInclusive constraint failed.",
+    "minExclusive": "The MinExclusive constraint failed.",
+    "enumeration": "The Enumeration constraint failed.",
+    "totalDigits": "The TotalDigits constraint failed.",
+    "fractionDigits": "The FractionDigits constraint failed.",
+}
+
+#: What .NET says of a token of nothing but white space, before it looks at the length.
+BLANK_TOKEN = (
+    "line-feed (#xA) or tab (#x9) characters, leading or trailing spaces and sequences of one or more spaces"
+    " (#x20) are not allowed in 'xs:token'."
+)

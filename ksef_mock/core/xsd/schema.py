@@ -1,0 +1,472 @@
+"""A compiled schema, and the translation of libxml2's errors into .NET's sentences."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from ksef_mock.core.xsd.faults import (
+    BLANK_TOKEN,
+    CONSTRAINTS,
+    Fault,
+    Kind,
+    dotnet,
+    expectation,
+    in_namespace,
+    split,
+)
+from ksef_mock.core.xsd.grammar import XS, Element, Grammar, Part, SimpleType, expected_after, xs
+
+#: Where the document at an absolute address lies; None if nowhere.
+Locate: TypeAlias = Callable[[str], Path | None]
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+#: Faults of one document that are told, at most.
+MOST_FAULTS = 100
+#: Enumerated values that a fault names, at most.
+_MOST_VALUES = 10
+
+_HINTED = etree.XPath("//*[@x:schemaLocation or @x:noNamespaceSchemaLocation]", namespaces={"x": XSI})
+_BLANK = etree.XPath("//*[not(*)][string()][not(normalize-space())]")
+_HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
+_STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
+_ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")
+
+
+class Schema:
+    """A schema, compiled when it is first used. Safe to use from several threads.
+
+    Args:
+        source: the schema document, a file or its octets.
+        locate: finds what is imported by an absolute address. Nothing is ever fetched from a network.
+    """
+
+    def __init__(self, source: Path | bytes, locate: Locate = lambda _: None) -> None:
+        self._source = source
+        self._locate = locate
+        self._lock = threading.Lock()
+
+    def faults(self, element: etree._Element, most: int = MOST_FAULTS) -> list[Fault]:
+        """What is wrong with an element, in document order, at most so many; empty if it is valid.
+
+        Hints of where schemas lie are removed from the document first: libxml2 would read what they name.
+
+        Raises:
+            OSError: a document of the schema cannot be read.
+            ValueError: one is no schema, or imports what is not at hand.
+        """
+        hinted: Any = _HINTED(element)
+        for node in hinted:
+            for hint in _HINTS:
+                node.attrib.pop(hint, "")
+        with self._lock:
+            compiled = self._compiled
+            valid = compiled.validate(element)
+            log: Any = compiled.error_log  # the stubs do not know that it can be iterated over
+            entries = list(log)
+        if valid:
+            blanks: Any = _BLANK(element)
+            return _Translation(self._grammar, element).blank_tokens(blanks)[:most] if blanks else []
+        return list(islice(_Translation(self._grammar, element).faults(entries), most))
+
+    @cached_property
+    def _documents(self) -> list[tuple[etree._Element, str]]:
+        """The schema document and all that it includes or imports, each with its namespace."""
+        found: dict[tuple[str, str], etree._Element] = {}
+        base = self._source.parent if isinstance(self._source, Path) else None
+        self._collect(self._parse(self._source), base, None, found)
+        return [(root, namespace) for (_, namespace), root in found.items()]
+
+    def _collect(
+        self,
+        root: etree._Element,
+        folder: Path | None,
+        including: str | None,
+        found: dict[tuple[str, str], etree._Element],
+        name: str = "",
+    ) -> None:
+        namespace = root.get("targetNamespace") or including or ""
+        if (name, namespace) in found:
+            return
+        found[name, namespace] = root
+        for node in root.iterchildren(xs("include"), xs("import")):
+            location = node.get("schemaLocation")
+            if location is not None:
+                path = self._path(location, folder)
+                inherited = namespace if node.tag == xs("include") else None
+                self._collect(self._parse(path), path.parent, inherited, found, str(path))
+
+    def _path(self, location: str, folder: Path | None) -> Path:
+        path = self._locate(location) if urlsplit(location).scheme or folder is None else folder / location
+        if path is None:
+            raise ValueError(f"the schema refers to {location}, which is not at hand")
+        return path.resolve()
+
+    def _parse(self, source: Path | bytes) -> etree._Element:
+        parser = etree.XMLParser(no_network=True, resolve_entities=False)
+        parser.resolvers.add(_Located(self._locate))
+        try:
+            if isinstance(source, bytes):
+                return etree.fromstring(source, parser)
+            return etree.parse(str(source), parser).getroot()
+        except etree.XMLSyntaxError as error:
+            raise ValueError(f"{source if isinstance(source, Path) else 'the schema'}: {error.msg}") from None
+
+    @cached_property
+    def _compiled(self) -> etree.XMLSchema:
+        try:
+            return etree.XMLSchema(self._documents[0][0])
+        except etree.XMLSchemaParseError as error:
+            raise ValueError(f"no schema: {error}") from None
+
+    @cached_property
+    def _grammar(self) -> Grammar:
+        return Grammar(self._documents)
+
+
+class _Located(etree.Resolver):
+    """Hands libxml2 the files that absolute addresses stand for."""
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+
+    def resolve(self, system_url: str, _public_id: str, context: Any) -> Any:  # type: ignore[override]
+        path = self._locate(system_url)
+        return None if path is None else self.resolve_filename(str(path), context)  # type: ignore[attr-defined]
+
+
+class _Translation:
+    """libxml2's log of one document, told again as .NET would."""
+
+    def __init__(self, grammar: Grammar, root: etree._Element) -> None:
+        self._grammar = grammar
+        self._root = root
+
+    def faults(self, entries: list[Any]) -> Iterator[Fault]:
+        for (path, attribute), group in groupby(entries, key=_place):
+            same = list(group)
+            yield from self._of(_find(self._root, path), attribute, same)
+
+    def _of(self, node: etree._Element, attribute: str | None, entries: list[Any]) -> Iterator[Fault]:
+        codes = {entry.type_name.removeprefix("SCHEMAV_"): entry for entry in entries}
+        where = {"path": _path_of(node, self._root), "line": entries[0].line}
+        if attribute is not None:
+            where["path"] += f"/@{split(attribute)[1]}"
+        for code, entry in codes.items():
+            if code in _OF_VALUES:
+                continue
+            tell = _TELLERS.get(code)
+            if tell is None:
+                yield Fault(kind=Kind.OTHER, message=entry.message, **where)
+            else:
+                yield tell(self, node, attribute, entry, where)
+        if any(code in _OF_VALUES for code in codes):
+            yield self._invalid_value(node, attribute, set(codes), where)
+
+    def blank_tokens(self, leaves: list[etree._Element]) -> list[Fault]:
+        """Of these elements with nothing but white space those that .NET refuses for it, unlike libxml2."""
+        return [
+            self._invalid_value(
+                leaf, None, set(), {"path": _path_of(leaf, self._root), "line": leaf.sourceline}
+            )
+            for leaf in leaves
+            if (declaration := self._declaration(leaf)) is not None
+            and self._grammar.simple_type(declaration).builtin == "token"
+        ]
+
+    # -- content ----------------------------------------------------------------------------------------
+
+    def _undeclared_root(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        namespace = split(_name(node))[0]
+        if namespace in self._grammar.namespaces:
+            message = f"The '{dotnet(_name(node))}' element is not declared."
+        else:
+            message = f"Could not find schema information for the element '{dotnet(_name(node))}'."
+        return Fault(kind=Kind.UNDECLARED_ROOT, message=message, **where)
+
+    def _content(self, node: etree._Element, _: Any, entry: Any, where: dict[str, Any]) -> Fault:
+        # One code for both: the element in question is the parent where something is missing at its end.
+        if "Missing child element" in entry.message:
+            names = [_name(child) for child in node.iterchildren("*")]
+            listed, expected = self._expected(node, names)
+            message = f"The element {in_namespace(_name(node))} has incomplete content.{listed}"
+            return Fault(kind=Kind.INCOMPLETE_CONTENT, message=message, expected=expected, **where)
+        parent = node.getparent()
+        assert parent is not None
+        before = [_name(child) for child in node.itersiblings("*", preceding=True)][::-1]
+        listed, expected = self._expected(parent, before)
+        message = (
+            f"The element {in_namespace(_name(parent))} has invalid child element"
+            f" {in_namespace(_name(node))}.{listed}"
+        )
+        return Fault(kind=Kind.UNEXPECTED_ELEMENT, message=message, expected=expected, **where)
+
+    def _text(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        before = []
+        text = node.text
+        for child in node:
+            if text is not None and text.strip():
+                break
+            if isinstance(child.tag, str):
+                before.append(_name(child))
+            text = child.tail
+        listed, expected = self._expected(node, before)
+        message = f"The element {in_namespace(_name(node))} cannot contain text.{listed}"
+        return Fault(kind=Kind.UNEXPECTED_TEXT, message=message, expected=expected, **where)
+
+    def _not_empty(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        child = next(node.iterchildren("*"), None)
+        if child is None:
+            message = "The element cannot contain text. Content model is empty."
+            return Fault(kind=Kind.UNEXPECTED_TEXT, message=message, **where)
+        return self._forbidden_child(node, child, "empty", where)
+
+    def _text_only(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        child = next(node.iterchildren("*"))
+        return self._forbidden_child(node, child, "text only", where)
+
+    @staticmethod
+    def _forbidden_child(
+        node: etree._Element, child: etree._Element, model: str, where: dict[str, Any]
+    ) -> Fault:
+        message = (
+            f"The element '{dotnet(_name(node))}' cannot contain child element '{dotnet(_name(child))}'"
+            f" because the parent element's content model is {model}."
+        )
+        return Fault(kind=Kind.UNEXPECTED_ELEMENT, message=message, **where)
+
+    def _expected(self, parent: etree._Element, before: list[str]) -> tuple[str, tuple[str, ...]]:
+        declaration = self._declaration(parent)
+        if declaration is None:
+            return "", ()
+        leaves = expected_after(self._grammar.content(declaration), before)
+        return expectation(leaves), tuple(
+            split(leaf.qname)[1] for leaf in leaves if isinstance(leaf, Element)
+        )
+
+    # -- attributes and values --------------------------------------------------------------------------
+
+    def _missing_attribute(self, _: Any, attribute: str | None, __: Any, where: dict[str, Any]) -> Fault:
+        message = f"The required attribute '{dotnet(attribute or '')}' is missing."
+        return Fault(kind=Kind.MISSING_ATTRIBUTE, message=message, **where)
+
+    def _undeclared_attribute(self, _: Any, attribute: str | None, __: Any, where: dict[str, Any]) -> Fault:
+        message = f"The '{dotnet(attribute or '')}' attribute is not declared."
+        return Fault(kind=Kind.UNDECLARED_ATTRIBUTE, message=message, **where)
+
+    def _fixed(self, node: etree._Element, attribute: str | None, _: Any, where: dict[str, Any]) -> Fault:
+        declaration, value = self._valued(node, attribute)
+        what, name = ("element", _name(node)) if attribute is None else ("attribute", attribute)
+        return Fault(
+            kind=Kind.FIXED_VALUE,
+            message=f"The value of the '{dotnet(name)}' {what} does not equal its fixed value.",
+            value=value,
+            limit=declaration.node.get("fixed") if declaration is not None else None,
+            **where,
+        )
+
+    def _invalid_value(
+        self, node: etree._Element, attribute: str | None, codes: set[str], where: dict[str, Any]
+    ) -> Fault:
+        declaration, value = self._valued(node, attribute)
+        simple = (
+            SimpleType(None, "anyType") if declaration is None else self._grammar.simple_type(declaration)
+        )
+        facet, why = _reason(simple, value, codes)
+        what, name = ("element", _name(node)) if attribute is None else ("attribute", attribute)
+        type_name = dotnet(simple.name) if simple.name else _code(simple.builtin)
+        return Fault(
+            kind=Kind.INVALID_VALUE,
+            message=(
+                f"The '{dotnet(name)}' {what} is invalid - The value '{value}' is invalid"
+                f" according to its datatype '{type_name}' - {why}"
+            ),
+            value=value,
+            type=type_name,
+            facet=facet,
+            limit=" | ".join(simple.facets(facet)[:_MOST_VALUES]) or None,
+            **where,
+        )
+
+    def _valued(self, node: etree._Element, attribute: str | None) -> tuple[Part | None, str]:
+        declaration = self._declaration(node)
+        if attribute is None:
+            return declaration, (node.text or "") + "".join(child.tail or "" for child in node)
+        value = str(node.get(attribute, ""))
+        return (None if declaration is None else self._grammar.attribute(declaration, attribute)), value
+
+    def _declaration(self, node: etree._Element) -> Part | None:
+        """The declaration of an element of the document."""
+        lineage = [node]
+        while lineage[-1] is not self._root:
+            parent = lineage[-1].getparent()
+            if parent is None:
+                return None
+            lineage.append(parent)
+        declaration = self._grammar.root(_name(lineage.pop()))
+        while lineage and declaration is not None:
+            declaration = self._grammar.declaration(declaration, _name(lineage.pop()))
+        return declaration
+
+
+#: Codes of libxml2 (without SCHEMAV_) -> how the fault is told.
+_TELLERS: dict[str, Callable[[_Translation, Any, str | None, Any, dict[str, Any]], Fault]] = {
+    "CVC_ELT_1": _Translation._undeclared_root,
+    "ELEMENT_CONTENT": _Translation._content,
+    "CVC_COMPLEX_TYPE_2_1": _Translation._not_empty,
+    "CVC_COMPLEX_TYPE_2_2": _Translation._text_only,
+    "CVC_TYPE_3_1_2": _Translation._text_only,
+    "CVC_COMPLEX_TYPE_2_3": _Translation._text,
+    "CVC_COMPLEX_TYPE_3_2_1": _Translation._undeclared_attribute,
+    "CVC_COMPLEX_TYPE_3_2_2": _Translation._undeclared_attribute,
+    "CVC_TYPE_3_1_1": _Translation._undeclared_attribute,
+    "CVC_COMPLEX_TYPE_4": _Translation._missing_attribute,
+    "CVC_AU": _Translation._fixed,
+    "CVC_ELT_5_2_2_2_1": _Translation._fixed,
+    "CVC_ELT_5_2_2_2_2": _Translation._fixed,
+}
+#: Facets as libxml2 calls them in its codes.
+_FACETS: dict[str, str] = {f"CVC_{facet.upper()}_VALID": facet for facet in CONSTRAINTS}
+_OF_VALUES = {
+    *_FACETS,
+    "CVC_FACET_VALID",
+    "CVC_DATATYPE_VALID_1_2_1",
+    "CVC_DATATYPE_VALID_1_2_2",
+    "CVC_DATATYPE_VALID_1_2_3",
+}
+
+
+def _reason(simple: SimpleType, value: str, codes: set[str]) -> tuple[str, str]:
+    """Which constraint .NET names, and the end of its sentence: patterns first, then the built-in type."""
+    failed = {_FACETS[code] for code in codes if code in _FACETS}
+    normal = _normalized(simple, value)
+    if "pattern" in failed or not _matches_patterns(simple, normal):
+        return "pattern", CONSTRAINTS["pattern"]
+    if simple.builtin == "token" and normal == " ":
+        return "whiteSpace", BLANK_TOKEN
+    for facet, sentence in CONSTRAINTS.items():
+        if facet in failed:
+            return facet, sentence
+    if simple.builtin == "union":
+        return (
+            "lexical",
+            f"The value '{value}' is not valid according to any of the memberTypes of the union.",
+        )
+    if simple.builtin in _BOUNDS and re.fullmatch(r"[+-]?\d+", normal, re.ASCII):
+        return "lexical", (
+            f"Value '{int(normal)}' was either too large or too small for {_code(simple.builtin)}."
+        )
+    return (
+        "lexical",
+        f"The string '{normal}' is not a valid {_PARSED.get(simple.builtin, _code(simple.builtin))} value.",
+    )
+
+
+def _matches_patterns(simple: SimpleType, value: str) -> bool:
+    """Whether a text matches the patterns of a type, whatever else is wrong with it."""
+    inner: etree._Element | None = None
+    for step in reversed(simple.steps):
+        patterns = [pattern for facet, pattern in step if facet == "pattern"]
+        if not patterns:
+            continue
+        outer = etree.Element(xs("simpleType"))
+        restriction = etree.SubElement(outer, xs("restriction"))
+        if inner is None:
+            restriction.set("base", "xs:string")
+        else:
+            restriction.append(inner)
+        for pattern in patterns:
+            etree.SubElement(restriction, xs("pattern"), value=pattern)
+        inner = outer
+    if inner is None:
+        return True
+    schema = etree.Element(xs("schema"), nsmap={"xs": XS})
+    etree.SubElement(schema, xs("element"), name="value").append(inner)
+    sample = etree.Element("value")
+    sample.text = value
+    return etree.XMLSchema(schema).validate(sample)
+
+
+def _normalized(simple: SimpleType, value: str) -> str:
+    """The value after the treatment of white space that its type demands; .NET leaves one blank of many."""
+    declared = simple.facets("whiteSpace")
+    space = declared[0] if declared else _WHITE_SPACE.get(simple.builtin, "collapse")
+    if space == "preserve":
+        return value
+    replaced = re.sub(r"[\t\n\r]", " ", value)
+    if space == "replace":
+        return replaced
+    collapsed = re.sub(" +", " ", replaced)
+    return collapsed if collapsed == " " else collapsed.strip(" ")
+
+
+_WHITE_SPACE = {"string": "preserve", "normalizedString": "replace"}
+#: Built-in types -> the name that .NET's parser of them gives itself, where it is not the type's own.
+_PARSED = {
+    "byte": "SByte",
+    "short": "Int16",
+    "int": "Int32",
+    "long": "Int64",
+    "unsignedByte": "Byte",
+    "unsignedShort": "UInt16",
+    "unsignedInt": "UInt32",
+    "unsignedLong": "UInt64",
+    "nonNegativeInteger": "Integer",
+    "positiveInteger": "Integer",
+    "nonPositiveInteger": "Integer",
+    "negativeInteger": "Integer",
+}
+_BOUNDS = {"nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger"}
+
+
+def _code(builtin: str) -> str:
+    """A built-in type's name as .NET's XmlTypeCode has it."""
+    return {"anyURI": "AnyUri", "NMTOKEN": "NmToken", "ID": "Id", "IDREF": "Idref"}.get(
+        builtin, builtin[:1].upper() + builtin[1:]
+    )
+
+
+def _place(entry: Any) -> tuple[str, str | None]:
+    """Where an entry of the log belongs: the element, and the attribute in question."""
+    match = _ATTRIBUTE.match(entry.message)
+    return entry.path or "", match[1] if match else None
+
+
+def _find(root: etree._Element, path: str) -> etree._Element:
+    """The element at a path as libxml2 writes it: `/*/*[3]/p:name[2]`, prefixes as in the document."""
+    node = root
+    for step in path.split("/")[2:]:
+        match = _STEP.fullmatch(step)
+        assert match is not None
+        name = match["name"]
+        alike = (
+            child
+            for child in node.iterchildren("*")
+            if name == "*" or (child.prefix or None, etree.QName(child).localname) == (match["prefix"], name)
+        )
+        node = next(islice(alike, int(match["place"] or 1) - 1, None))
+    return node
+
+
+def _name(node: etree._Element) -> str:
+    return str(node.tag)
+
+
+def _path_of(node: etree._Element, root: etree._Element) -> str:
+    steps = []
+    current: etree._Element | None = node
+    while current is not None:
+        name = etree.QName(current).localname
+        before = sum(1 for _ in current.itersiblings(current.tag, preceding=True))
+        after = next(current.itersiblings(current.tag), None) is not None
+        steps.append(f"{name}[{before + 1}]" if before or after else name)
+        current = None if current is root else current.getparent()
+    return "/" + "/".join(reversed(steps))
