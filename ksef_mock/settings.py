@@ -56,6 +56,14 @@ class Settings:
             raise ValueError(f"unknown token key {self.token_key!r}: rsa, ec or both")
         if self.rate_limits not in ("off", "test", "production"):
             raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
+        token = self.control_token
+        if token is not None and (
+            not token.isascii() or not token.isprintable() or token != token.strip() or not token
+        ):
+            raise ValueError(
+                "the control token must be printable ASCII, not empty, without blanks at its ends: "
+                "a header carries it"
+            )
         if not _STORE.fullmatch(self.store):
             raise ValueError(f"unknown store {self.store!r}: {STORES}")
         for proxy in self.trusted_proxies:

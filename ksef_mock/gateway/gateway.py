@@ -71,7 +71,7 @@ class Gateway:
         scope[SCOPE_KEY] = exchange
         epoch = self._system.journal.epoch
         answered = False
-        extra_headers = self._headers(scope)
+        extra_headers = self._headers(scope, exchange)
 
         async def record(status: int) -> None:
             duration = time.perf_counter() - started
@@ -145,7 +145,7 @@ class Gateway:
         forwarded = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
         return self._proxies.client_ip(peer, forwarded)
 
-    def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+    def _headers(self, scope: Scope, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
         warnings: list[bytes] = []
         if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
@@ -154,7 +154,12 @@ class Gateway:
             echoed = _header(scope, b"x-test-system-warning")
             if echoed is not None:
                 warnings.append(echoed)
-        return [(b"x-system-warning", _ascii_folded(b" | ".join(warnings)))] if warnings else []
+        # Folding may leave nothing, or blanks at an end, which no header may have.
+        sent = b" | ".join(filter(None, map(_ascii_folded, warnings)))
+        if not sent:
+            return []
+        exchange.noted("system-warning", f"sent: {sent.decode()}")
+        return [(b"x-system-warning", sent)]
 
 
 def _endpoint(exchange: Exchange) -> str:
@@ -215,4 +220,4 @@ _STROKES = str.maketrans("łŁ", "lL")
 def _ascii_folded(value: bytes) -> bytes:
     text = value.decode("utf-8", "replace").translate(_STROKES)
     folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore")
-    return bytes(byte for byte in folded if 0x20 <= byte < 0x7F)
+    return bytes(byte for byte in folded if 0x20 <= byte < 0x7F).strip()

@@ -122,3 +122,9 @@ def test_with_a_control_token_the_token_decides() -> None:
 def test_health_has_any_name() -> None:
     response = answer(Settings(), "127.0.0.1", "GET", "/_mock/health", headers={"Host": "mock.example"})
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", " secret", "secret ", "hasło", "a\nb", " "])
+def test_a_control_token_that_no_header_can_carry_is_refused_at_the_start(token: str) -> None:
+    with pytest.raises(ValueError, match="control token"):
+        Settings(control_token=token)

@@ -48,6 +48,24 @@ def test_own_warning_and_the_client_s_stand_side_by_side(ksef_mock: MockServer, 
     assert warning_of(api, X_Test_System_Warning="[2]: second") == "[1]: first | [2]: second"
 
 
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("[1]: przerwa 🙂", "[1]: przerwa"), ("[1]: a —", "[1]: a"), ("[1]: 🙂", "[1]:")],
+)
+def test_what_no_header_can_end_with_is_cut_off(
+    ksef_mock: MockServer, api: Api, text: str, sent: str
+) -> None:
+    warn(ksef_mock, text)
+    assert warning_of(api) == sent
+    assert ksef_mock.journal.last("/auth/challenge").decisions[0].reason == f"sent: {sent}"
+    assert warning_of(api, X_Test_System_Warning=text.encode()) == f"{sent} | {sent}"
+
+
+@pytest.mark.parametrize("nothing", ["🙂", "", "—"])
+def test_a_warning_of_which_nothing_is_left_is_not_sent(api: Api, nothing: str) -> None:
+    assert warning_of(api, X_Test_System_Warning=nothing.encode()) is None
+
+
 @pytest.mark.parametrize(("profile", "expected"), [("test", "[2]: echo"), ("demo", None), ("prod", None)])
 def test_the_client_s_warning_is_echoed_on_test_only(
     serve: Serve, profile: str, expected: str | None
