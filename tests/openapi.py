@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from jsonschema import Draft4Validator, FormatChecker
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "ksef" / "open-api.json"
+DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "ksef" / "open-api-2.9.0.json"
 MISSING = f"the official document is not at {DOCUMENT}"
 
 _PREFIX = re.compile(r"^(?:/api|/webs/api)?/v2")

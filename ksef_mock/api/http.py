@@ -150,14 +150,16 @@ async def actor_of(request: Request) -> Actor:
     return Actor.of(principal, admission.identifiers_of(principal.subject, person))
 
 
-async def caller(request: Request, operation: str) -> Actor:
-    """The bearer of an access token who may call `operation` (a key of `decisions.REQUIREMENTS`).
+async def caller(request: Request) -> Actor:
+    """The bearer of an access token who may call the operation that the request was routed to.
 
     Raises:
         Unauthorized, Forbidden: as `bearer` does.
         Forbidden: context-type-not-allowed, missing-permissions.
     """
     actor = await actor_of(request)
+    operation = exchange_of(request).routed
+    assert operation is not None, "only operations of the API have callers"
     access_actor.require(actor, operation)
     return actor
 

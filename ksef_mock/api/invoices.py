@@ -14,7 +14,7 @@ _LAST_PAGE = 2**31 - 1
 
 async def query_metadata(request: Request) -> Response:
     """POST /invoices/query/metadata."""
-    actor = await caller(request, "POST /invoices/query/metadata")
+    actor = await caller(request)
     order = query_choice(request, "sortOrder", "Asc", "Desc")
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=250)

@@ -41,7 +41,7 @@ def _granting(path: str, model: type[R]) -> Route:
     """A route that takes an order for permissions and starts the operation that grants them."""
 
     async def endpoint(request: Request) -> Response:
-        actor = await caller(request, f"POST {path}")
+        actor = await caller(request)
         order = (await read_json(request, model)).checked()
         system = system_of(request)
         change = await system.permissions.request(
@@ -56,19 +56,19 @@ def _granting(path: str, model: type[R]) -> Route:
 
 async def revoke(request: Request) -> Response:
     """DELETE /permissions/common/grants/{permissionId}."""
-    actor = await caller(request, "DELETE /permissions/common/grants/{permissionId}")
+    actor = await caller(request)
     return await _revoke(request, actor, authorizations=False)
 
 
 async def revoke_authorization(request: Request) -> Response:
     """DELETE /permissions/authorizations/grants/{permissionId}."""
-    actor = await caller(request, "DELETE /permissions/authorizations/grants/{permissionId}")
+    actor = await caller(request)
     return await _revoke(request, actor, authorizations=True)
 
 
 async def operation_status(request: Request) -> Response:
     """GET /permissions/operations/{referenceNumber}."""
-    actor = await caller(request, "GET /permissions/operations/{referenceNumber}")
+    actor = await caller(request)
     change = await system_of(request).permissions.poll(path_reference(request), actor)
     _note(request, change)
     return answer(grants.PermissionsOperationStatusResponse.of(change))
@@ -76,7 +76,7 @@ async def operation_status(request: Request) -> Response:
 
 async def personal_grants(request: Request) -> Response:
     """POST /permissions/query/personal/grants."""
-    actor = await caller(request, "POST /permissions/query/personal/grants")
+    actor = await caller(request)
     matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).checked()
     permissions = system_of(request).permissions
     # What the entity of the context received is listed for its owner.
@@ -104,7 +104,7 @@ async def personal_grants(request: Request) -> Response:
 
 async def person_grants(request: Request) -> Response:
     """POST /permissions/query/persons/grants."""
-    actor = await caller(request, "POST /permissions/query/persons/grants")
+    actor = await caller(request)
     query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
     matches = query.checked()
     listed = decisions.is_given if query.granted else decisions.is_in_force
@@ -121,7 +121,7 @@ async def person_grants(request: Request) -> Response:
 
 async def subunit_grants(request: Request) -> Response:
     """POST /permissions/query/subunits/grants."""
-    actor = await caller(request, "POST /permissions/query/subunits/grants")
+    actor = await caller(request)
     unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).checked()
     found = [
         grant
@@ -133,7 +133,7 @@ async def subunit_grants(request: Request) -> Response:
 
 async def entity_grants(request: Request) -> Response:
     """POST /permissions/query/entities/grants."""
-    actor = await caller(request, "POST /permissions/query/entities/grants")
+    actor = await caller(request)
     client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).checked()
     found = [
         grant
@@ -145,7 +145,7 @@ async def entity_grants(request: Request) -> Response:
 
 async def authorizations(request: Request) -> Response:
     """POST /permissions/query/authorizations/grants."""
-    actor = await caller(request, "POST /permissions/query/authorizations/grants")
+    actor = await caller(request)
     query = await read_optional_json(request, lists.EntityAuthorizationPermissionsQueryRequest)
     matches = query.checked()
     permissions = system_of(request).permissions
@@ -164,7 +164,7 @@ async def authorizations(request: Request) -> Response:
 
 async def eu_entity_grants(request: Request) -> Response:
     """POST /permissions/query/eu-entities/grants."""
-    actor = await caller(request, "POST /permissions/query/eu-entities/grants")
+    actor = await caller(request)
     matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).checked()
     found = [
         grant
@@ -176,7 +176,7 @@ async def eu_entity_grants(request: Request) -> Response:
 
 async def attachments_status(request: Request) -> Response:
     """GET /permissions/attachments/status."""
-    actor = await caller(request, "GET /permissions/attachments/status")
+    actor = await caller(request)
     system = system_of(request)
     nip = actor.context.nip
     consent = None if nip is None else await system.attachments.consent(nip)
@@ -185,7 +185,7 @@ async def attachments_status(request: Request) -> Response:
 
 async def entity_roles(request: Request) -> Response:
     """GET /permissions/query/entities/roles."""
-    nip = (await caller(request, "GET /permissions/query/entities/roles")).context.nip
+    nip = (await caller(request)).context.nip
     held = () if nip is None else await system_of(request).subjects.roles(nip)
     page, has_more = _page(request, held)
     return answer(wire.QueryEntityRolesResponse([wire.EntityRole.of(role) for role in page], has_more))
@@ -193,7 +193,7 @@ async def entity_roles(request: Request) -> Response:
 
 async def subordinate_entity_roles(request: Request) -> Response:
     """POST /permissions/query/subordinate-entities/roles."""
-    nip = (await caller(request, "POST /permissions/query/subordinate-entities/roles")).context.nip
+    nip = (await caller(request)).context.nip
     wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).checked()
     held = () if nip is None else await system_of(request).subjects.subordinate_roles(nip)
     page, has_more = _page(request, [role for role in held if wanted in (None, role.nip)])

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from ksef_mock.api.http import answer
 from ksef_mock.control.guard import require_control
 from ksef_mock.gateway.endpoints import simulated
-from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 
 
 class CoveredOperation(msgspec.Struct):
@@ -21,9 +21,11 @@ class CoveredOperation(msgspec.Struct):
     simulated: bool
 
 
-class Coverage(msgspec.Struct):
+class Coverage(msgspec.Struct, rename="camel"):
     """All operations in the order of the document, and how many of them are simulated."""
 
+    #: Of the document, such as `2.9.0`.
+    api_version: str
     total: int
     simulated: int
     operations: list[CoveredOperation]
@@ -36,7 +38,7 @@ async def coverage(request: Request) -> Response:
     operations = [
         CoveredOperation(operation.method, operation.path, operation in covered) for operation in OPERATIONS
     ]
-    return answer(Coverage(len(operations), len(covered), operations))
+    return answer(Coverage(API_VERSION, len(operations), len(covered), operations))
 
 
 ROUTES = [Route("/coverage", coverage, methods=["GET"])]

@@ -9,6 +9,7 @@ from typing import Any
 from ksef_mock.clock import Instant
 from ksef_mock.core.errors import Occurrence
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.operation import Operation
 
 SCOPE_KEY = "ksef_mock.exchange"
 
@@ -30,12 +31,12 @@ class Exchange:
     __slots__ = (
         "client_ip",
         "decisions",
-        "endpoint",
         "facts",
         "method",
         "operation",
         "path",
         "recorded",
+        "routed",
         "started_at",
         "trace_id",
     )
@@ -50,8 +51,8 @@ class Exchange:
         self.facts: dict[str, Any] = {}
         #: Reference number of the authentication operation that the request is about.
         self.operation: str | None = None
-        #: The path of the official document that it was routed to, e.g. `/tokens/{referenceNumber}`.
-        self.endpoint: str | None = None
+        #: The operation of the official document that it was routed to.
+        self.routed: Operation | None = None
         #: Whether the journal keeps it: looking at the journal must not push out what it is about.
         self.recorded = True
 

@@ -25,3 +25,4 @@ class Permission(StrEnum):
     SUBUNIT_MANAGE = "SubunitManage"
     ENFORCEMENT_OPERATIONS = "EnforcementOperations"
     INTROSPECTION = "Introspection"
+    COLLECTIVE_IDENTIFIER_MANAGE = "CollectiveIdentifierManage"

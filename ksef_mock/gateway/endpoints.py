@@ -16,24 +16,24 @@ from ksef_mock.api.http import bearer_token, exchange_of
 from ksef_mock.core.errors import Unauthorized
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.identifiers import Identifier
-from ksef_mock.gateway.operations import BY_SHAPE, OPERATIONS, Operation, shape_of
+from ksef_mock.core.operation import Operation, shape_of
+from ksef_mock.gateway.operations import BY_SHAPE, OPERATIONS
 from ksef_mock.gateway.unsimulated import Unsimulated
 from ksef_mock.ksef.access.principal import Kind
-from ksef_mock.ksef.limits.limits import UNGROUPED_WINDOWS, Rate
+from ksef_mock.ksef.limits.limits import ANONYMOUS, Rate
 from ksef_mock.system.system import System
 
 
 class Endpoint:
-    """ASGI application of one path, named as in the document: its handlers by method."""
+    """ASGI application of one path: by method its operation, and what answers it."""
 
-    def __init__(self, path: str, handlers: Mapping[str, ASGIApp]) -> None:
-        self.path = path
+    def __init__(self, handlers: Mapping[str, tuple[Operation, ASGIApp]]) -> None:
         self.handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]
-        exchange.endpoint = self.path
-        await self.handlers[scope["method"]](scope, receive, send)
+        exchange.routed, handler = self.handlers[scope["method"]]
+        await handler(scope, receive, send)
 
 
 class RateLimited:
@@ -45,26 +45,20 @@ class RateLimited:
     def __init__(self, app: ASGIApp, operation: Operation, system: System) -> None:
         self._app = app
         self._group = operation.group
-        self._counted_as = operation.group or f"{operation.method} {operation.path}"
+        self._anonymous = operation.group == ANONYMOUS
+        # limity-api.md: each operation of `other` has a counter of its own.
+        self._counted_as = str(operation) if operation.group == "other" else operation.group
         self._system = system
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        context = self._context(request)
-        windows = await self._windows(context)
-        if windows:
-            key = (str(context or ""), exchange_of(request).client_ip, self._counted_as)
-            await self._system.rate_limiter.admit(key, windows)
-        await self._app(scope, receive, send)
-
-    async def _windows(self, context: Identifier | None) -> tuple[tuple[int, int], ...]:
-        if self._group is None:
-            return UNGROUPED_WINDOWS if self._system.limits.enforced_everywhere else ()
+        context = None if self._anonymous else self._context(request)
         rates = await self._system.limits.enforced_rates(context)
-        if rates is None:
-            return ()
-        rate: Rate = getattr(rates, self._group)
-        return rate.windows
+        if rates is not None:
+            rate: Rate = getattr(rates, self._group)
+            key = (str(context or ""), exchange_of(request).client_ip, self._counted_as)
+            await self._system.rate_limiter.admit(key, rate.windows)
+        await self._app(scope, receive, send)
 
     def _context(self, request: Request) -> Identifier | None:
         try:
@@ -74,24 +68,26 @@ class RateLimited:
 
 
 def endpoints(routes: Iterable[Route], system: System) -> list[BaseRoute]:
-    """The routes of one mock, for all operations of the API: simulated by `routes`, or not at all."""
+    """The routes of one mock, for all operations of the API: simulated by `routes`, or not at all.
+
+    Raises:
+        KeyError: a route is no operation of the API.
+    """
     paths: dict[str, str] = {}
-    handlers: dict[str, dict[str, ASGIApp]] = {}
+    handlers: dict[str, dict[str, tuple[Operation, ASGIApp]]] = {}
     for route in routes:
         shape = shape_of(route.path)
         paths.setdefault(shape, route.path)
         for method in route.methods or ():
-            operation = BY_SHAPE.get(("GET" if method == "HEAD" else method, shape))
-            app = route.app if operation is None else _limited(route.app, operation, system)
-            handlers.setdefault(shape, {})[method] = app
+            operation = BY_SHAPE["GET" if method == "HEAD" else method, shape]
+            handlers.setdefault(shape, {})[method] = operation, _limited(route.app, operation, system)
     # Of two patterns that fit a path, the one with fewer parameters must come first.
     for operation in sorted(OPERATIONS, key=lambda operation: operation.path.count("{")):
         method, shape = operation.shape
         paths.setdefault(shape, operation.path)
-        handlers.setdefault(shape, {}).setdefault(method, Unsimulated(operation))
-    documented = {operation.shape[1]: operation.path for operation in OPERATIONS}
+        handlers.setdefault(shape, {}).setdefault(method, (operation, Unsimulated(operation)))
     return [
-        Route(paths[shape], Endpoint(documented.get(shape, shape), by_method), methods=list(by_method))
+        Route(paths[shape], Endpoint(by_method), methods=list(by_method))
         for shape, by_method in handlers.items()
     ]
 
@@ -100,22 +96,21 @@ def simulated(routes: Iterable[BaseRoute]) -> frozenset[Operation]:
     """The operations that these routes (mounted ones included) really simulate."""
     return frozenset(
         operation
-        for path, endpoint in _endpoints_by_path(routes)
-        for method, handler in endpoint.handlers.items()
+        for endpoint in _endpoints_of(routes)
+        for operation, handler in endpoint.handlers.values()
         if not isinstance(handler, Unsimulated)
-        if (operation := BY_SHAPE.get((method, shape_of(path)))) is not None
     )
 
 
 def _limited(app: ASGIApp, operation: Operation, system: System) -> ASGIApp:
-    if operation.group is None and not system.limits.enforced_everywhere:
+    if operation.group == ANONYMOUS and not system.limits.enforced_everywhere:
         return app  # nothing but the settings limits it
     return RateLimited(app, operation, system)
 
 
-def _endpoints_by_path(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, Endpoint]]:
+def _endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[Endpoint]:
     for route in routes:
         if isinstance(route, Mount):
-            yield from _endpoints_by_path(route.routes)
+            yield from _endpoints_of(route.routes)
         elif isinstance(route, Route) and isinstance(route.app, Endpoint):
-            yield route.path, route.app
+            yield route.app

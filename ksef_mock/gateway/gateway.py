@@ -116,7 +116,7 @@ class Gateway:
 
     def _count(self, exchange: Exchange, status: int, error: KsefError | None, seconds: float) -> None:
         metrics = self._system.metrics
-        endpoint = exchange.endpoint or _endpoint(exchange)
+        endpoint = exchange.routed.path if exchange.routed is not None else _endpoint(exchange)
         # Whatever a client calls a method must not make a time series of its own.
         method = exchange.method if exchange.method in _METHODS else "other"
         code = str(int(error.code)) if isinstance(error, BadRequest) else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ksef_mock.app import create_app
+from ksef_mock.core.operation import Operation
 from ksef_mock.gateway.endpoints import simulated
-from ksef_mock.gateway.operations import OPERATIONS, Operation
+from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 from tests.docs.snippets import ROOT
 
 COVERAGE = ROOT / "docs" / "coverage.md"
@@ -17,9 +18,9 @@ def coverage() -> str:
     lines = [
         "# Operations",
         "",
-        "The operations of the official OpenAPI document (2.6.0), and whether the mock simulates them.",
-        "Made by `make docs` from the routes of the application; `GET /_mock/coverage` tells the same of a",
-        "running mock. What is not simulated answers 501 and names itself.",
+        f"The operations of the official OpenAPI document ({API_VERSION}), and whether the mock simulates",
+        "them. Made by `make docs` from the routes of the application; `GET /_mock/coverage` tells the same",
+        "of a running mock. What is not simulated answers 501 and names itself.",
         "",
         f"{done} of {total} are simulated.",
     ]

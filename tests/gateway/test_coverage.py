@@ -8,14 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import Route
 
+from ksef_mock.app import create_app
+from ksef_mock.core.operation import Operation
+from ksef_mock.core.permissions import Permission
 from ksef_mock.gateway.endpoints import endpoints, simulated
-from ksef_mock.gateway.operations import OPERATIONS, Operation
+from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 from ksef_mock.gateway.unsimulated import Unsimulated
-from ksef_mock.ksef.limits.limits import RATE_LIMITS, UNGROUPED_WINDOWS
+from ksef_mock.ksef.limits.limits import ANONYMOUS, RATE_LIMITS, UNLIMITED, Rate
 from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
 from tests import openapi
+from tests.support import NIP, Api
 
 needs_document = pytest.mark.skipif(not openapi.available(), reason=openapi.MISSING)
 
@@ -41,9 +46,7 @@ def test_operations_are_those_of_the_document_in_its_order() -> None:
 
 
 @needs_document
-@pytest.mark.parametrize(
-    "operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}"
-)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_group_and_rates_of_each_operation_are_the_documented_ones(operation: Operation) -> None:
     described = documented()[operation.method, operation.path]
     row = re.search(
@@ -53,23 +56,69 @@ def test_group_and_rates_of_each_operation_are_the_documented_ones(operation: Op
     )
     assert row is not None
     group = re.sub(r"([A-Z])", lambda letter: "_" + letter[1].lower(), row[1])
-    assert operation.group == (None if group == "-" else group)
-    windows = UNGROUPED_WINDOWS if operation.group is None else getattr(RATE_LIMITS, operation.group).windows
+    assert operation.group == (ANONYMOUS if group == "-" else group)
     rates = described["x-rate-limits"]
-    assert [limit for limit, _ in windows] == [
-        rates[name] for name in ("perSecond", "perMinute", "perHour") if name in rates
-    ]
+    assert getattr(RATE_LIMITS, operation.group) == Rate(
+        *(rates.get(name, UNLIMITED) for name in ("perSecond", "perMinute", "perHour"))
+    )
 
 
-def call(mock: MockServer, method: str, path: str) -> httpx.Response:
-    return httpx.request(method, mock.url + "/v2" + re.sub(r"\{\w+\}", "x", path))
+@needs_document
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_permissions_and_bearer_of_each_operation_are_the_documented_ones(operation: Operation) -> None:
+    described = documented()[operation.method, operation.path]
+    assert operation.any_of == tuple(described.get("x-required-permissions", ()))
+    assert operation.bearer is ("security" in described)
 
 
-def test_what_answers_501_is_what_is_not_simulated(ksef_mock: MockServer, coverage: dict[str, Any]) -> None:
-    for operation in coverage["operations"]:
-        status = call(ksef_mock, operation["method"], operation["path"]).status_code
+def call(mock: MockServer, method: str, path: str, bearer: str | None = None) -> httpx.Response:
+    headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+    return httpx.request(method, mock.url + "/v2" + re.sub(r"\{\w+\}", "x", path), headers=headers)
+
+
+@pytest.fixture
+def bearer(ksef_mock: MockServer, api: Api) -> str:
+    """An access token with every permission that a KSeF token may have."""
+    return api.login(ksef_mock.issue_token(NIP, [*Permission])).access_token
+
+
+def test_what_answers_501_is_what_is_not_simulated(
+    ksef_mock: MockServer, bearer: str, coverage: dict[str, Any]
+) -> None:
+    # Last what would end the session.
+    for operation in sorted(
+        coverage["operations"], key=lambda each: each["path"] == "/auth/sessions/current"
+    ):
+        status = call(ksef_mock, operation["method"], operation["path"], bearer).status_code
         assert (status == 501) is not operation["simulated"], operation
         assert status not in (404, 405), operation
+
+
+UNSIMULATED = sorted(
+    (
+        operation
+        for operation in set(OPERATIONS) - simulated(create_app().routes)
+        if operation.bearer and not operation.path.startswith("/testdata")
+    ),
+    key=str,
+)
+
+
+@pytest.mark.parametrize("operation", UNSIMULATED, ids=str)
+def test_who_may_not_call_what_is_not_simulated_is_told_so_first(
+    ksef_mock: MockServer, api: Api, operation: Operation
+) -> None:
+    for token in (None, "no.such.token"):
+        assert call(ksef_mock, operation.method, operation.path, token).status_code == 401
+    weak = api.login(ksef_mock.issue_token(NIP, ["CredentialsRead"])).access_token
+    refused = call(ksef_mock, operation.method, operation.path, weak)
+    assert refused.status_code == (403 if operation.any_of else 501)
+    if operation.any_of:
+        assert refused.json()["security"]["requiredAnyOfPermissions"] == list(operation.any_of)
+
+
+def test_coverage_names_the_version_of_the_api(coverage: dict[str, Any]) -> None:
+    assert coverage["apiVersion"] == API_VERSION == "2.9.0"
 
 
 def test_coverage_counts_what_it_lists(coverage: dict[str, Any]) -> None:
@@ -95,9 +144,11 @@ def test_coverage_counts_what_it_lists(coverage: dict[str, Any]) -> None:
 )
 @pytest.mark.parametrize("prefix", ["/v2", "/api/v2", "/webs/api/v2"])
 def test_501_names_the_operation(
-    ksef_mock: MockServer, prefix: str, method: str, path: str, template: str
+    ksef_mock: MockServer, bearer: str, prefix: str, method: str, path: str, template: str
 ) -> None:
-    response = httpx.request(method, ksef_mock.url + prefix + path)
+    response = httpx.request(
+        method, ksef_mock.url + prefix + path, headers={"Authorization": f"Bearer {bearer}"}
+    )
     assert response.status_code == 501
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
@@ -122,5 +173,10 @@ def test_without_any_handler_nothing_is_simulated() -> None:
     routes = endpoints([], System())
     assert simulated(routes) == frozenset()
     handlers = [handler for route in routes for handler in route.app.handlers.values()]  # type: ignore[attr-defined]
-    assert len(handlers) == len(OPERATIONS)
-    assert all(isinstance(handler, Unsimulated) for handler in handlers)
+    assert {operation for operation, _ in handlers} == set(OPERATIONS)
+    assert all(isinstance(handler, Unsimulated) for _, handler in handlers)
+
+
+def test_a_route_that_is_no_operation_of_the_api_is_refused() -> None:
+    with pytest.raises(KeyError):
+        endpoints([Route("/no/such/operation", Unsimulated(OPERATIONS[0]), methods=["GET"])], System())

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ksef_mock.testing import MockServer
+from tests import openapi
 from tests.support import NIP, OTHER_NIP, Api, error
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
 SESSION = {"maxInvoiceSizeInMB": 1, "maxInvoiceWithAttachmentSizeInMB": 3, "maxInvoices": 10_000}
-CONTEXT = {"onlineSession": SESSION, "batchSession": SESSION}
+CONTEXT = {"onlineSession": SESSION, "batchSession": SESSION, "collectiveIdentifier": {"maxInvoices": 500}}
 SUBJECT = {"enrollment": {"maxEnrollments": 12}, "certificate": {"maxCertificates": 6}}
 ONLINE = {"maxInvoiceSizeInMB": 5, "maxInvoiceWithAttachmentSizeInMB": 10, "maxInvoices": 100_000}
 BATCH = {"maxInvoiceSizeInMB": 0, "maxInvoiceWithAttachmentSizeInMB": 0, "maxInvoices": 0}
+LIMITS = {"onlineSession": ONLINE, "batchSession": BATCH, "collectiveIdentifier": {"maxInvoices": 3}}
 SESSION_PATH = "/testdata/limits/context/session"
 CERTIFICATE_PATH = "/testdata/limits/subject/certificate"
 
@@ -42,11 +45,27 @@ def test_defaults_are_the_documented_ones(api: Api, bearer: str) -> None:
     assert get(api, "/limits/subject", bearer) == SUBJECT
 
 
+def test_rate_limits_are_those_of_the_document(api: Api, bearer: str) -> None:
+    shown = get(api, "/rate-limits", bearer)
+    assert shown["anonymous"] == {"perSecond": 60, "perMinute": -1, "perHour": -1}
+    assert shown["global"] == {"perSecond": 75, "perMinute": -1, "perHour": -1}
+    if openapi.available():
+        answer = json.loads(openapi.DOCUMENT.read_text())["paths"]["/rate-limits"]["get"]["responses"]["200"]
+        assert shown == answer["content"]["application/json"]["example"]
+
+
+def test_what_cannot_be_set_of_the_rate_limits_is_ignored(api: Api, bearer: str) -> None:
+    shown = get(api, "/rate-limits", bearer)
+    changed = rates(anonymous={"perSecond": 1, "perMinute": 1, "perHour": 1}, onlineSessionClose={})
+    done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": shown | changed})
+    assert get(api, "/rate-limits", bearer) == shown | rates()
+
+
 def test_session_limits_of_a_context_are_set_and_restored(api: Api, bearer: str) -> None:
-    changed = {"onlineSession": ONLINE, "batchSession": BATCH}
+    changed = {**LIMITS, "collectiveIdentifier": {"maxInvoices": 2}}
     done(api, "POST", SESSION_PATH, bearer, json=changed)
     assert get(api, "/limits/context", bearer) == changed
-    again = {"onlineSession": BATCH, "batchSession": ONLINE}
+    again = {"onlineSession": BATCH, "batchSession": ONLINE, "collectiveIdentifier": {"maxInvoices": 5_000}}
     done(api, "POST", SESSION_PATH, bearer, json=again)
     assert get(api, "/limits/context", bearer) == again
     done(api, "DELETE", SESSION_PATH, bearer)
@@ -80,7 +99,7 @@ def test_certificate_limits_of_a_subject_are_set_and_restored(
 
 def test_limits_of_others_stay_as_they_are(ksef_mock: MockServer, api: Api, bearer: str) -> None:
     other = api.login(ksef_mock.issue_token(OTHER_NIP), nip=OTHER_NIP).access_token
-    done(api, "POST", SESSION_PATH, bearer, json={"onlineSession": ONLINE, "batchSession": BATCH})
+    done(api, "POST", SESSION_PATH, bearer, json=LIMITS)
     done(api, "POST", CERTIFICATE_PATH, bearer, json={"enrollment": {"maxEnrollments": 1}})
     done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": rates()})
     assert get(api, "/limits/context", other) == CONTEXT
@@ -91,7 +110,7 @@ def test_limits_of_others_stay_as_they_are(ksef_mock: MockServer, api: Api, bear
 def test_limits_of_a_context_hold_for_each_of_its_logins(
     ksef_mock: MockServer, api: Api, bearer: str
 ) -> None:
-    done(api, "POST", SESSION_PATH, bearer, json={"onlineSession": ONLINE, "batchSession": BATCH})
+    done(api, "POST", SESSION_PATH, bearer, json=LIMITS)
     second = api.login(ksef_mock.issue_token(NIP)).access_token
     assert get(api, "/limits/context", second)["onlineSession"] == ONLINE
 
@@ -100,29 +119,32 @@ def test_limits_of_a_context_hold_for_each_of_its_logins(
     ("path", "body", "field"),
     [
         (SESSION_PATH, {"onlineSession": ONLINE}, "batchSession"),
+        (SESSION_PATH, {"onlineSession": ONLINE, "batchSession": BATCH}, "collectiveIdentifier"),
+        (SESSION_PATH, {**LIMITS, "collectiveIdentifier": {"maxInvoices": 1}}, "collectiveIdentifier"),
+        (SESSION_PATH, {**LIMITS, "collectiveIdentifier": {"maxInvoices": 5_001}}, "collectiveIdentifier"),
         (
             SESSION_PATH,
-            {"onlineSession": {**ONLINE, "maxInvoiceSizeInMB": 6}, "batchSession": BATCH},
+            {**LIMITS, "onlineSession": {**ONLINE, "maxInvoiceSizeInMB": 6}},
             "onlineSession",
         ),
         (
             SESSION_PATH,
-            {"onlineSession": ONLINE, "batchSession": {**BATCH, "maxInvoiceWithAttachmentSizeInMB": 11}},
+            {**LIMITS, "batchSession": {**BATCH, "maxInvoiceWithAttachmentSizeInMB": 11}},
             "batchSession.maxInvoiceWithAttachmentSizeInMB",
         ),
         (
             SESSION_PATH,
-            {"onlineSession": {**ONLINE, "maxInvoices": 100_001}, "batchSession": BATCH},
+            {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": 100_001}},
             "maxInvoices",
         ),
         (
             SESSION_PATH,
-            {"onlineSession": {**ONLINE, "maxInvoices": -1}, "batchSession": BATCH},
+            {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": -1}},
             "maxInvoices",
         ),
         (
             SESSION_PATH,
-            {"onlineSession": {**ONLINE, "maxInvoices": 1.5}, "batchSession": BATCH},
+            {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": 1.5}},
             "maxInvoices",
         ),
         (CERTIFICATE_PATH, {"subjectIdentifierType": "Regon"}, "subjectIdentifierType"),
@@ -144,7 +166,7 @@ def rates(**groups: Any) -> dict[str, Any]:
     names = [
         *("onlineSession", "batchSession", "invoiceSend", "invoiceStatus", "sessionList"),
         *("sessionInvoiceList", "sessionMisc", "invoiceMetadata", "invoiceExport"),
-        *("invoiceExportStatus", "invoiceDownload", "other"),
+        *("invoiceExportStatus", "invoiceDownload", "collectiveIdentifier", "other"),
     ]
     return {name: {"perSecond": 100, "perMinute": 100, "perHour": 100} for name in names} | groups
 
@@ -153,7 +175,7 @@ def test_rate_limits_are_set_and_restored(api: Api, bearer: str) -> None:
     documented = get(api, "/rate-limits", bearer)
     changed = rates(other={"perSecond": 7, "perMinute": 8, "perHour": 9})
     done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": changed})
-    assert get(api, "/rate-limits", bearer) == changed
+    assert get(api, "/rate-limits", bearer) == documented | changed
     done(api, "DELETE", "/testdata/rate-limits", bearer)
     assert get(api, "/rate-limits", bearer) == documented
     done(api, "POST", "/testdata/rate-limits/production", bearer)

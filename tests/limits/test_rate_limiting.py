@@ -8,10 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from ksef_mock.app import create_app
-from ksef_mock.clock import to_datetime
+from ksef_mock.gateway.endpoints import endpoints
+from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.settings import Settings
+from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
 from tests.limits.test_limits import rates
 from tests.support import NIP, OTHER_NIP, Api
@@ -68,22 +74,39 @@ def test_both_formats_of_429(serve: Serve) -> None:
     assert (body["title"], body["status"], body["detail"]) == ("Too Many Requests", 429, text)
     assert body["instance"] == "/v2/limits/context"
     assert {legacy.headers["retry-after"], problem.headers["retry-after"]} == {"1"}
-    assert "10 in 1 s, Nip:5265877635 127.0.0.1 other" in str(mock.journal.last("/limits/context").reason)
+    reason = str(mock.journal.last("/limits/context").reason)
+    assert "10 in 1 s, Nip:5265877635 127.0.0.1 GET /limits/context" in reason
 
 
-def test_operations_of_a_group_are_counted_together(serve: Serve) -> None:
+def test_each_of_the_other_operations_is_counted_by_itself(serve: Serve) -> None:
     mock, api = limited(serve)
     bearer = api.login(mock.issue_token(NIP)).access_token
-    for path in ("/limits/context", "/rate-limits", "/tokens", "/auth/sessions", "/limits/subject"):
-        assert statuses(api, bearer, path, 2) == [200, 200]
-    assert statuses(api, bearer, "/limits/context", 1) == [429]
-    body = {"subjectType": "Subject1", "dateRange": {"dateType": "Issue", "from": today(mock)}}
-    # Another group:
-    assert api.call("POST", "/invoices/query/metadata", json=body, bearer=bearer).status_code == 200
+    assert statuses(api, bearer, "/limits/context", 11)[-1] == 429
+    for path in ("/rate-limits", "/tokens", "/auth/sessions", "/limits/subject"):
+        assert statuses(api, bearer, path, 11) == [200] * 10 + [429]
+    references = [f"20250626-CR-{number:010}-0000000000-D2" for number in range(11)]
+    answers = [statuses(api, bearer, f"/tokens/{reference}", 1)[0] for reference in references]
+    assert answers == [400] * 10 + [429]  # one operation, whatever its path names
 
 
-def today(mock: MockServer) -> str:
-    return to_datetime(mock.clock.now()).date().isoformat()
+def test_operations_of_a_group_are_counted_together() -> None:
+    system = System(Settings(rate_limits="test"))
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response()(scope, receive, send)
+
+    routes = ("/sessions/{reference}/invoices", "/sessions/{reference}/invoices/failed", "/sessions")
+    api = endpoints([Route(path, answered, methods=["GET"]) for path in routes], system)
+    app = Starlette(routes=[Mount("/v2", routes=api)])
+    system.clock.freeze()
+
+    async def calls() -> list[int]:
+        transport = httpx.ASGITransport(Gateway(app, system))
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock/v2") as client:
+            paths = ["/sessions/x/invoices"] * 5 + ["/sessions/x/invoices/failed"] * 6 + ["/sessions"]
+            return [(await client.get(path)).status_code for path in paths]
+
+    assert asyncio.run(calls()) == [200] * 10 + [429, 200]
 
 
 def test_head_counts_as_get(serve: Serve) -> None:
@@ -113,11 +136,13 @@ def test_contexts_are_counted_apart(serve: Serve) -> None:
     assert statuses(api, again, "/limits/context", 1) == [429]  # another login to the same context
 
 
-def test_operations_without_a_group_have_60_a_second_each_for_an_address(serve: Serve) -> None:
-    _, api = limited(serve)
+def test_anonymous_operations_have_60_a_second_together_for_an_address(serve: Serve) -> None:
+    mock, api = limited(serve)
     path = "/security/public-key-certificates"
     assert statuses(api, None, path, 61) == [200] * 60 + [429]
-    assert statuses(api, None, "/peppol/query", 1) == [200]
+    assert statuses(api, None, "/peppol/query", 1) == [429]
+    assert api.call("POST", "/auth/challenge").status_code == 429
+    mock.clock.advance(1)
     assert api.call("POST", "/auth/challenge").status_code == 200
 
 
@@ -170,7 +195,8 @@ def test_production_limits_set_by_testdata_are_enforced(
 
 def test_operation_that_is_not_simulated_is_not_limited(serve: Serve) -> None:
     mock, _ = limited(serve)
-    answers = {httpx.post(f"{mock.url}/v2/sessions/online").status_code for _ in range(15)}
+    bearer = {"Authorization": f"Bearer {Api(mock.url).login(mock.issue_token(NIP)).access_token}"}
+    answers = {httpx.post(f"{mock.url}/v2/sessions/online", headers=bearer).status_code for _ in range(15)}
     assert answers == {501}
 
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ksef_mock.dashboard.frame import framed, guarded
 from ksef_mock.gateway.endpoints import simulated
-from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ def coverage_view(request: Request) -> list[CoverageGroup]:
 @guarded
 async def coverage(request: Request) -> Response:
     """GET /_mock/ui/coverage: which operations of KSeF's API are simulated."""
-    return await framed(request, "coverage", "coverage.html", groups=coverage_view(request))
+    return await framed(
+        request, "coverage", "coverage.html", groups=coverage_view(request), api_version=API_VERSION
+    )
 
 
 ROUTES = [Route("/ui/coverage", coverage, methods=["GET"])]

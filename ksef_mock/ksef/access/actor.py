@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ksef_mock.core.codes import Reason
 from ksef_mock.core.errors import Forbidden
 from ksef_mock.core.identifiers import Identifier
-from ksef_mock.core.permissions import OWNER, PEF_INVOICE_WRITE, VAT_UE_MANAGE, Permission
+from ksef_mock.core.operation import Operation
+from ksef_mock.core.permissions import OWNER, Permission
 from ksef_mock.ksef.access.principal import Principal
 
 #: What the owner of a context may do there. Enforcement is for bailiffs: they hold it besides `Owner`.
@@ -56,66 +57,21 @@ class Actor:
         return any(permission in owned or permission in self.permissions for permission in permissions)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What an operation asks of its caller."""
-
-    #: One of them is enough (`x-required-permissions`); empty: none is needed.
-    any_of: tuple[str, ...] = ()
-    #: Types of context in which it exists; empty: in all of them.
-    contexts: tuple[str, ...] = ()
-
-
-_MANAGE = Permission.CREDENTIALS_MANAGE.value
-_READ = Permission.CREDENTIALS_READ.value
-_SUBUNITS = Permission.SUBUNIT_MANAGE.value
-
-#: Operation of the document -> what it asks for. The types of context follow from the descriptions: whose
-#: permissions are granted, in which context, to whom.
-REQUIREMENTS: dict[str, Requirement] = {
-    "POST /permissions/persons/grants": Requirement((_MANAGE,), ("Nip", "InternalId")),
-    "POST /permissions/entities/grants": Requirement((_MANAGE,), ("Nip", "InternalId")),
-    "POST /permissions/authorizations/grants": Requirement((_MANAGE,), ("Nip",)),
-    "POST /permissions/indirect/grants": Requirement((_MANAGE,), ("Nip",)),
-    "POST /permissions/subunits/grants": Requirement((_SUBUNITS,), ("Nip",)),
-    "POST /permissions/eu-entities/administration/grants": Requirement((_MANAGE,), ("Nip",)),
-    "POST /permissions/eu-entities/grants": Requirement((VAT_UE_MANAGE,), ("NipVatUe",)),
-    "DELETE /permissions/common/grants/{permissionId}": Requirement((_MANAGE, VAT_UE_MANAGE, _SUBUNITS)),
-    "DELETE /permissions/authorizations/grants/{permissionId}": Requirement((_MANAGE,), ("Nip",)),
-    "GET /permissions/operations/{referenceNumber}": Requirement(),
-    "GET /permissions/attachments/status": Requirement((_MANAGE, _READ)),
-    "POST /permissions/query/personal/grants": Requirement(),
-    "POST /permissions/query/persons/grants": Requirement((_MANAGE, _READ, _SUBUNITS), ("Nip", "InternalId")),
-    "POST /permissions/query/subunits/grants": Requirement((_MANAGE, _READ, _SUBUNITS)),
-    "POST /permissions/query/entities/grants": Requirement((_MANAGE, _READ)),
-    "GET /permissions/query/entities/roles": Requirement((_MANAGE, _READ)),
-    "POST /permissions/query/subordinate-entities/roles": Requirement((_MANAGE, _READ, _SUBUNITS)),
-    "POST /permissions/query/authorizations/grants": Requirement(
-        (_MANAGE, _READ, PEF_INVOICE_WRITE), ("Nip", "PeppolId")
-    ),
-    "POST /permissions/query/eu-entities/grants": Requirement(
-        (_MANAGE, _READ, VAT_UE_MANAGE), ("Nip", "NipVatUe")
-    ),
-    "POST /invoices/query/metadata": Requirement((Permission.INVOICE_READ.value,)),
-}
-
-
-def require(actor: Actor, operation: str) -> None:
-    """Let the actor pass to an operation of `REQUIREMENTS`.
+def require(actor: Actor, operation: Operation) -> None:
+    """Let the actor pass to an operation.
 
     Raises:
         Forbidden: context-type-not-allowed, with the type; missing-permissions, with those that are required
             and those that are present.
     """
-    requirement = REQUIREMENTS[operation]
-    if requirement.contexts and actor.context.type not in requirement.contexts:
+    if operation.contexts and actor.context.type not in operation.contexts:
         raise Forbidden(
             Reason.CONTEXT_TYPE_NOT_ALLOWED,
-            reason=f"context: {operation} exists for {', '.join(requirement.contexts)}, "
+            reason=f"context: {operation} exists for {', '.join(operation.contexts)}, "
             f"the login is of {actor.context.type}",
             security={"contextIdentifierType": actor.context.type},
         )
-    needed = requirement.any_of
+    needed = operation.any_of
     if needed and not actor.holds(*needed):
         raise Forbidden(
             Reason.MISSING_PERMISSIONS,

@@ -9,6 +9,7 @@ import msgspec
 from ksef_mock.core.bodies import Body
 from ksef_mock.ksef.limits.limits import (
     CertificateLimits,
+    CollectiveIdentifierLimits,
     ContextLimits,
     EnrollmentLimits,
     Rate,
@@ -37,14 +38,25 @@ class SessionLimitsOverride(Body):
         return SessionLimits(self.max_invoice_size, self.max_invoice_with_attachment_size, self.max_invoices)
 
 
+class CollectiveIdentifierLimitsOverride(Body):
+    """OpenAPI: CollectiveIdentifierContextLimitsOverride."""
+
+    max_invoices: Annotated[int, msgspec.Meta(ge=2, le=5_000)]
+
+
 class SetSessionLimitsRequest(Body):
     """OpenAPI: SetSessionLimitsRequest."""
 
     online_session: SessionLimitsOverride
     batch_session: SessionLimitsOverride
+    collective_identifier: CollectiveIdentifierLimitsOverride
 
     def limits(self) -> ContextLimits:
-        return ContextLimits(self.online_session.limits(), self.batch_session.limits())
+        return ContextLimits(
+            self.online_session.limits(),
+            self.batch_session.limits(),
+            CollectiveIdentifierLimits(self.collective_identifier.max_invoices),
+        )
 
 
 class EnrollmentLimitsOverride(Body):
@@ -88,7 +100,7 @@ class RateOverride(Body):
 
 
 class RateLimitsOverride(Body):
-    """OpenAPI: ApiRateLimitsOverride."""
+    """OpenAPI: ApiRateLimitsOverride. What GET /rate-limits tells beyond it cannot be set, and is ignored."""
 
     online_session: RateOverride
     batch_session: RateOverride
@@ -101,6 +113,7 @@ class RateLimitsOverride(Body):
     invoice_export: RateOverride
     invoice_export_status: RateOverride
     invoice_download: RateOverride
+    collective_identifier: RateOverride
     other: RateOverride
 
 

@@ -15,7 +15,7 @@ from ksef_mock.core.codes import ChangeStatus, Reason
 from ksef_mock.core.errors import Forbidden
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.permissions import VAT_UE_MANAGE, Permission
-from ksef_mock.ksef.access.actor import _MANAGE, _READ, _SUBUNITS, Actor
+from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions.admission import Delegations
 from ksef_mock.ksef.permissions.grants import Grant, GrantKind
 from ksef_mock.ksef.subjects.subjects import Role
@@ -33,12 +33,17 @@ class Granting:
     permissions: tuple[str, ...]
 
 
+_MANAGE = Permission.CREDENTIALS_MANAGE.value
+_READ = Permission.CREDENTIALS_READ.value
+_SUBUNITS = Permission.SUBUNIT_MANAGE.value
 _INVOICES = (Permission.INVOICE_WRITE.value, Permission.INVOICE_READ.value)
+#: What entities pass on (OpenAPI: EntityPermissionType, IndirectPermissionType).
+_OF_ENTITIES = (*_INVOICES, Permission.COLLECTIVE_IDENTIFIER_MANAGE.value)
 
 GRANTING: dict[GrantKind, Granting] = {
     GrantKind.PERSON: Granting(_MANAGE, tuple(permission.value for permission in Permission)),
-    GrantKind.ENTITY: Granting(_MANAGE, _INVOICES),
-    GrantKind.INDIRECT: Granting(_MANAGE, _INVOICES),
+    GrantKind.ENTITY: Granting(_MANAGE, _OF_ENTITIES),
+    GrantKind.INDIRECT: Granting(_MANAGE, _OF_ENTITIES),
     # Administrators get everything that their kind of grant has, without a choice.
     GrantKind.SUBUNIT: Granting(_SUBUNITS, (_MANAGE,)),
     GrantKind.EU_ADMINISTRATION: Granting(
