@@ -11,7 +11,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
 
 from ksef_mock.app import create_app
 from ksef_mock.gateway.endpoints import endpoints
@@ -92,11 +91,8 @@ def test_each_of_the_other_operations_is_counted_by_itself(serve: Serve) -> None
 def test_operations_of_a_group_are_counted_together() -> None:
     system = System(Settings(rate_limits="test"))
 
-    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
-        await Response()(scope, receive, send)
-
     routes = ("/sessions/{reference}/invoices", "/sessions/{reference}/invoices/failed", "/sessions")
-    api = endpoints([Route(path, answered, methods=["GET"]) for path in routes], system)
+    api = endpoints([Route(path, Response(), methods=["GET"]) for path in routes], system)
     app = Starlette(routes=[Mount("/v2", routes=api)])
     system.clock.freeze()
 
@@ -194,8 +190,8 @@ def test_production_limits_set_by_testdata_are_enforced(
 
 
 def test_operation_that_is_not_simulated_is_not_limited(serve: Serve) -> None:
-    mock, _ = limited(serve)
-    bearer = {"Authorization": f"Bearer {Api(mock.url).login(mock.issue_token(NIP)).access_token}"}
+    mock, api = limited(serve)
+    bearer = {"Authorization": f"Bearer {api.login(mock.issue_token(NIP)).access_token}"}
     answers = {httpx.post(f"{mock.url}/v2/sessions/online", headers=bearer).status_code for _ in range(15)}
     assert answers == {501}
 
