@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
+
+from ksef_client_min import pkcs12
+from ksef_client_min.certificates import Certificate, load_der_certificate, load_pem_certificates
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -26,10 +30,10 @@ class PasswordNeeded(BrokenCredentials):
 class Credentials:
     """What a login with a certificate needs. The key is in no repr."""
 
-    certificate: x509.Certificate
+    certificate: Certificate
     key: PrivateKey = field(repr=False)
     #: Certificates of the issuers, if the file had them.
-    chain: tuple[x509.Certificate, ...] = ()
+    chain: tuple[Certificate, ...] = ()
 
     def __post_init__(self) -> None:
         """
@@ -58,13 +62,19 @@ def load_pkcs12(file: Path | bytes, password: str | None = None) -> Credentials:
         OSError: the file cannot be read.
         BrokenCredentials: another kind of file, a wrong password, no key or no certificate in it.
     """
+    content = _content(file)
     secret = None if password is None else password.encode()
+    certificate: Certificate | None
+    issuers: Sequence[Certificate]
     try:
-        key, certificate, issuers = pkcs12.load_key_and_certificates(_content(file), secret)
+        key, certificate, issuers = load_key_and_certificates(content, secret)
     except (ValueError, UnsupportedAlgorithm) as error:
         if password is None and "password" in str(error).lower():
             raise PasswordNeeded("the PKCS#12 file is encrypted: its password is needed") from None
-        raise BrokenCredentials("no PKCS#12 file, or the password is wrong") from None
+        try:
+            key, certificate, issuers = pkcs12.load(content, password or "")
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise BrokenCredentials("no PKCS#12 file, or the password is wrong") from None
     if certificate is None or key is None:
         raise BrokenCredentials("the PKCS#12 file lacks the certificate or its private key")
     return Credentials(certificate, _supported(key), tuple(issuers))
@@ -74,11 +84,11 @@ def _content(source: Path | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.read_bytes()
 
 
-def _certificates(content: bytes) -> list[x509.Certificate]:
+def _certificates(content: bytes) -> list[Certificate]:
     try:
         if b"-----BEGIN" in content:
-            return x509.load_pem_x509_certificates(content)
-        return [x509.load_der_x509_certificate(content)]
+            return load_pem_certificates(content)
+        return [load_der_certificate(content)]
     except ValueError:
         raise BrokenCredentials("the certificate file holds no X.509 certificate in PEM or DER") from None
 

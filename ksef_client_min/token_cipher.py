@@ -11,12 +11,12 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ksef_client_min.certificates import load_der_certificate
 from ksef_client_min.errors import KsefProtocolError
 from ksef_client_min.models import PublicKeyCertificate
 
@@ -46,7 +46,7 @@ def encrypt_token(token: str, timestamp_ms: int, key: PublicKeyCertificate) -> b
     """
     plaintext = f"{token}|{timestamp_ms}".encode()
     try:
-        public_key = x509.load_der_x509_certificate(key.certificate).public_key()
+        public_key = load_der_certificate(key.certificate).public_key()
     except ValueError as error:
         raise KsefProtocolError(f"a published certificate cannot be read: {error}") from None
     if isinstance(public_key, rsa.RSAPublicKey):

@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from ksef_client_min.certificates import Certificate
 from ksef_client_min.credentials import BrokenCredentials, Credentials, PrivateKey
 
 _DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -76,10 +76,10 @@ def build_auth_token_request(
 
 def sign(
     xml: bytes,
-    certificate: x509.Certificate,
+    certificate: Certificate,
     key: PrivateKey,
     *,
-    chain: Sequence[x509.Certificate] = (),
+    chain: Sequence[Certificate] = (),
     signing_time: datetime | None = None,
 ) -> bytes:
     """The document with an enveloped XAdES-BASELINE-B signature as the last child of its root.
@@ -163,7 +163,7 @@ def _add_reference(signed_info: etree._Element, transforms: list[str], **attribu
 
 
 def _add_properties(
-    container: etree._Element, ids: Mapping[str, str], certificate: x509.Certificate, moment: datetime
+    container: etree._Element, ids: Mapping[str, str], certificate: Certificate, moment: datetime
 ) -> etree._Element:
     qualifying = etree.SubElement(
         container, f"{{{_XADES}}}QualifyingProperties", Target=f"#{ids['Signature']}", nsmap={"xades": _XADES}

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from cryptography import x509
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -22,6 +21,7 @@ from ksef_mock.clock import Clock
 from ksef_mock.core.environment import Delay, Lifetimes, ProfileName, TokenKey
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Outcome
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.crypto.certificate import Fingerprinted
 from ksef_mock.crypto.pki import Pki
 from ksef_mock.gateway.endpoints import simulated
 from ksef_mock.gateway.operations import OPERATIONS
@@ -239,15 +239,15 @@ class MockServer:
         """
         self._call(self._set_token_status(token, TokenStatus.REVOKED))
 
-    def revoke_certificate(self, certificate: x509.Certificate) -> None:
+    def revoke_certificate(self, certificate: Fingerprinted) -> None:
         """From now on logins with this certificate end in status 460, `Certyfikat odwołany`."""
         self._call(self._running.revocations.revoke(certificate))
 
-    def suspend_certificate(self, certificate: x509.Certificate) -> None:
+    def suspend_certificate(self, certificate: Fingerprinted) -> None:
         """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
         self._call(self._running.revocations.suspend(certificate))
 
-    def reinstate_certificate(self, certificate: x509.Certificate) -> bool:
+    def reinstate_certificate(self, certificate: Fingerprinted) -> bool:
         """End a suspension; False if the certificate is not suspended."""
         return self._call(self._running.revocations.reinstate(certificate))
 

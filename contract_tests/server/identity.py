@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from ksef_client_min.certificates import Certificate
+
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")
 
@@ -56,9 +58,9 @@ class Credentials:
     """A private key and the certificate that goes with it."""
 
     key: PrivateKey = field(repr=False)
-    certificate: x509.Certificate
+    certificate: Certificate
     #: Certificates of the issuers, if there are any to send.
-    chain: tuple[x509.Certificate, ...] = ()
+    chain: tuple[Certificate, ...] = ()
 
     @property
     def der(self) -> bytes:

@@ -13,6 +13,7 @@ from cryptography import x509
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.identity import Credentials
 from contract_tests.server.targets import Issuer, Target, Variant
+from ksef_client_min.certificates import Certificate
 from ksef_mock.core.environment import Delay
 from ksef_mock.core.fault import Hold, Outcome
 from ksef_mock.crypto.authority import Validity
@@ -88,7 +89,7 @@ class MockControls:
         issued = self._issue(issuer, subject, key, validity)
         return Credentials(issued.key, issued.certificate, issued.chain)
 
-    def revoke(self, certificate: x509.Certificate, *, suspended: bool = False) -> None:
+    def revoke(self, certificate: Certificate, *, suspended: bool = False) -> None:
         if suspended:
             self._server.suspend_certificate(certificate)
         else:

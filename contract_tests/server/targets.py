@@ -17,6 +17,7 @@ from cryptography import x509
 
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.identity import Credentials
+from ksef_client_min.certificates import Certificate
 from ksef_client_min.environments import DEMO, PROD, TEST
 
 #: KSeF's own hosts all end so; those of TEST and DEMO say which they are in their first label.
@@ -97,7 +98,7 @@ class Controls(Protocol):
     ) -> Credentials:
         """ISSUER: a certificate of a trusted authority."""
 
-    def revoke(self, certificate: x509.Certificate, *, suspended: bool = False) -> None:
+    def revoke(self, certificate: Certificate, *, suspended: bool = False) -> None:
         """ISSUER: revoke or suspend a certificate."""
 
     def reset(self) -> None:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import click
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from ksef_client_min.certificates import load_der_certificate
 from ksef_client_min.commands.common import (
     REFUSED,
     explained,
@@ -126,7 +126,7 @@ def get(reference_number: str, output: Path, as_json: bool) -> None:
     with logged_in() as (ksef, _), spinner("Waiting for the certificate", as_json):
         serial_number = _await_issue(ksef, reference_number)
         (retrieved,) = ksef.call(certificates.retrieve([serial_number])).certificates
-    pem = x509.load_der_x509_certificate(retrieved.certificate).public_bytes(Encoding.PEM)
+    pem = load_der_certificate(retrieved.certificate).public_bytes(Encoding.PEM)
     try:
         output.write_bytes(pem)
     except OSError as error:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ksef_mock.core.text import visible
+from ksef_mock.crypto.certificate import Certificate
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from ksef_mock.xades import Reading, Report
 
 _MARKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -98,7 +97,7 @@ def verify(
     raise SystemExit(0 if report.ok else 1)
 
 
-def _load_anchors(paths: tuple[Path, ...]) -> tuple[x509.Certificate, ...]:
+def _load_anchors(paths: tuple[Path, ...]) -> tuple[Certificate, ...]:
     from ksef_mock.crypto.chain import load_anchors
 
     try:
@@ -112,7 +111,7 @@ def _judge_certificate(
     reading: Reading,
     moment: datetime,
     requires_chain: bool,
-    anchors: tuple[x509.Certificate, ...],
+    anchors: tuple[Certificate, ...],
 ) -> None:
     # The checks of a server that need nothing but its rules.
     from ksef_mock.clock import Clock, from_datetime

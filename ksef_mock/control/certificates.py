@@ -28,6 +28,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest, NotFound
 from ksef_mock.core.identifiers import Identifier, is_subject_identifier
 from ksef_mock.crypto.authority import Validity, fingerprint_of
+from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_pem_certificates
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, person, seal
 from ksef_mock.ksef.certificates.certificates import KsefCertificate
@@ -262,14 +263,14 @@ async def _chosen(system: System, choice: CertificateChoice) -> Chosen:
     enrolled = await system.certificates.get(serial)
     if enrolled is None:
         raise spelled_out(NotFound(reason=f"no certificate {serial[:64]} was issued here"))
-    return Chosen(fingerprint_of(x509.load_der_x509_certificate(enrolled.der)), enrolled)
+    return Chosen(fingerprint_of(load_der_certificate(enrolled.der)), enrolled)
 
 
-def _certificate(text: str) -> x509.Certificate:
+def _certificate(text: str) -> Certificate:
     try:
         if "-----BEGIN" in text:
-            return x509.load_pem_x509_certificate(text.encode())
-        return x509.load_der_x509_certificate(base64.b64decode("".join(text.split()), validate=True))
+            return load_pem_certificates(text.encode())[0]
+        return load_der_certificate(base64.b64decode("".join(text.split()), validate=True))
     except (*MALFORMED, binascii.Error) as error:
         raise BadRequest(
             Code.VALIDATION, f"certificate: neither PEM nor base64 of DER: {str(error)[:200]}"

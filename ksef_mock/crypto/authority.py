@@ -21,12 +21,13 @@ from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import Instant, to_datetime
 from ksef_mock.core.records import AuthorityRecord
+from ksef_mock.crypto.certificate import Fingerprinted
 
 #: organizationIdentifier of a seal (ETSI EN 319 412-1, 5.1.4).
 ORGANIZATION_IDENTIFIER: x509.ObjectIdentifier = x509.ObjectIdentifier("2.5.4.97")
 
 
-def fingerprint_of(certificate: x509.Certificate) -> str:
+def fingerprint_of(certificate: Fingerprinted) -> str:
     """SHA-256 of the certificate in DER, 64 upper-case hex digits: how KSeF names a certificate."""
     return certificate.fingerprint(hashes.SHA256()).hex().upper()
 

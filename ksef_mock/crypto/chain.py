@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID
 
 from ksef_mock.clock import Instant, from_datetime
+from ksef_mock.crypto.certificate import Certificate, load_pem_certificates, require_issued_by
 from ksef_mock.crypto.qualified import QC_STATEMENTS
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -55,36 +56,36 @@ class BrokenChain(NoChain):
 class Chain:
     """A proven chain: the certificate, its intermediates in order, and the anchor that vouches for them."""
 
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[Certificate, ...]
 
     @property
-    def anchor(self) -> x509.Certificate:
+    def anchor(self) -> Certificate:
         return self.certificates[-1]
 
     def __str__(self) -> str:
         return " <- ".join(certificate.subject.rfc4514_string() for certificate in self.certificates)
 
 
-def load_anchors(paths: Iterable[Path]) -> tuple[x509.Certificate, ...]:
+def load_anchors(paths: Iterable[Path]) -> tuple[Certificate, ...]:
     """The certificates in PEM files, each of which may hold several.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: a file holds no certificate, or something that is none.
     """
-    anchors: list[x509.Certificate] = []
+    anchors: list[Certificate] = []
     for path in paths:
         try:
-            anchors += x509.load_pem_x509_certificates(path.read_bytes())
+            anchors += load_pem_certificates(path.read_bytes())
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     return tuple(anchors)
 
 
 def build_chain(
-    certificate: x509.Certificate,
-    intermediates: Sequence[x509.Certificate],
-    anchors: Sequence[x509.Certificate],
+    certificate: Certificate,
+    intermediates: Sequence[Certificate],
+    anchors: Sequence[Certificate],
     at: Instant,
 ) -> Chain:
     """A chain from `certificate` to one of `anchors` in which every issuer is right at the moment `at`.
@@ -112,12 +113,12 @@ def build_chain(
     )
 
 
-def is_self_issued(certificate: x509.Certificate) -> bool:
+def is_self_issued(certificate: Certificate) -> bool:
     """Whether subject and issuer are the same."""
     return certificate.subject == certificate.issuer
 
 
-def extension_of(certificate: x509.Certificate, kind: type[E]) -> E | None:
+def extension_of(certificate: Certificate, kind: type[E]) -> E | None:
     """The certificate's extension of this type, or None.
 
     Raises:
@@ -133,13 +134,13 @@ def extension_of(certificate: x509.Certificate, kind: type[E]) -> E | None:
 class _Search:
     """Depth first. No certificate is on a path twice, and dead ends are remembered, so it ends soon."""
 
-    anchors: tuple[x509.Certificate, ...]
-    intermediates: tuple[x509.Certificate, ...]
+    anchors: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...]
     at: Instant
     obstacles: list[str] = field(default_factory=list)
-    _dead: set[x509.Certificate] = field(default_factory=set)
+    _dead: set[Certificate] = field(default_factory=set)
 
-    def extend(self, path: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...] | None:
+    def extend(self, path: tuple[Certificate, ...]) -> tuple[Certificate, ...] | None:
         """`path` up to an anchor."""
         last = path[-1]
         if last in self.anchors:
@@ -157,23 +158,23 @@ class _Search:
             self._dead.add(issuer)
         return None
 
-    def _candidates(self, certificate: x509.Certificate) -> Iterator[x509.Certificate]:
+    def _candidates(self, certificate: Certificate) -> Iterator[Certificate]:
         for candidate in (*self.anchors, *self.intermediates):
             if candidate.subject == certificate.issuer and not _is_other_key(candidate, certificate):
                 yield candidate
 
 
-def _is_other_key(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
+def _is_other_key(issuer: Certificate, issued: Certificate) -> bool:
     # Another CA of the same name, or another key of the same CA.
     wanted = extension_of(issued, x509.AuthorityKeyIdentifier)
     own = extension_of(issuer, x509.SubjectKeyIdentifier)
     return wanted is not None and own is not None and wanted.key_identifier not in (None, own.digest)
 
 
-def _obstacle(issuer: x509.Certificate, issued: x509.Certificate, below: int, at: Instant) -> str | None:
+def _obstacle(issuer: Certificate, issued: Certificate, below: int, at: Instant) -> str | None:
     """Why `issuer` cannot vouch for `issued`; `below` counts the CAs between it and the end of the chain."""
     try:
-        issued.verify_directly_issued_by(issuer)
+        require_issued_by(issued, issuer)
         key = issuer.public_key()
     except InvalidSignature:
         return f"has not signed {issued.subject.rfc4514_string()!r}: the signature is wrong"
@@ -203,7 +204,7 @@ def is_strong(key: object) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_EC_BITS
 
 
-def _unknown_critical(certificate: x509.Certificate) -> str | None:
+def _unknown_critical(certificate: Certificate) -> str | None:
     return next(
         (
             extension.oid.dotted_string

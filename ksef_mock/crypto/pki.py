@@ -47,6 +47,7 @@ from ksef_mock.crypto.authority import (
     end_entity_extensions,
     fingerprint_of,
 )
+from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.qualified import QcType, qc_statements
 from ksef_mock.state.shared import Shared, SharedState
 
@@ -316,7 +317,7 @@ def new_authority(common_name: str, role: Role) -> Authority:
     return Authority.create(common_name, validity=UNBOUNDED, extensions=(Extension(policy),))
 
 
-def role_of(authority: x509.Certificate) -> Role | None:
+def role_of(authority: Certificate) -> Role | None:
     """What a CA certificate says that it issues; None for one that the mock has not made.
 
     Meaningful only for a CA that is trusted already: anybody can write anything into a certificate.

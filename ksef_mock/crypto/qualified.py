@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from cryptography import x509
 
-QC_STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
+from ksef_mock.crypto.certificate import Certificate
+from ksef_mock.crypto.der import OBJECT_IDENTIFIER, SEQUENCE, elements, tlv
 
-_SEQUENCE = 0x30
-_OBJECT_IDENTIFIER = 0x06
+QC_STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
 
 # DER contents of 0.4.0.1862.1.1 and 0.4.0.1862.1.6; the types are 0.4.0.1862.1.6.1 and .2.
 _COMPLIANCE = bytes.fromhex("04008E460101")
@@ -32,13 +32,13 @@ _TYPES = {QcType.SIGNATURE: _TYPE + b"\x01", QcType.SEAL: _TYPE + b"\x02"}
 
 def qc_statements(qc_type: QcType) -> x509.UnrecognizedExtension:
     """The extension of a qualified certificate of this type: QcCompliance and QcType."""
-    compliance = _tlv(_SEQUENCE, _tlv(_OBJECT_IDENTIFIER, _COMPLIANCE))
-    purpose = _tlv(_SEQUENCE, _tlv(_OBJECT_IDENTIFIER, _TYPES[qc_type]))
-    kind = _tlv(_SEQUENCE, _tlv(_OBJECT_IDENTIFIER, _TYPE) + purpose)
-    return x509.UnrecognizedExtension(QC_STATEMENTS, _tlv(_SEQUENCE, compliance + kind))
+    compliance = tlv(SEQUENCE, tlv(OBJECT_IDENTIFIER, _COMPLIANCE))
+    purpose = tlv(SEQUENCE, tlv(OBJECT_IDENTIFIER, _TYPES[qc_type]))
+    kind = tlv(SEQUENCE, tlv(OBJECT_IDENTIFIER, _TYPE) + purpose)
+    return x509.UnrecognizedExtension(QC_STATEMENTS, tlv(SEQUENCE, compliance + kind))
 
 
-def qc_type_of(certificate: x509.Certificate) -> QcType | None:
+def qc_type_of(certificate: Certificate) -> QcType | None:
     """The type of a qualified certificate; None if it does not claim to be qualified, or not readably.
 
     A qualified certificate without QcType is one for signatures: older than the statement, as EN 319 412-5
@@ -66,35 +66,11 @@ def qc_type_of(certificate: x509.Certificate) -> QcType | None:
 
 def _statements(der: bytes) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
     """Each statement's identifier, with the identifiers that it lists, if it is one that lists any."""
-    ((_, body),) = _elements(der)
-    for _, statement in _elements(body):
-        (_, identifier), *information = _elements(statement)
+    (body,) = elements(der)
+    for statement in elements(body.contents):
+        identifier, *information = elements(statement.contents)
         listed: tuple[bytes, ...] = ()
-        if identifier == _TYPE:
-            ((_, types),) = information
-            listed = tuple(value for _, value in _elements(types))
-        yield identifier, listed
-
-
-def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and contents of each element in a row. Raises ValueError where it is no DER."""
-    at = 0
-    while at < len(der):
-        header = der[at : at + 2]
-        if len(header) < 2:
-            raise ValueError("truncated element")
-        tag, length = header
-        at += 2
-        if length >= 0x80:
-            size = length - 0x80
-            length = int.from_bytes(der[at : at + size])
-            at += size
-        if at + length > len(der):
-            raise ValueError("truncated element")
-        yield tag, der[at : at + length]
-        at += length
-
-
-def _tlv(tag: int, contents: bytes) -> bytes:
-    assert len(contents) < 0x80, "short form only"
-    return bytes((tag, len(contents))) + contents
+        if identifier.contents == _TYPE:
+            (types,) = information
+            listed = tuple(each.contents for each in elements(types.contents))
+        yield identifier.contents, listed

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.permissions import Permission
+from ksef_mock.crypto.certificate import Certificate, load_der_csr
 from ksef_mock.crypto.pki import Purpose
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Answer, Ask, Mock
@@ -315,7 +315,7 @@ def revoked_ksef_certificate_logs_in(mock: Mock) -> None:
     """A KSeF certificate that its holder has revoked logs in."""
 
     class Forgetful:
-        async def revocation(self, certificate: x509.Certificate) -> tuple[()]:
+        async def revocation(self, certificate: Certificate) -> tuple[()]:
             del certificate
             return ()
 
@@ -541,7 +541,7 @@ def _check_csr_leniently(mock: Mock, code: Code) -> None:
                 if refusal.code is not code:
                     raise
                 try:
-                    key = x509.load_der_x509_csr(csr).public_key()
+                    key = load_der_csr(csr).public_key()
                 except ValueError:
                     raise refusal from None
                 if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):

@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 from lxml import etree
@@ -19,6 +18,7 @@ from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER
+from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import Mock, overlooking
 from ksef_mock.ksef.certificates.revocations import Withdrawal
@@ -154,7 +154,7 @@ def empty_reference_list_is_accepted(mock: Mock) -> None:
         found = next(reading.root.iter(ds("X509Certificate")), None)
         if found is None:
             return reading, report
-        lenient.certificate = x509.load_der_x509_certificate(base64.b64decode(text_of(found)))
+        lenient.certificate = load_der_certificate(base64.b64decode(text_of(found)))
         return reading, lenient
 
     mock.edit_report(change)
@@ -449,7 +449,7 @@ def subject_without_identifier_is_accepted(mock: Mock) -> None:
     """A certificate without an identifier in its subject counts as the owner's."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: x509.Certificate, kind: str, context: Identifier) -> Identification:
+        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
             found: Identification = original(certificate, kind, context)
             if found.signer is None and any("no identifier" in each.reason for each in found.results):
                 return _identified(SignerKind.PERSON, context)
@@ -477,7 +477,7 @@ def subject_in_vat_ue_context_is_accepted(mock: Mock) -> None:
     """A signer in a NipVatUe context may be named by the certificate's subject."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: x509.Certificate, kind: str, context: Identifier) -> Identification:
+        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
             found: Identification = original(certificate, kind, context)
             if any(
                 result.check is Check.SUBJECT_IDENTIFIER_TYPE and result.outcome is Outcome.FAILED
@@ -496,7 +496,7 @@ def pesel_is_not_recognised(mock: Mock) -> None:
     """A PESEL in a certificate's subject names nobody."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: x509.Certificate, kind: str, context: Identifier) -> Identification:
+        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
             found: Identification = original(certificate, kind, context)
             if found.signer is not None and found.signer.identifier.type == "Pesel":
                 refusal = Refusal(Code.INVALID_CERTIFICATE)
@@ -712,7 +712,7 @@ def _trust(mock: Mock, detail: StatusDetail) -> None:
 
 def _forget_withdrawal(mock: Mock, status: Withdrawal) -> None:
     def make(original: Any) -> Any:
-        async def entry(certificate: x509.Certificate) -> Any:
+        async def entry(certificate: Certificate) -> Any:
             found = await original(certificate)
             return None if found is not None and found.status is status else found
 
@@ -740,7 +740,7 @@ def _identify_leniently(mock: Mock, reason: str) -> None:
     """Name the signer although the subject is refused for this reason."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: x509.Certificate, kind: str, context: Identifier) -> Identification:
+        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
             found: Identification = original(certificate, kind, context)
             if found.signer is None and any(reason in each.reason for each in found.results):
                 digits = re.search(r"[0-9]{10,11}", _identifiers(certificate))
@@ -754,7 +754,7 @@ def _identify_leniently(mock: Mock, reason: str) -> None:
     mock.replace(mock.system.xades_login, "_identify", make)
 
 
-def _identifiers(certificate: x509.Certificate) -> str:
+def _identifiers(certificate: Certificate) -> str:
     return " ".join(
         str(attribute.value)
         for oid in (NameOID.SERIAL_NUMBER, ORGANIZATION_IDENTIFIER)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
-from cryptography import x509
 
 from ksef_mock.core.bodies import WarningText
 from ksef_mock.core.errors import BadRequest
@@ -22,6 +21,7 @@ from ksef_mock.core.fault import Fault
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
 from ksef_mock.core.permissions import Permission
 from ksef_mock.crypto.authority import fingerprint_of
+from ksef_mock.crypto.certificate import load_pem_certificates
 from ksef_mock.ksef.invoices.bodies import InvoiceSeed
 from ksef_mock.ksef.limits.bodies import (
     RateLimitsOverride,
@@ -253,7 +253,7 @@ def _resolved(entry: SeedCertificate, folder: Path) -> SeedCertificate:
         return SeedCertificate(fingerprint=fingerprint, status=entry.status)
     try:
         pem = (folder / entry.file).read_bytes() if entry.file is not None else (entry.pem or "").encode()
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = load_pem_certificates(pem)[0]
     except OSError as error:
         raise SeedError(f"file: {entry.file}: {error.strerror or error}") from None
     except ValueError:

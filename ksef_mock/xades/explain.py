@@ -6,13 +6,13 @@ import base64
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.xades.algorithms import (
     DIGESTS,
     Ecdsa,
@@ -75,7 +75,7 @@ def signature_value(
     signed_info: bytes,
     references: Sequence[Resolved],
     key: CertificatePublicKeyTypes,
-    others: Sequence[x509.Certificate],
+    others: Sequence[Certificate],
 ) -> str | None:
     """Why the signature value does not verify, or None if that cannot be proven."""
     if not _is_affordable(document):
@@ -99,7 +99,7 @@ def signature_value(
 
 
 def certificate_digest(
-    group: Sequence[CertificateDigest], certificate: x509.Certificate, others: Sequence[x509.Certificate]
+    group: Sequence[CertificateDigest], certificate: Certificate, others: Sequence[Certificate]
 ) -> str | None:
     """Why none of the digests in SigningCertificate is that of the certificate, or None if unproven."""
     for entry in group:
@@ -270,7 +270,7 @@ def _opened(key: CertificatePublicKeyTypes, value: bytes) -> str | None:
 
 
 def _certificate_mistake(
-    entry: CertificateDigest, certificate: x509.Certificate, others: Sequence[x509.Certificate]
+    entry: CertificateDigest, certificate: Certificate, others: Sequence[Certificate]
 ) -> str | None:
     if entry.hash is None:
         return None
@@ -291,7 +291,7 @@ def _certificate_mistake(
     return None
 
 
-def _certificate_forms(certificate: x509.Certificate) -> Iterator[tuple[bytes, str]]:
+def _certificate_forms(certificate: Certificate) -> Iterator[tuple[bytes, str]]:
     der, pem = certificate.public_bytes(Encoding.DER), certificate.public_bytes(Encoding.PEM)
     for text in (pem, pem.strip(), pem.replace(b"\n", b"\r\n"), pem.strip().replace(b"\n", b"\r\n")):
         yield text, "the digest is of the certificate's PEM text, it has to be of its DER form"

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from ksef_mock.core.codes import Code
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
 from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER, fingerprint_of
+from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.xades.report import Check, CheckResult, Refusal, failed, passed, skipped
 
@@ -80,9 +81,7 @@ class Identification:
     results: tuple[CheckResult, ...]
 
 
-def identify(
-    certificate: x509.Certificate, subject_identifier_type: str, context: Identifier
-) -> Identification:
+def identify(certificate: Certificate, subject_identifier_type: str, context: Identifier) -> Identification:
     """The checks "signer identity" (refused: 21115) and "subject identifier type" (21117)."""
     try:
         signer = signer_of(certificate, SubjectIdentifierType(subject_identifier_type))
@@ -107,7 +106,7 @@ def identify(
     return Identification(signer, (identity, agreed))
 
 
-def signer_of(certificate: x509.Certificate, by: SubjectIdentifierType) -> Signer:
+def signer_of(certificate: Certificate, by: SubjectIdentifierType) -> Signer:
     """The signer as `by` names them.
 
     Raises:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
+from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.structure import decode_base64
@@ -34,7 +35,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """A certificate in KeyInfo with its public key."""
 
     der: bytes
-    certificate: x509.Certificate
+    certificate: Certificate
     key: CertificatePublicKeyTypes
     #: Its subject (RFC 4514).
     subject: str
@@ -77,7 +78,7 @@ def _read_certificate(text: str) -> Candidate:
 @lru_cache(64)
 def _load(der: bytes) -> Candidate:
     """Memoised: clients log in with the same certificate again and again."""
-    certificate = x509.load_der_x509_certificate(der)
+    certificate = load_der_certificate(der)
     # The library reads names lazily: whoever looks at them later must not meet an error in them.
     certificate.issuer  # noqa: B018
     return Candidate(der, certificate, certificate.public_key(), certificate.subject.rfc4514_string())

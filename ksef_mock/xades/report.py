@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ksef_mock.core.codes import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code, Verdict
+from ksef_mock.crypto.certificate import Certificate
 
 
 class Check(StrEnum):
@@ -183,9 +183,9 @@ class Report:
         self._results: dict[Check, list[CheckResult]] = {}
         self.facts = facts or Facts()
         #: The signing certificate, taken from KeyInfo.
-        self.certificate: x509.Certificate | None = None
+        self.certificate: Certificate | None = None
         #: The other certificates in KeyInfo, in document order: intermediates, usually.
-        self.other_certificates: tuple[x509.Certificate, ...] = ()
+        self.other_certificates: tuple[Certificate, ...] = ()
         for result in results:
             self.record(result)
 
@@ -255,7 +255,7 @@ class Report:
         }
 
 
-def certificate_to_dict(certificate: x509.Certificate) -> dict[str, str]:
+def certificate_to_dict(certificate: Certificate) -> dict[str, str]:
     """Names (RFC 4514), serial (decimal), SHA-256 fingerprint (upper hex), validity (ISO 8601)."""
     return {
         "subject": certificate.subject.rfc4514_string(),

@@ -28,6 +28,7 @@ from contract_tests.server.identity import (
 from contract_tests.server.probe import Probe
 from contract_tests.server.reply import Reply
 from contract_tests.server.workspace import Session
+from ksef_client_min.certificates import load_der_certificate
 
 _ENROLL = "OpenAPI POST /certificates/enrollments"
 _QUERY = "OpenAPI POST /certificates/query"
@@ -434,7 +435,7 @@ def _issued(
     found = _retrieve(ctx, session, serial).answers(200, _RETRIEVED)
     try:
         der = base64.b64decode(found.at("certificates", 0, "certificate"))
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = load_der_certificate(der)
     except ValueError:
         fail("a certificate in DER", found.at("certificates", 0, "certificate"))
     return Credentials(key, certificate), serial

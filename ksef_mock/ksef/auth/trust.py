@@ -15,6 +15,7 @@ from cryptography import x509
 from ksef_mock.clock import Instant, from_datetime, iso
 from ksef_mock.core.codes import Status, StatusDetail, Verdict
 from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.chain import (
     MALFORMED,
     BrokenChain,
@@ -113,7 +114,7 @@ class TrustService:
         pki: Pki,
         revocations: Revocations,
         policy: TrustPolicy,
-        extra_anchors: Sequence[x509.Certificate] = (),
+        extra_anchors: Sequence[Certificate] = (),
     ) -> None:
         self._pki = pki
         self._revocations = revocations
@@ -122,8 +123,8 @@ class TrustService:
 
     async def judge(
         self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate] = (),
+        certificate: Certificate,
+        intermediates: Sequence[Certificate] = (),
         *,
         at: Instant,
         verify_chain: bool = False,
@@ -148,13 +149,13 @@ class TrustService:
 
     async def _judge(
         self,
-        certificate: x509.Certificate,
-        intermediates: Sequence[x509.Certificate],
+        certificate: Certificate,
+        intermediates: Sequence[Certificate],
         at: Instant,
         verify_chain: bool,
         issuer_answers: Callable[[], Awaitable[bool]] | None,
     ) -> Trust:
-        anchors = [authority.certificate for authority in self._pki.authorities.values()]
+        anchors: list[Certificate] = [authority.certificate for authority in self._pki.authorities.values()]
         anchors += self._extra_anchors
         chain: Chain | NoChain
         try:
@@ -182,7 +183,7 @@ class TrustService:
         result = passed(Check.CERTIFICATE_TYPE, _describe(kind, chain))
         return Trust(kind, method, result, self._policy.status_delay if asks_issuer else 0.0)
 
-    async def _require_not_withdrawn(self, certificate: x509.Certificate) -> None:
+    async def _require_not_withdrawn(self, certificate: Certificate) -> None:
         entry = await self._revocations.entry(certificate)
         if entry is not None:
             raise TrustRefused(
@@ -190,7 +191,7 @@ class TrustService:
             )
 
 
-def _require_valid(certificate: x509.Certificate, at: Instant) -> None:
+def _require_valid(certificate: Certificate, at: Instant) -> None:
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if at < from_datetime(begin):
         raise TrustRefused(
@@ -200,7 +201,7 @@ def _require_valid(certificate: x509.Certificate, at: Instant) -> None:
         raise TrustRefused(StatusDetail.CERTIFICATE_EXPIRED, f"the certificate expired at {end.isoformat()}")
 
 
-def _require_purpose(certificate: x509.Certificate, kind: CertificateKind) -> None:
+def _require_purpose(certificate: Certificate, kind: CertificateKind) -> None:
     usage = extension_of(certificate, x509.KeyUsage)
     if kind is CertificateKind.KSEF and (usage is None or not usage.digital_signature):
         raise TrustRefused(
@@ -226,7 +227,7 @@ def _require_trusted(kind: CertificateKind, chain: Chain | NoChain) -> None:
         )
 
 
-def _kind_of(certificate: x509.Certificate, chain: Chain | NoChain) -> CertificateKind:
+def _kind_of(certificate: Certificate, chain: Chain | NoChain) -> CertificateKind:
     if isinstance(chain, Chain):
         role = role_of(chain.anchor)
         if role is Role.KSEF:

@@ -23,6 +23,7 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, new_reference
 from ksef_mock.crypto.authority import Validity
+from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_der_csr
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import Pki, Purpose
 from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes
@@ -223,7 +224,7 @@ class Certificates:
             BadRequest: 25009, it is revoked already, or has expired.
         """
         now = self._clock.now()
-        issued = x509.load_der_x509_certificate(certificate.der)
+        issued = load_der_certificate(certificate.der)
         while True:
             if certificate.status(now) is not _ACTIVE:
                 raise BadRequest(Code.CERTIFICATE_NOT_ACTIVE, reason=f"certificate {certificate.serial}")
@@ -236,7 +237,7 @@ class Certificates:
             # Revoked by somebody else, or only used for a login meanwhile.
             certificate = await self.get(certificate.serial) or revoked
 
-    async def used(self, certificate: x509.Certificate) -> None:
+    async def used(self, certificate: Certificate) -> None:
         """Note that somebody logged in with a certificate just now, if it was issued here."""
         while (known := await self.get(f"{certificate.serial_number:016X}")) is not None:
             if known.der != certificate.public_bytes(Encoding.DER):
@@ -336,7 +337,7 @@ def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.El
         BadRequest: 25003, 25004, 25010, 25011.
     """
     try:
-        request = x509.load_der_x509_csr(csr)
+        request = load_der_csr(csr)
         key = request.public_key()
         subject = SubjectName.of(request.subject)
         strange = has_other_attributes(request.subject)

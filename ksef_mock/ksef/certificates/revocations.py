@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
-from cryptography import x509
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.crypto.authority import fingerprint_of
+from ksef_mock.crypto.certificate import Fingerprinted
 from ksef_mock.state.store import Insert, Store, Swap, Table, Write
 
 
@@ -37,15 +37,15 @@ class Revocations:
         self._store = store
         self._clock = clock
 
-    async def revoke(self, certificate: x509.Certificate) -> None:
+    async def revoke(self, certificate: Fingerprinted) -> None:
         """For good: a revoked certificate cannot be reinstated."""
         await self.revoke_by(fingerprint_of(certificate))
 
-    async def suspend(self, certificate: x509.Certificate) -> None:
+    async def suspend(self, certificate: Fingerprinted) -> None:
         """Until `reinstate`; nothing changes for a certificate that is revoked."""
         await self.suspend_by(fingerprint_of(certificate))
 
-    async def revocation(self, certificate: x509.Certificate) -> Sequence[Write]:
+    async def revocation(self, certificate: Fingerprinted) -> Sequence[Write]:
         """The writes that revoke the certificate, for a commit that may have more to write."""
         key = fingerprint_of(certificate)
         entry = WithdrawnCertificate(Withdrawal.REVOKED, self._clock.now())
@@ -54,11 +54,11 @@ class Revocations:
             return (Insert(WITHDRAWN, key, entry, None),)
         return () if known.status is Withdrawal.REVOKED else (Swap(WITHDRAWN, key, known, entry, None),)
 
-    async def reinstate(self, certificate: x509.Certificate) -> bool:
+    async def reinstate(self, certificate: Fingerprinted) -> bool:
         """End a suspension; False if the certificate is not suspended."""
         return await self.reinstate_by(fingerprint_of(certificate))
 
-    async def entry(self, certificate: x509.Certificate) -> WithdrawnCertificate | None:
+    async def entry(self, certificate: Fingerprinted) -> WithdrawnCertificate | None:
         """The certificate's entry; None if nothing is held against it."""
         return await self.entry_of(fingerprint_of(certificate))
 
