@@ -1,0 +1,1 @@
+"""Sending invoices: sessions, their invoices, the confirmations of receipt."""
