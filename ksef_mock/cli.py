@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from ksef_mock import __version__
+from ksef_mock.commands.background import stop
 from ksef_mock.commands.ca import ca
 from ksef_mock.commands.certs import certs
 from ksef_mock.commands.clock import clock
@@ -17,9 +16,6 @@ from ksef_mock.commands.keys import keys
 from ksef_mock.commands.serve import serve
 from ksef_mock.commands.state import coverage, reset, snapshot, status, warn
 from ksef_mock.commands.verify import verify
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +38,7 @@ for command in (
     reset,
     snapshot,
     status,
+    stop,
     token,
     warn,
 ):

@@ -1,4 +1,4 @@
-"""Settings of a mock, and the three environment profiles."""
+"""Everything that a mock can be told before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,26 @@ from ksef_mock.core.environment import (
     RateLimiting,
     TokenKey,
 )
+from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.state import _STORE, STORES
+
+#: What RSA-OAEP with SHA-256 and a key of 2048 bits can encrypt, less `|` and the timestamp in milliseconds.
+_LONGEST = 190 - 14
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """An active KSeF token with all permissions, known from the start on and again after each reset."""
+
+    nip: str
+    #: What the client sends, encrypted; any text without white space.
+    text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not is_context_identifier(Identifier("Nip", self.nip)):
+            raise ValueError(f"{self.nip!r} is no valid NIP: ten digits")
+        if not self.text.isprintable() or " " in self.text or not 0 < len(self.text.encode()) <= _LONGEST:
+            raise ValueError(f"a KSeF token is 1 to {_LONGEST} bytes of text without white space")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,8 @@ class Settings:
     defects: tuple[str, ...] = ()
     #: What the mock knows from its start on, and again after each reset.
     seed: Seed | None = None
+    #: The token that `serve` prints.
+    first_token: FirstToken | None = None
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -13,10 +12,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from ksef_mock.app import create_app
 from ksef_mock.clock import Clock
 from ksef_mock.core.environment import Delay, Lifetimes, ProfileName, TokenKey
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Outcome
@@ -27,9 +24,10 @@ from ksef_mock.gateway.endpoints import simulated
 from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.ksef.keys.keys import KeyRing
 from ksef_mock.ksef.tokens.tokens import TokenStatus
+from ksef_mock.launch import Mock
 from ksef_mock.seed.files import load_seed
 from ksef_mock.seed.model import read_seed
-from ksef_mock.serving.server import Server, listen, url_of
+from ksef_mock.serving.server import listen, url_of
 from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import Settings
 from ksef_mock.system import snapshots
@@ -96,10 +94,8 @@ class MockServer:
         self._ca_folder: TemporaryDirectory[str] | None = None
         self._wrap = wrap
         self._url: str | None = None
-        self._system: System | None = None
-        self._server: Server | None = None
+        self._mock: Mock | None = None
         self._thread: threading.Thread | None = None
-        self._routes: Sequence[BaseRoute] = ()
 
     def start(self) -> Self:
         """Serve; returns once requests are accepted.
@@ -113,20 +109,31 @@ class MockServer:
         if self._thread is not None:
             raise RuntimeError("this mock is already running")
         certificate = None if self._authority is None else self._authority.issue([self._address[0]])
-        app = create_app(self._settings)
-        self._system, self._routes = app.state.system, app.routes
+        mock = Mock(self._settings)
         listener = listen(*self._address)
+        self._mock = mock
         self._url = url_of(listener, tls=certificate is not None)
         ready = threading.Event()
-        served = app if self._wrap is None else self._wrap(app)
-        server = Server(served, on_ready=ready.set, on_stop=self._system.closing.set, tls=certificate)
-        self._server = server
+
+        async def serve() -> None:
+            try:
+                await mock.prepare()
+            except BaseException:
+                listener.close()
+                raise
+            await mock.serve(listener, ready.set, certificate=certificate, wrap=self._wrap)
+
         failures: list[Exception] = []
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(server, listener, ready, failures)),
-            name="ksef-mock",
-            daemon=True,
-        )
+
+        def run() -> None:
+            try:
+                asyncio.run(serve())
+            except Exception as failure:
+                failures.append(failure)
+            finally:
+                ready.set()
+
+        self._thread = threading.Thread(target=run, name="ksef-mock", daemon=True)
         self._thread.start()
         if not ready.wait(_PATIENCE):
             raise RuntimeError("the mock did not start")
@@ -137,10 +144,10 @@ class MockServer:
 
     def stop(self) -> None:
         """Stop serving; does nothing if the mock is not running."""
-        if self._server is not None and self._thread is not None:
-            self._server.stop()
+        if self._mock is not None and self._thread is not None:
+            self._mock.stop()
             self._thread.join(_PATIENCE)
-        self._server = self._thread = None
+        self._thread = None
         if self._ca_folder is not None:
             self._ca_folder.cleanup()
             self._ca_folder = None
@@ -257,7 +264,7 @@ class MockServer:
 
     def coverage(self) -> dict[str, bool]:
         """The operations of the official document, as `POST /auth/challenge`: simulated or not."""
-        covered = simulated(self._routes)
+        covered = simulated(self._started.app.routes)
         return {f"{each.method} {each.path}": each in covered for each in OPERATIONS}
 
     def snapshot(self) -> bytes:
@@ -276,20 +283,6 @@ class MockServer:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
         self._call(self._running.reset())
 
-    async def _serve(
-        self, server: Server, listener: socket.socket, ready: threading.Event, failures: list[Exception]
-    ) -> None:
-        try:
-            await self._running.plant_seed()
-        except Exception as failure:
-            failures.append(failure)
-            listener.close()
-            ready.set()
-        else:
-            await server.serve(sockets=[listener])
-        finally:
-            await self._running.close()
-
     async def _set_token_status(self, text: str, status: TokenStatus) -> None:
         tokens = self._running.tokens
         found = await tokens.find(text)
@@ -306,17 +299,21 @@ class MockServer:
 
     @property
     def _running(self) -> System:
-        if self._system is None:
+        return self._started.system
+
+    @property
+    def _started(self) -> Mock:
+        if self._mock is None:
             raise RuntimeError("this mock has not been started")
-        return self._system
+        return self._mock
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         # State belongs to the server's event loop, so that is where it is changed.
-        server = self._server
-        if server is None or server.loop is None:
+        loop = None if self._mock is None or self._thread is None else self._mock.loop
+        if loop is None:
             work.close()
             raise RuntimeError("this mock is not running")
-        return asyncio.run_coroutine_threadsafe(self._caught_up(work), server.loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(self._caught_up(work), loop).result(_PATIENCE)
 
     async def _caught_up(self, work: Coroutine[Any, Any, T]) -> T:
         try:

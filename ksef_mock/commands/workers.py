@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import pickle
-import signal
 import socket
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ksef_mock.app import create_app
-from ksef_mock.serving.server import Server
+from ksef_mock.launch import Mock, serve_alone
 from ksef_mock.serving.tls import ServerCertificate
 from ksef_mock.settings import Settings
-from ksef_mock.system.system import System
 from ksef_mock.trail.logs import LogFormat, configure
 
 _log = logging.getLogger("ksef_mock")
@@ -146,24 +142,18 @@ def main() -> None:
 
 
 async def _work(orders: Orders) -> None:
-    app = create_app(orders.settings)
+    mock = Mock(orders.settings)
     listener = socket.socket(fileno=orders.descriptor)
-    system: System = app.state.system
 
     def ready() -> None:
         os.write(sys.stdout.fileno(), _READY)
 
-    gc.freeze()  # what was made so far stays: the collector need not look at it again and again
-    server = Server(app, on_ready=ready, on_stop=system.closing.set, tls=orders.certificate)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
-    loop.add_reader(sys.stdin.fileno(), server.stop)
+    loop.add_reader(sys.stdin.fileno(), mock.stop)
     try:
-        await server.serve(sockets=[listener])
+        await serve_alone(mock, listener, ready, certificate=orders.certificate)
     finally:
         loop.remove_reader(sys.stdin.fileno())
-        await system.close()
 
 
 if __name__ == "__main__":

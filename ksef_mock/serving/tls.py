@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ksef_mock.clock import Clock, to_datetime
+from ksef_mock.core.folders import state_folder
 from ksef_mock.crypto.authority import (
     Authority,
     Extension,
@@ -91,7 +91,8 @@ _SERVER_LIFE = timedelta(days=800)
 _TOO_OLD = timedelta(days=30)
 
 _AUTHORITY_FILE = "authority.pem"
-_CERTIFICATE_FILE = "ca.pem"
+#: The certificate alone, in the authority's folder.
+CERTIFICATE_FILE = "ca.pem"
 
 
 class BrokenAuthority(Exception):
@@ -183,7 +184,7 @@ class TlsAuthority:
                 _write_private(path, authority._pem, replace=replaced)
                 # Another process may have been first; then its authority is the one.
                 authority = _load(path) or authority
-            certificate = folder / _CERTIFICATE_FILE
+            certificate = folder / CERTIFICATE_FILE
             if not certificate.exists() or certificate.read_bytes() != authority.certificate_pem:
                 _write_private(certificate, authority.certificate_pem, replace=True)
         except OSError as error:
@@ -234,12 +235,8 @@ class TlsAuthority:
 
 
 def default_folder() -> Path:
-    """Where the authority is kept unless told otherwise: the user's folder for state (XDG on Unix)."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return base / "ksef-mock" / "tls"
+    """Where the authority is kept unless told otherwise."""
+    return state_folder() / "tls"
 
 
 def _load(path: Path) -> TlsAuthority | None:

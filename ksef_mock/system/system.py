@@ -10,7 +10,7 @@ from ksef_mock.clock import Clock
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.permissions import Permission
 from ksef_mock.ksef.tokens.tokens import KsefToken
-from ksef_mock.settings import Settings
+from ksef_mock.settings import FirstToken, Settings
 from ksef_mock.state import Store
 from ksef_mock.state.shared import Shared
 from ksef_mock.system.parts import Parts
@@ -60,19 +60,33 @@ class System(Parts):
         """Let go of the store; what is in it stays there."""
         await self.store.close()
 
-    async def plant_seed(self) -> None:
-        """Set up what the settings' seed says, unless the store has it already.
+    async def populate(self) -> None:
+        """Set up what the settings say is there from the start, unless the store has it already.
 
         Raises:
             SeedError: two entries of the seed contradict each other.
+            ValueError: the text of the first token is that of another NIP's.
         """
         if self.settings.seed is not None:
             await plant(self, self.settings.seed)
+        if self.settings.first_token is not None:
+            await self._issue_first(self.settings.first_token)
+
+    async def _issue_first(self, first: FirstToken) -> None:
+        context = Identifier("Nip", first.nip)
+        known = await self.tokens.find(first.text)
+        if known is None:
+            try:
+                await self.issue_token(context, text=first.text)
+            except ValueError:  # another process was faster
+                known = await self.tokens.find(first.text)
+        if known is not None and known.context != context:
+            raise ValueError(f"the token of NIP {first.nip} has the text of one of {known.context}")
 
     async def reset(self) -> None:
         """Back to the state of the start: what the seed says, no JWT valid, real time, the first keys."""
         await self.controls.reset()
-        await self.plant_seed()
+        await self.populate()
 
     def _begin(self) -> None:
         self._has_begun = True

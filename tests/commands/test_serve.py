@@ -206,3 +206,54 @@ def test_version_and_help() -> None:
     assert re.match(r"ksef-mock, version \d+\.\d+\.\d+", version.stdout)
     help_text = subprocess.run([*command, "-h"], capture_output=True, text=True, check=True).stdout
     assert {"serve", "verify", "certs"} <= set(help_text.split())
+
+
+def test_the_printed_token_works_again_after_a_reset(serve: Serve) -> None:
+    served = serve()
+    api = Api(served.url)
+    other = httpx.post(f"{served.url}/_mock/tokens", json={"nip": OTHER_NIP}).json()["token"]
+    before = api.login(served.token, nip=served.nip)
+    assert httpx.post(f"{served.url}/_mock/reset").status_code == 204
+    assert api.limits(before.access_token).status_code == 401
+    after = api.login(served.token, nip=served.nip)
+    listed = api.call("GET", "/tokens", bearer=after.access_token).json()
+    assert served.token.startswith(listed["tokens"][0]["referenceNumber"])
+    assert api.status(api.submit(api.token_request(other, nip=OTHER_NIP)))["code"] == 450
+    api.close()
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_token_of_ones_own_is_the_same_at_each_start(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    text = "my-token|of-the-configuration"
+    if by == "environment":
+        monkeypatch.setenv("KSEF_MOCK_TOKEN", text)
+    served = serve(*(["--token", text] if by == "option" else []))
+    assert served.token == text
+    api = Api(served.url)
+    api.login(text, nip=served.nip)
+    api.close()
+
+
+def test_a_token_of_ones_own_outlives_restarts_on_a_store_that_has_it(serve: Serve, tmp_path: Path) -> None:
+    options = ["--store", f"sqlite:{tmp_path / 'state.db'}", "--token", "mine"]
+    first = serve(*options)
+    first.process.terminate()
+    first.process.wait(10)
+    served = serve(*options)
+    api = Api(served.url)
+    api.login("mine", nip=served.nip)
+    api.close()
+    served.process.terminate()
+    served.process.wait(10)
+    done = failure(*options, "--nip", OTHER_NIP, "--port", "0")
+    assert done.returncode == 2
+    assert "has the text of one of Nip" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "two words", "a" * 177])
+def test_a_text_that_no_client_could_send_is_no_token(text: str) -> None:
+    done = failure("--token", text, "--port", "0")
+    assert done.returncode == 2
+    assert "Error: Invalid value for --token" in done.stderr

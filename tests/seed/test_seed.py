@@ -203,7 +203,7 @@ def test_a_store_is_seeded_once() -> None:
         store = MemoryStore(Clock())
         systems = [create_app(Settings(seed=seed), store).state.system for _ in range(2)]
         for system in systems:
-            await system.plant_seed()
+            await system.populate()
         found = [await systems[1].tokens.find("fixed") is not None]
         await systems[1].reset()
         return [*found, await systems[0].tokens.find("fixed") is not None]

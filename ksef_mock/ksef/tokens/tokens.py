@@ -19,7 +19,7 @@ from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.core.environment import Delay
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.permissions import TOKEN_CONTEXTS, Permission
-from ksef_mock.core.references import Kind, new_reference
+from ksef_mock.core.references import Kind, issued_at, new_reference
 from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Index, Insert, Store, Table
 
@@ -106,9 +106,12 @@ class KsefTokens:
                 f"a context of type {context.type!r} has no KSeF tokens, only {', '.join(TOKEN_CONTEXTS)}"
             )
         now = self._clock.now()
-        reference = new_reference(Kind.KSEF_TOKEN, now)
         if text is None:
-            text = f"{reference}|{_prefix(context)}|{secrets.token_hex(32)}"
+            text = new_text(context, now)
+        # A text that looks like KSeF's names its token; whatever else it may be is a text only.
+        reference = text.partition("|")[0]
+        if issued_at(reference, Kind.KSEF_TOKEN) is None:
+            reference = new_reference(Kind.KSEF_TOKEN, now)
         token = self._delayed(
             KsefToken(
                 reference=reference,
@@ -227,6 +230,11 @@ class KsefTokens:
                 TOKENS, token.reference, stored, following, None
             ):
                 return following
+
+
+def new_text(context: Identifier, now: Instant) -> str:
+    """The text of a new token of this context: `REFERENCE|nip-NIP|64 hex digits`."""
+    return f"{new_reference(Kind.KSEF_TOKEN, now)}|{_prefix(context)}|{secrets.token_hex(32)}"
 
 
 def _polled(token: KsefToken) -> KsefToken:
