@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from ksef_mock.clock import to_datetime
 from ksef_mock.ksef.keys.keys import Usage
 from ksef_mock.testing import MockServer
 from tests.support import NIP, Api, certificate_of, error
@@ -142,3 +143,11 @@ def test_rotated_ec_keys_stay_ec(serve: Serve) -> None:
     token = mock.issue_token(NIP)
     for key in api.public_keys():
         assert api.status(api.submit(api.token_request(token, key=key)))["code"] == 200
+
+
+def test_moving_the_clock_while_the_first_keys_are_made_does_not_move_them(serve: Serve) -> None:
+    mock, api = serve()
+    mock.clock.advance(seconds=3_600)
+    mock.reset()
+    now = to_datetime(mock.clock.now())
+    assert all(datetime.fromisoformat(key["validFrom"]) <= now for key in published(api))

@@ -162,7 +162,8 @@ class KeyRing:
             old = shared.keys or ()
             for record, key in zip(old, self._objects(old), strict=True):
                 if key.usage is usage and record not in renewed:
-                    renewed[record] = self._record(replace(key, certificate=self._certify(key.private_key)))
+                    certificate = self._certify(key.private_key, self._clock.now())
+                    renewed[record] = self._record(replace(key, certificate=certificate))
             return _with_keys(shared, [renewed.get(record, record) for record in old])
 
         self.current()
@@ -252,23 +253,25 @@ class KeyRing:
     def _generate(self, wanted: Iterable[tuple[Usage, Algorithm]]) -> list[Future[PublishedKey]]:
         wishes = list(wanted)
         pool = ThreadPoolExecutor(max_workers=max(1, len(wishes)), thread_name_prefix="ksef-mock-keys")
-        futures = [pool.submit(self._make, usage, algorithm) for usage, algorithm in wishes]
+        # Certified as of this moment: the clock may be moved while they are being made.
+        now = self._clock.now()
+        futures = [pool.submit(self._make, usage, algorithm, now) for usage, algorithm in wishes]
         pool.shutdown(wait=False)
         return futures
 
-    def _make(self, usage: Usage, algorithm: Algorithm) -> PublishedKey:
+    def _make(self, usage: Usage, algorithm: Algorithm, now: Instant) -> PublishedKey:
         private_key: PrivateKey = (
             rsa.generate_private_key(public_exponent=65537, key_size=2048)
             if algorithm is Algorithm.RSA
             else ec.generate_private_key(ec.SECP256R1())
         )
-        return PublishedKey(private_key, self._certify(private_key), usage, algorithm)
+        return PublishedKey(private_key, self._certify(private_key, now), usage, algorithm)
 
-    def _certify(self, private_key: PrivateKey) -> x509.Certificate:
+    def _certify(self, private_key: PrivateKey, now: Instant) -> x509.Certificate:
         return self.authority.issue(
             _SUBJECT,
             private_key.public_key(),
-            self._clock.now(),
+            now,
             valid_for=_VALID_FOR,
             key_usage=encryption_usage(),
         )
