@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 from ksef_mock.cli import main
 from ksef_mock.clock import to_datetime
 from ksef_mock.crypto.pki import Credential
+from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome
@@ -247,7 +248,7 @@ def test_status_coverage_reset_warn(ksef_mock: MockServer, run: Run, api: Api) -
     assert json.loads(run("status", "--json").stdout)["status"] == "ok"
     assert "POST /auth/challenge " in run("coverage").stdout
     assert "POST /auth/challenge " not in run("coverage", "--missing").stdout
-    assert json.loads(run("coverage", "--json").stdout)["total"] == 78
+    assert json.loads(run("coverage", "--json").stdout)["total"] == len(OPERATIONS)
     run("warn", "[1]: Przerwa techniczna")
     assert api.http.post("/auth/challenge").headers["x-system-warning"] == "[1]: Przerwa techniczna"
     run("warn", "--clear")
