@@ -48,7 +48,7 @@ def test_requirement(
         result = conformance.check(requirement)
     except TargetUnreachable as error:
         _stop(request.session, error)
-    for name in ("sentence", "source", "severity"):
+    for name in ("sentence", "source", "severity", "evidence", "since"):
         record_property(name, getattr(requirement, name))
     if result.verdict is Verdict.SKIPPED:
         pytest.skip(result.message)

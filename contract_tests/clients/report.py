@@ -81,7 +81,7 @@ class Result:
         return self.duration
 
     @property
-    def evidence(self) -> str:
+    def account(self) -> str:
         """What would be right, and the requests in order."""
         lines = [f"A right client {self.right}.", ""]
         for request in self.requests:

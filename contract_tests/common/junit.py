@@ -53,7 +53,7 @@ def _case(suite: etree._Element, result: Finding, package: str) -> None:
         told = etree.SubElement(case, element, {"message": _writable(result.message)})
         if result.mark is not Mark.SKIPPED:
             told.set("type", result.severity)
-            told.text = _writable(result.evidence)
+            told.text = _writable(result.account)
     if result.output:
         etree.SubElement(case, "system-out").text = _writable(result.output)
 

@@ -54,7 +54,7 @@ class Finding(Protocol):
         """How long it took."""
 
     @property
-    def evidence(self) -> str:
+    def account(self) -> str:
         """For people: what led to the verdict."""
 
     @property

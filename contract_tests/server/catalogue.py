@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from contract_tests.common.catalogue import Severity, area_of, chosen, in_order, members_of
 from contract_tests.server.capabilities import Capability
+from contract_tests.server.evidence import BASELINE, Evidence, evidence_of, since_of
 from contract_tests.server.probe import Probe
 
 T = TypeVar("T")
@@ -34,6 +35,10 @@ class Requirement:
     #: Whether checking it changes nothing on the target: only such requirements run against production.
     read_only: bool
     check: Check
+    #: The best that there is for it.
+    evidence: Evidence = Evidence.DOC
+    #: Version of the API since which it holds.
+    since: str = BASELINE
 
     @property
     def area(self) -> str:
@@ -56,11 +61,27 @@ def requirement(
     severity: Severity = "must",
     needs: Collection[Capability] = (),
     read_only: bool = False,
+    evidence: Evidence | None = None,
 ) -> Callable[[Check], Requirement]:
-    """Make `def check(ctx: Probe) -> None` a requirement of the catalogue."""
+    """Make `def check(ctx: Probe) -> None` a requirement of the catalogue.
+
+    Args:
+        source: where it is written or who has seen it; `since API 2.6.1` in it names the version.
+        evidence: what the source is worth, unless its words tell.
+    """
 
     def decorate(check: Check) -> Requirement:
-        return Requirement(identifier, sentence, source, severity, frozenset(needs), read_only, check)
+        return Requirement(
+            identifier,
+            sentence,
+            source,
+            severity,
+            frozenset(needs),
+            read_only,
+            check,
+            evidence or evidence_of(source),
+            since_of(source),
+        )
 
     return decorate
 
@@ -73,6 +94,7 @@ def family(
     severity: Severity = "must",
     needs: Collection[Capability] = (),
     read_only: bool = False,
+    evidence: Evidence | None = None,
 ) -> Callable[[Callable[[Probe, T], None]], Family]:
     """Make `def check(ctx: Probe, case: T) -> None` one requirement for each case.
 
@@ -91,6 +113,8 @@ def family(
                 frozenset(needs),
                 read_only,
                 _bound(check, case),
+                evidence or evidence_of(source),
+                since_of(source),
             )
             for identifier, case in cases.items()
         )

@@ -13,9 +13,10 @@ from contract_tests.common.catalogue import area_of
 from contract_tests.common.exchange import Exchange, Message
 from contract_tests.common.report import Findings, Mark
 from contract_tests.server.catalogue import AREAS, Requirement
+from contract_tests.server.evidence import Evidence
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
-SCHEMA = "ksef-conformance-report/1.0"
+SCHEMA = "ksef-conformance-report/1.1"
 
 
 class Verdict(StrEnum):
@@ -45,6 +46,10 @@ class Result:
     duration: float
     #: What was sent and answered, in order; the last one decided.
     exchanges: tuple[Exchange, ...] = ()
+    #: How well it is known: a value of `Evidence`.
+    evidence: str = ""
+    #: Version of the API since which it holds.
+    since: str = ""
 
     @classmethod
     def of(
@@ -64,7 +69,15 @@ class Result:
             message,
             round(duration, 1),
             tuple(exchanges),
+            requirement.evidence.value,
+            requirement.since,
         )
+
+    @property
+    def grounds(self) -> str:
+        """The source, how well it is known, and since when it holds."""
+        known = f" [{self.evidence}: {Evidence(self.evidence).meaning}]" if self.evidence else ""
+        return f"{self.source}{known}{f', since {self.since}' if self.since else ''}"
 
     @property
     def area(self) -> str:
@@ -85,9 +98,9 @@ class Result:
         return self.duration / 1_000
 
     @property
-    def evidence(self) -> str:
+    def account(self) -> str:
         """The message, the source, and all that was sent and answered."""
-        parts = [self.message, f"source: {self.source}"]
+        parts = [self.message, f"source: {self.grounds}"]
         for exchange in self.exchanges:
             parts += [exchange.line, exchange.request.body, exchange.response.body]
         return "\n\n".join(part for part in parts if part)

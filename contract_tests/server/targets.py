@@ -128,22 +128,26 @@ class Target:
     @property
     def serves_all_prefixes(self) -> bool:
         """KSeF's gateways are hosts of their own; everybody else has one host for all paths."""
-        host = (urlsplit(self.url).hostname or "").lower()
-        return not host.endswith(_KSEF) and self.prefix != ""
+        return not is_ksef(self.url) and self.prefix != ""
 
     @property
     def is_local(self) -> bool:
         """Whether it runs on this machine: then nobody else is harmed by many requests."""
-        return (urlsplit(self.url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+        return _host(self.url) in ("localhost", "127.0.0.1", "::1")
 
     def lacking(self, needs: Sequence[Capability]) -> str:
         """Why a requirement with these unmet needs is skipped here."""
         return f"needs {' and '.join(needs)}, which {self.name} does not offer"
 
 
+def is_ksef(url: str) -> bool:
+    """Whether the address is one of KSeF's own, of whatever environment."""
+    return _host(url).endswith(".mf.gov.pl")
+
+
 def is_production(url: str) -> bool:
     """Whether the address is one of KSeF's production environment."""
-    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    host = _host(url)
     if host != _KSEF and not host.endswith(f".{_KSEF}"):
         return False
     return not any(mark in f"{host.removesuffix(_KSEF)}" for mark in _NOT_PRODUCTION)
@@ -172,7 +176,12 @@ def ping(target: Target) -> None:
     _get(target.url + target.prefix + _KEYS)
 
 
-def _located(target: Target) -> Target:
+def located(target: Target) -> Target:
+    """The target with the prefix under which it serves the API.
+
+    Raises:
+        TargetUnreachable: it does not answer HTTP.
+    """
     # A URL may include the version; and some servers, Prism among them, serve the paths without any.
     url = target.url
     for suffix in ("/webs/api/v2", "/api/v2", "/v2"):
@@ -183,6 +192,10 @@ def _located(target: Target) -> Target:
     if _get(f"{url}{target.prefix}{_KEYS}").status_code == 404 and _get(url + _KEYS).status_code != 404:
         return replace(target, prefix="")
     return target
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower().rstrip(".")
 
 
 def _get(url: str) -> httpx.Response:

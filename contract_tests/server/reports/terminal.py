@@ -70,10 +70,10 @@ def differences(before: Report, after: Report, changes: Sequence[Change], consol
 
 def catalogue(requirements: Sequence[Requirement], console: Console) -> None:
     """The requirements as a table."""
-    columns = ("id", "severity", "requirement", "needs")
+    columns = ("id", "severity", "requirement", "evidence", "since", "needs")
     terminal.catalogue(requirements, console, AREAS, columns, _row, "requirements")
 
 
 def _row(each: Requirement) -> tuple[str, ...]:
     needs = ", ".join(need.short for need in Capability if need in each.needs)
-    return each.id, each.severity, each.sentence, needs
+    return each.id, each.severity, each.sentence, each.evidence, each.since, needs

@@ -94,7 +94,7 @@ def takes_every_empty_body(ctx: Probe) -> None:
 @requirement(
     "KSEF-CHAL-007",
     "clientIp is the address that the request came from.",
-    source=f"{_SOURCE}: clientIp",
+    source=f"{_SOURCE}: clientIp, since API 2.2.0",
     needs={Capability.SECOND_ADDRESS},
 )
 def names_the_client_address(ctx: Probe) -> None:

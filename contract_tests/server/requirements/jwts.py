@@ -70,7 +70,7 @@ def issuer_and_audience(ctx: Probe, kind: str) -> None:
 @requirement(
     "KSEF-JWT-006",
     "The access token names context, method, operation and subject of the login (typ ContextToken).",
-    source=f"{_SEEN}: cit, civ, aum, arn, sud, tid",
+    source=f"{_SEEN}: cit, civ, aum, arn, sud",
 )
 def access_token_claims(ctx: Probe) -> None:
     session = ctx.login_with_token()
@@ -83,21 +83,20 @@ def access_token_claims(ctx: Probe) -> None:
         "arn": session.reference,
     }
     equal("claims", {name: claims.get(name) for name in expected}, expected)
-    for name in ("sud", "tid"):
-        shapes.text(claims.get(name), name)
+    shapes.text(claims.get("sud"), "sud")
 
 
 @requirement(
     "KSEF-JWT-007",
-    "per, pec, rol, pep, sud and asi are JSON in a text; per is an array of permissions.",
-    source="seen in public clients, which decode them",
+    "per, pec, rol, pep and sud are JSON in a text, asi where there is one; per is an array of permissions.",
+    source=f"{_SEEN}; asi in public clients, which decode it",
 )
 def claims_in_json(ctx: Probe) -> None:
     claims = _claims(ctx.login_with_token().access_token)
     shapes.array(shapes.text)(_decoded(claims, "per"), "per")
     for name in ("pec", "rol", "pep"):
         shapes.array(shapes.anything)(_decoded(claims, name), name)
-    for name in ("sud", "asi"):
+    for name in ("sud", *(["asi"] if "asi" in claims else [])):
         if not isinstance(_decoded(claims, name), dict):
             fail("an object", claims[name], what=name)
 
@@ -180,17 +179,18 @@ def valid_until_is_exp(ctx: Probe) -> None:
 
 @requirement(
     "KSEF-JWT-014",
-    "Every access token has an id of its own (tid).",
-    source=f"{_SEEN}: tid",
+    "Where access tokens have an id (tid), no two different ones have the same.",
+    source="seen in public clients: tid; in no recording",
     severity="should",
 )
 def token_ids_differ(ctx: Probe) -> None:
     session = ctx.login_with_token()
-    tokens = [
-        session.access_token,
-        *(ctx.refresh(session).answers(200).at("accessToken", "token") for _ in range(2)),
-    ]
-    equal("different tid of three access tokens", len({_claims(token).get("tid") for token in tokens}), 3)
+    refreshed = [ctx.refresh(session).answers(200).at("accessToken", "token") for _ in range(2)]
+    # Two refreshes within one second may give the same token.
+    tokens = {session.access_token, *refreshed}
+    ids = [_claims(token).get("tid") for token in tokens]
+    if None not in ids:
+        equal("different tid of different access tokens", len(set(ids)), len(tokens))
 
 
 @requirement(

@@ -156,9 +156,8 @@ def authentication_token_expires(ctx: Probe) -> None:
 def gives_an_access_token(ctx: Probe) -> None:
     session = ctx.login_with_token()
     reply = ctx.refresh(session).answers(200, shapes.REFRESHED)
-    token = reply.at("accessToken", "token")
-    different("new access token", token, session.access_token)
-    ctx.get("/limits/context", bearer=token).answers(200)
+    # Within one second it may be the very token that was redeemed.
+    ctx.get("/limits/context", bearer=reply.at("accessToken", "token")).answers(200)
 
 
 @requirement(
@@ -168,13 +167,11 @@ def gives_an_access_token(ctx: Probe) -> None:
 )
 def does_not_rotate(ctx: Probe) -> None:
     session = ctx.login_with_token()
-    tokens = set()
     for _ in range(3):
         reply = ctx.refresh(session).answers(200, shapes.REFRESHED)
         if "refreshToken" in reply.json():
             fail("no refreshToken in the answer", "one")
-        tokens.add(reply.at("accessToken", "token"))
-    equal("different access tokens of three refreshes", len(tokens), 3)
+        ctx.get("/limits/context", bearer=reply.at("accessToken", "token")).answers(200)
 
 
 @requirement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,6 +17,8 @@ from contract_tests.server.report import Report, Result, Verdict
 from contract_tests.server.runner import Runner, run
 from contract_tests.server.targets import Target, TargetRefused, TargetUnreachable, is_production
 from ksef_client_min import KsefClient
+from ksef_mock.clock import to_datetime
+from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 
 
@@ -53,9 +56,9 @@ def test_broken_check_is_an_error_and_no_failure(judge: Callable[..., Result]) -
 
 
 def test_unmet_need_skips_with_the_reason(judge: Callable[..., Result]) -> None:
-    result = judge(lambda _: None, Capability.MOVABLE_CLOCK)
+    result = judge(lambda _: None, Capability.SETTINGS)
     assert result.verdict is Verdict.SKIPPED
-    assert "a clock that can be moved" in result.message
+    assert "a second instance with other settings" in result.message
 
 
 def test_target_is_reset_after_a_check_that_used_its_controls() -> None:
@@ -234,3 +237,42 @@ def test_patterns_select_ids_areas_and_globs() -> None:
     assert {each.id for each in selected(["KSEF-*-001"])} >= {"KSEF-CHAL-001", "KSEF-KEYS-001"}
     with pytest.raises(LookupError, match="no requirement matches 'nonsense'"):
         selected(["nonsense"])
+
+
+def test_areas_do_not_depend_on_which_others_were_checked_before() -> None:
+    report = run("mock", ["CHAL", "TOKEN", "SESS"])
+    assert [result.id for result in report.results if result.verdict is not Verdict.PASSED] == []
+
+
+# -- a mock that runs elsewhere ---------------------------------------------------------------------------
+
+CONTROLLED = ["KSEF-CHAL-013", "KSEF-KEYS-015", "KSEF-STATUS-007", "KSEF-XADES-20?", "KSEF-LIMIT-108"]
+
+
+def test_controls_of_a_running_mock_are_found_and_used(ksef_mock: MockServer) -> None:
+    report = run(ksef_mock.url, CONTROLLED)
+    assert {
+        result.id: result.message for result in report.results if result.verdict is not Verdict.PASSED
+    } == {}
+
+
+def test_running_mock_is_left_as_it_was_found(ksef_mock: MockServer) -> None:
+    token = ksef_mock.issue_token("5265877635")
+    ksef_mock.clock.advance(seconds=86_400)
+    run(ksef_mock.url, CONTROLLED)
+    ahead = to_datetime(ksef_mock.clock.now()) - datetime.now(UTC)
+    assert timedelta(seconds=86_390) < ahead < timedelta(seconds=86_410)
+    assert not ksef_mock.clock.state.frozen
+    assert ksef_mock.faults.states() == []
+    with KsefClient(ksef_mock.url) as client:
+        client.login_with_token(token, nip="5265877635")
+
+
+@pytest.mark.ksef(settings=Settings(control_token="secret"))
+def test_control_token_is_taken_from_the_environment(
+    ksef_mock: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KSEF_MOCK_CONTROL_TOKEN", raising=False)
+    assert run(ksef_mock.url, ["KSEF-CHAL-013"]).results[0].verdict is Verdict.SKIPPED
+    monkeypatch.setenv("KSEF_MOCK_CONTROL_TOKEN", "secret")
+    assert run(ksef_mock.url, ["KSEF-CHAL-013"]).results[0].verdict is Verdict.PASSED
