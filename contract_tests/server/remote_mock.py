@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from contract_tests.server.capabilities import Capability
 from contract_tests.server.identity import ORGANIZATION_IDENTIFIER, Credentials, PrivateKey
 from contract_tests.server.targets import Issuer, Target, Variant
+from ksef_client_min.certificates import Certificate, load_pem_certificates
 
 #: What every mock can be told over HTTP. A second instance with other settings it cannot start.
 _CAPABILITIES = frozenset(
@@ -113,11 +114,11 @@ class RemoteControls:
         made = self._send("POST", "certificates", order).json()
         return Credentials(
             _private_key(made["privateKeyPem"]),
-            x509.load_pem_x509_certificate(made["certificatePem"].encode()),
-            tuple(x509.load_pem_x509_certificates(made["chainPem"].encode())) if made["chainPem"] else (),
+            load_pem_certificates(made["certificatePem"].encode())[0],
+            tuple(load_pem_certificates(made["chainPem"].encode())) if made["chainPem"] else (),
         )
 
-    def revoke(self, certificate: x509.Certificate, *, suspended: bool = False) -> None:
+    def revoke(self, certificate: Certificate, *, suspended: bool = False) -> None:
         order = {"certificate": certificate.public_bytes(Encoding.PEM).decode()}
         self._send("POST", f"certificates/{'suspend' if suspended else 'revoke'}", order)
 
