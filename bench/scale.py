@@ -100,7 +100,7 @@ async def _live(system: System, subject: Identifier) -> None:
         permissions=("Owner",),
     )
     await system.operations.start(operation, system.challenges.spend(challenge, operation.reference))
-    await system.operations.redeem(operation.reference, _exchange(system))
+    await system.operations.redeem(operation.reference)
 
 
 async def _timed(system: System, token: str, number: int) -> list[float]:
@@ -117,7 +117,7 @@ async def _timed(system: System, token: str, number: int) -> list[float]:
         operation = await system.token_login.submit(login, _exchange(system))
         principal = system.jwts.read(system.jwts.authentication_token(operation).token, Kind.AUTHENTICATION)
         await system.operations.poll(operation.reference, principal)
-        await system.operations.redeem(operation.reference, _exchange(system))
+        await system.operations.redeem(operation.reference)
         times.append(time.thread_time() - begin)
     return times
 

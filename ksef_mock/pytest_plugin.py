@@ -130,7 +130,7 @@ def _settings(node: pytest.Item) -> Settings:
     Raises:
         pytest.UsageError: an argument or a value that the marker does not know.
     """
-    from ksef_mock.core.environment import Delay
+    from ksef_mock.core.waiting import Delay
     from ksef_mock.settings import Settings
 
     wanted: dict[str, Any] = {}

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from ksef_mock.seed.model import Seed
 from ksef_mock.core.environment import (
     PROFILES,
-    Delay,
     Lifetimes,
     Profile,
     ProfileName,
@@ -19,6 +18,7 @@ from ksef_mock.core.environment import (
     TokenKey,
 )
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.waiting import Delay
 from ksef_mock.state import _STORE, STORES
 
 #: What RSA-OAEP with SHA-256 and a key of 2048 bits can encrypt, less `|` and the timestamp in milliseconds.
@@ -59,6 +59,8 @@ class Settings:
     trusted_cas: tuple[Path, ...] = ()
     #: Rate limits to enforce where /testdata/rate-limits has set none.
     rate_limits: RateLimiting = "off"
+    #: Whether POST /tokens is refused after a login with a KSeF token: the guide says so, nobody has seen it.
+    refuse_tokens_by_tokens: bool = False
     #: What keeps the state: `memory`, `sqlite:FILE`, or the URL of a Redis (redis://, rediss://, unix://).
     store: str = "memory"
     #: Addresses or networks of proxies whose `X-Forwarded-For` is believed.

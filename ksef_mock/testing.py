@@ -15,9 +15,10 @@ from typing import Any, Self, TypeVar
 from starlette.types import ASGIApp
 
 from ksef_mock.clock import Clock
-from ksef_mock.core.environment import Delay, Lifetimes, ProfileName, TokenKey
+from ksef_mock.core.environment import Lifetimes, ProfileName, TokenKey
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Outcome
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.certificate import Fingerprinted
 from ksef_mock.crypto.pki import Pki
 from ksef_mock.gateway.endpoints import simulated

@@ -14,8 +14,8 @@ from contract_tests.server.capabilities import Capability
 from contract_tests.server.identity import Credentials
 from contract_tests.server.targets import Issuer, Target, Variant
 from ksef_client_min.certificates import Certificate
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.fault import Hold, Outcome
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.pki import Credential, KeyKind, Purpose
 from ksef_mock.settings import Settings

@@ -75,7 +75,7 @@ async def status(request: Request) -> Response:
 async def redeem(request: Request) -> Response:
     """POST /auth/token/redeem."""
     principal = bearer(request, Kind.AUTHENTICATION)
-    access, refresh = await system_of(request).operations.redeem(principal.operation, exchange_of(request))
+    access, refresh = await system_of(request).operations.redeem(principal.operation)
     exchange_of(request).facts["issued"] = {"accessToken": access.claims, "refreshToken": refresh.claims}
     return answer(wire.AuthenticationTokensResponse(wire.TokenInfo.of(access), wire.TokenInfo.of(refresh)))
 
@@ -83,7 +83,7 @@ async def redeem(request: Request) -> Response:
 async def refresh(request: Request) -> Response:
     """POST /auth/token/refresh."""
     principal = bearer(request, Kind.REFRESH)
-    access = await system_of(request).operations.refresh(principal.operation, exchange_of(request))
+    access = await system_of(request).operations.refresh(principal.operation)
     exchange_of(request).facts["issued"] = {"accessToken": access.claims}
     return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
 

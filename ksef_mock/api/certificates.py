@@ -108,6 +108,7 @@ async def revoke(request: Request) -> Response:
 async def query(request: Request) -> Response:
     """POST /certificates/query."""
     actor = await actor_of(request)
+    certificates_rules.require_no_token(actor)
     wanted = (await read_optional_json(request, wire.QueryCertificatesRequest)).checked()
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=50)
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=2**31 - 1)

@@ -119,13 +119,13 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
 
     Raises:
         Unauthorized: no bearer token, or one that is not valid here.
-        Forbidden: ip-not-allowed.
+        Forbidden: ip-not-allowed; an authentication token where none is taken.
     """
     exchange = exchange_of(request)
     try:
         principal = system_of(request).jwts.read(bearer_token(request), *accepted)
-    except Unauthorized as refusal:
-        exchange.operation = refusal.operation
+    except (Unauthorized, Forbidden) as refusal:
+        exchange.operation = getattr(refusal, "operation", None)
         raise
     exchange.operation = principal.operation
     exchange.passed("bearer", f"{principal.kind} of {principal.operation}")

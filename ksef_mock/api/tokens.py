@@ -26,12 +26,18 @@ from ksef_mock.ksef.tokens.tokens import KsefToken, NotActive, TokenStatus
 async def generate(request: Request) -> Response:
     """POST /tokens. The token is pending first, and shown this once."""
     actor = await actor_of(request)
+    remark = tokens_rules.require_token_maker(
+        actor, refuses_tokens=system_of(request).settings.refuse_tokens_by_tokens
+    )
+    if remark is not None:
+        exchange_of(request).noted("login", remark)
     permissions, description = (await read_json(request, wire_tokens.GenerateTokenRequest)).checked()
     tokens_rules.require_token_generation(actor, permissions)
     token, text = await system_of(request).tokens.issue(
         actor.context,
         permissions,
         author=actor.subject,
+        author_details=actor.details,
         description=description,
         status=TokenStatus.PENDING,
     )
@@ -64,7 +70,7 @@ async def token_status(request: Request) -> Response:
     """GET /tokens/{referenceNumber}."""
     actor = await actor_of(request)
     token = await _requested(request)
-    tokens_rules.require_reach(tokens_rules.visible_tokens(actor), token, actor)
+    tokens_rules.require_reach(tokens_rules.readable_tokens(actor), token, actor)
     polled = await system_of(request).tokens.poll(token)
     return answer(wire_tokens.TokenStatusResponse.of(polled))
 

@@ -60,8 +60,8 @@ def _settings(
     """`same`: options that `Settings` knows by the same name."""
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.clock import Clock
-    from ksef_mock.core.environment import Delay
     from ksef_mock.core.identifiers import Identifier, is_context_identifier
+    from ksef_mock.core.waiting import Delay
     from ksef_mock.ksef.tokens.tokens import new_text
     from ksef_mock.settings import FirstToken, Settings
 
@@ -147,6 +147,11 @@ settings_options = gathered(
             show_default=True,
             type=click.Choice(["off", "test", "production"]),
             help="Rate limits to enforce.",
+        ),
+        click.option(
+            "--refuse-tokens-by-tokens",
+            is_flag=True,
+            help="Refuse POST /tokens after a login with a KSeF token.",
         ),
         click.option(
             "--trusted-proxy",

@@ -150,7 +150,12 @@ class StatusDetail(StrEnum):
     TOKEN_TIME = "Nieprawidłowy czas tokena"
     TOKEN_REVOKED = "Token unieważniony"
     TOKEN_INACTIVE = "Token nieaktywny"
-    TOKEN_ENCODING = "Invalid token encoding."  # seen on TEST, in English
+    # Since API 2.6.1. Which of the two is which is inferred: a ciphertext that cannot be opened, a plaintext
+    # that is not `token|timestamp`.
+    TOKEN_ENCRYPTION = "Nieprawidłowe szyfrowanie tokena"
+    TOKEN_ENCODING = "Nieprawidłowe kodowanie tokena"
+    #: The context is written when the detail is shown: recorded in August 2026.
+    TOKEN_CONTEXT = "Token nie może być użyty w kontekście {contextIdentifier}"
     CERTIFICATE_EXPIRED = "Nieważny certyfikat"
     CERTIFICATE_CHAIN_ERROR = "Błąd weryfikacji łańcucha certyfikatów"
     CERTIFICATE_UNTRUSTED = "Niezaufany łańcuch certyfikatów"
@@ -176,7 +181,9 @@ STATUS_DETAILS: dict[int, tuple[StatusDetail, ...]] = {
         StatusDetail.TOKEN_TIME,
         StatusDetail.TOKEN_REVOKED,
         StatusDetail.TOKEN_INACTIVE,
+        StatusDetail.TOKEN_ENCRYPTION,
         StatusDetail.TOKEN_ENCODING,
+        StatusDetail.TOKEN_CONTEXT,
     ),
     Status.CERTIFICATE_ERROR: (
         StatusDetail.CERTIFICATE_INVALID,

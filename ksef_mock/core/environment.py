@@ -76,20 +76,3 @@ class Lifetimes:
     refresh_token: int = 7 * DAY
     #: The status of an authentication operation; after that 410.
     operation_status: int = 7 * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How long asynchronous work stays unfinished: until both conditions have passed.
-
-    It holds for the 100 of an authentication operation, and for `Pending` and `Revoking` of a KSeF token.
-    """
-
-    #: Status polls that find it unfinished.
-    polls: int = 0
-    #: Seconds of the mock clock before the outcome shows.
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.polls < 0 or self.seconds < 0:
-            raise ValueError("a delay cannot be negative")

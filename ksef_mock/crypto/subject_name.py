@@ -20,6 +20,27 @@ _ATTRIBUTES: dict[x509.ObjectIdentifier, str] = {
 }
 
 
+#: Characters that are kept of an attribute: more than X.520 allows, less than somebody might send.
+_LONGEST = 256
+
+
+class SubjectAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
+    """The attributes of a certificate's subject, in the order in which KSeF's access tokens list them."""
+
+    given_name: str | None = None
+    surname: str | None = None
+    serial_number: str | None = None
+    common_name: str | None = None
+    country_name: str | None = None
+    organization_name: str | None = None
+    organization_identifier: str | None = None
+
+    @classmethod
+    def of(cls, name: x509.Name) -> SubjectAttributes:
+        """What the subject has of them. Of an attribute that occurs twice the first counts."""
+        return cls(**{member: value[:_LONGEST] for member, value in _attributes(name).items()})
+
+
 class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the CSR of a certificate's holder must say. Of an attribute that occurs twice the first counts."""
 
@@ -34,11 +55,7 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @classmethod
     def of(cls, name: x509.Name) -> SubjectName | None:
         """The subject; None without a common name or a country, or if no certificate can be issued for it."""
-        found: dict[str, str] = {}
-        for attribute in name:
-            member = _ATTRIBUTES.get(attribute.oid)
-            if member is not None and isinstance(attribute.value, str):
-                found.setdefault(member, attribute.value)
+        found = _attributes(name)
         if "common_name" not in found or "country_name" not in found:
             return None
         subject = cls(**found)
@@ -52,6 +69,15 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """The subject of a certificate."""
         values = ((oid, getattr(self, member)) for oid, member in _ATTRIBUTES.items())
         return x509.Name([x509.NameAttribute(oid, value) for oid, value in values if value is not None])
+
+
+def _attributes(name: x509.Name) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for attribute in name:
+        member = _ATTRIBUTES.get(attribute.oid)
+        if member is not None and isinstance(attribute.value, str):
+            found.setdefault(member, attribute.value)
+    return found
 
 
 def has_other_attributes(name: x509.Name) -> bool:

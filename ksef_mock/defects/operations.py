@@ -10,10 +10,12 @@ from ksef_mock.clock import SECOND
 from ksef_mock.core.codes import SUCCESS
 from ksef_mock.core.environment import DAY
 from ksef_mock.core.errors import BadRequest, Forbidden, Gone, NotFound, Unauthorized
+from ksef_mock.core.waiting import Wait
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import SESSIONS, STATUS, Answer, Ask, Mock
 from ksef_mock.ksef.access.principal import Kind, Principal
 from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, State
+from ksef_mock.state.update import update
 
 _REDEEM = "/auth/token/redeem"
 _REFRESH = "/auth/token/refresh"
@@ -41,7 +43,7 @@ def outcome_shows_at_once(mock: Mock) -> None:
     def make(original: Any) -> Any:
         def prepare(**options: Any) -> Operation:
             operation: Operation = original(**options)
-            return msgspec.structs.replace(operation, ready_at=operation.started_at, polls_left=0)
+            return msgspec.structs.replace(operation, wait=Wait(operation.started_at))
 
         return prepare
 
@@ -218,7 +220,7 @@ def tokens_are_redeemed_before_success(mock: Mock) -> None:
 
     def make(original: Any) -> Any:
         async def redeem(reference: str, *rest: Any) -> Any:
-            await _change(mock, reference, lambda found: {"ready_at": found.started_at, "polls_left": 0})
+            await _change(mock, reference, lambda found: {"wait": Wait(found.started_at)})
             return await original(reference, *rest)
 
         return redeem
@@ -633,13 +635,10 @@ def _also_takes(mock: Mock, kind: Kind, path: str) -> None:
 
 async def _change(mock: Mock, reference: str, changes: Any) -> None:
     """Change the record of an operation."""
-    operations, store = mock.system.operations, mock.system.store
-    operation = await operations.find(reference)
-    if operation is not None:
-        await store.swap(
-            OPERATIONS,
-            reference,
-            operation,
-            msgspec.structs.replace(operation, **changes(operation)),
-            operations._forgotten_at(operation),
-        )
+    await update(
+        mock.system.store,
+        OPERATIONS,
+        reference,
+        lambda found: msgspec.structs.replace(found, **changes(found)),
+        expires_at=mock.system.operations._forgotten_at,
+    )

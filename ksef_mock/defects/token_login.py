@@ -139,7 +139,7 @@ def timestamp_in_plaintext_may_be_off_by_one(mock: Mock) -> None:
 @defect("A KSeF token opens the context that it is of, and no other.")
 def token_opens_any_context(mock: Mock) -> None:
     """The context of the login is not compared with that of the KSeF token."""
-    _forgives(mock, StatusDetail.TOKEN_INVALID)
+    _forgives(mock, StatusDetail.TOKEN_CONTEXT)
 
 
 @defect("A revoked KSeF token ends the login in 450, Token unieważniony.")
@@ -243,10 +243,10 @@ def pending_token_has_other_detail(mock: Mock) -> None:
     mock.rename_detail(StatusDetail.TOKEN_INACTIVE, StatusDetail.TOKEN_REVOKED)
 
 
-@defect("What cannot be decrypted ends the login in 450, Invalid token encoding.")
+@defect("What cannot be decrypted ends the login in 450, Nieprawidłowe szyfrowanie tokena.")
 def undecryptable_token_has_other_detail(mock: Mock) -> None:
     """What cannot be decrypted is called an invalid token."""
-    mock.rename_detail(StatusDetail.TOKEN_ENCODING, StatusDetail.TOKEN_INVALID)
+    mock.rename_detail(StatusDetail.TOKEN_ENCRYPTION, StatusDetail.TOKEN_INVALID)
 
 
 @defect("A malformed body is refused with 21405.")

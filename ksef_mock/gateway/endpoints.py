@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ksef_mock.api.http import bearer_token, exchange_of
-from ksef_mock.core.errors import Unauthorized
+from ksef_mock.core.errors import Forbidden, Unauthorized
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.operation import Operation, shape_of
@@ -63,7 +63,7 @@ class RateLimited:
     def _context(self, request: Request) -> Identifier | None:
         try:
             return self._system.jwts.read(bearer_token(request), Kind.ACCESS, Kind.REFRESH).context
-        except Unauthorized:
+        except (Unauthorized, Forbidden):
             return None
 
 

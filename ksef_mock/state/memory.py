@@ -86,14 +86,6 @@ class MemoryStore:
         del self._rows[table.name, key]
         return True
 
-    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        self._drop_due()
-        self._index(name, member, position, expires_at)
-
-    async def unindex(self, name: str, member: str) -> None:
-        self._drop_due()
-        self._unindex(name, member)
-
     async def newest(
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:

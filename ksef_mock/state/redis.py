@@ -55,7 +55,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 #: Of the keys, unless the URL says `?prefix=`.
 DEFAULT_PREFIX = "ksef-mock"
 #: Changes whenever what older versions have written cannot be read any more.
-_FORMAT = "1"
+_FORMAT = "2"
 #: Seconds that a connection may take to be made, and an answer to come.
 _CONNECT_TIMEOUT = 2.0
 _TIMEOUT = 5.0

@@ -9,7 +9,7 @@ import msgspec
 
 from ksef_mock.clock import Instant
 from ksef_mock.core.errors import StoreUnavailable
-from ksef_mock.state.store import Delete, Index, Insert, Swap, Table, Unindex, Write
+from ksef_mock.state.store import Delete, Insert, Swap, Table, Write
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -31,12 +31,6 @@ class RemoteStore(ABC):
 
     async def delete(self, table: Table[R], key: str) -> bool:
         return await self.commit(Delete(table, key))
-
-    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        await self.commit(Index(name, member, position, expires_at))
-
-    async def unindex(self, name: str, member: str) -> None:
-        await self.commit(Unindex(name, member))
 
 
 def decoded(row: bytes, table: Table[R]) -> R:

@@ -29,7 +29,7 @@ from ksef_mock.state.windows import LONGEST
 R = TypeVar("R", bound=msgspec.Struct)
 
 #: Changes whenever older files cannot be read any more.
-_FORMAT = 1
+_FORMAT = 2
 #: Seconds to wait for another process's commit.
 _PATIENCE = 2.0
 #: Expired rows that one commit removes at most.

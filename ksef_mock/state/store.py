@@ -134,12 +134,6 @@ class Store(Protocol):
     async def delete(self, table: Table[R], key: str) -> bool:
         """Remove a record; False if there was none."""
 
-    async def index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        """Put `member` at `position` of the named index."""
-
-    async def unindex(self, name: str, member: str) -> None:
-        """Take `member` out of the named index; nothing happens if it is not there."""
-
     async def newest(
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:

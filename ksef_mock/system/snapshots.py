@@ -25,7 +25,7 @@ LARGEST = 64 * 1024 * 1024
 _LARGEST_UNPACKED = 512 * 1024 * 1024
 
 _FORMAT = b"ksef-mock snapshot "
-_VERSION = b"1"
+_VERSION = b"2"
 _HEAD = _FORMAT + _VERSION + b"\n"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 

@@ -39,6 +39,7 @@ from ksef_mock.core.fault import DefinedFault, Fault, InvalidFault
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
+from ksef_mock.state.update import put
 from ksef_mock.trail.metrics import Metrics
 
 _CHANGE_STATUSES = frozenset(ChangeStatus)
@@ -191,20 +192,19 @@ class Faults:
     async def _acts(self, defined: DefinedFault, exchange: Exchange) -> bool:
         """Count a matching request: whether the fault acts on it. The journal says so."""
         fault = defined.fault
-        while True:
-            known = await self._store.get(COUNTS, defined.id)
+        acts = False
+
+        def counted(known: FaultCount | None) -> FaultCount:
+            nonlocal acts
             count = known or FaultCount()
-            if fault.times is not None and count.acted >= fault.times:
-                return False
+            acts = False
+            if known is not None and fault.times is not None and count.acted >= fault.times:
+                return known
             seen = count.seen + 1
             acts = seen % (fault.every or 1) == 0
-            following = FaultCount(seen, count.acted + acts)
-            if known is None:
-                done = await self._store.insert(COUNTS, defined.id, following, None)
-            else:
-                done = await self._store.swap(COUNTS, defined.id, known, following, None)
-            if done:
-                break
+            return FaultCount(seen, count.acted + acts)
+
+        await put(self._store, COUNTS, defined.id, counted)
         if acts:
             self._metrics.fault(fault.effect)
             exchange.noted("fault", f"{defined.id}: {fault.describe()}")

@@ -11,12 +11,14 @@ from ksef_mock.core.environment import Lifetimes
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.ksef.auth import operation as machine
-from ksef_mock.ksef.auth.operation import IllegalTransition, Operation, State
+from ksef_mock.ksef.auth.operation import IllegalTransition, Operation, Standing, State
 
 NIP = Identifier("Nip", "5265877635")
 FAILURE = Verdict(Status.TOKEN_ERROR, StatusDetail.TOKEN_INVALID)
 START = 1_000 * SECOND
+STANDING = Standing(("InvoiceRead",), ("VatGroupUnit",))
 
 
 def operation(state: State, **changes: object) -> Operation:
@@ -27,7 +29,7 @@ def operation(state: State, **changes: object) -> Operation:
         context=NIP,
         subject=NIP,
         verdict=FAILURE if state is State.FAILED else SUCCESS,
-        ready_at=START,
+        wait=Wait(START),
         state=state,
     )
     return msgspec.structs.replace(fresh, **changes)
@@ -66,14 +68,14 @@ def test_settle_of_a_failed_login() -> None:
 )
 def test_redeem(state: State, detail: str | None) -> None:
     if detail is None:
-        redeemed = machine.redeem(operation(state), START + 1, Lifetimes(), ("InvoiceRead",))
-        assert redeemed.permissions == ("InvoiceRead",)
+        redeemed = machine.redeem(operation(state), START + 1, Lifetimes(), STANDING)
+        assert (redeemed.permissions, redeemed.roles) == (("InvoiceRead",), ("VatGroupUnit",))
         assert redeemed.state is State.REDEEMED
         assert redeemed.redeemed_at == START + 1
         assert redeemed.refresh_expires_at == START + 7 * 86_400 * SECOND
         return
     with pytest.raises(BadRequest) as refused:
-        machine.redeem(operation(state), START, Lifetimes(), ())
+        machine.redeem(operation(state), START, Lifetimes(), Standing())
     assert (refused.value.code, refused.value.details) == (Code.NOT_AUTHORIZED, (detail,))
 
 
@@ -89,13 +91,13 @@ def test_redeem(state: State, detail: str | None) -> None:
 )
 def test_refresh(state: State, status: int | None) -> None:
     if status is None:
-        refreshed = machine.refresh(operation(state), START + 5, ("InvoiceRead",))
-        assert refreshed.permissions == ("InvoiceRead",)
+        refreshed = machine.refresh(operation(state), START + 5, STANDING)
+        assert (refreshed.permissions, refreshed.roles) == (("InvoiceRead",), ("VatGroupUnit",))
         assert (refreshed.state, refreshed.refreshed_at) == (State.REDEEMED, START + 5)
         return
     with pytest.raises(BadRequest) as refused:
-        machine.refresh(operation(state), START, ())
-    detail = f"Status uwierzytelniania ({status}) nie pozwala na odświeżenie tokenu dostępowego."
+        machine.refresh(operation(state), START, Standing())
+    detail = f"Status uwierzytelnienia ({status}) nie pozwala na odświeżenie tokenu dostępowego."
     assert refused.value.details == (detail,)
 
 
@@ -123,13 +125,13 @@ def test_status_that_a_client_sees(state: State, status: tuple[Status, str | Non
 
 
 def test_verdict_hides_for_the_delay_in_seconds() -> None:
-    slow = operation(State.IN_PROGRESS, ready_at=machine.ready_from(START, 2.5))
+    slow = operation(State.IN_PROGRESS, wait=Delay(seconds=2.5).begin(START))
     assert machine.poll(slow, START + 2 * SECOND).state is State.IN_PROGRESS
     assert machine.poll(slow, START + 5 * SECOND // 2).state is State.SUCCEEDED
 
 
 def test_verdict_hides_for_the_delay_in_polls() -> None:
-    seen = operation(State.IN_PROGRESS, polls_left=2)
+    seen = operation(State.IN_PROGRESS, wait=Wait(START, 2))
     states = []
     for _ in range(4):
         seen = machine.poll(seen, START)
@@ -138,7 +140,7 @@ def test_verdict_hides_for_the_delay_in_polls() -> None:
 
 
 def test_both_delays_have_to_pass() -> None:
-    seen = operation(State.IN_PROGRESS, polls_left=1, ready_at=START + SECOND)
+    seen = operation(State.IN_PROGRESS, wait=Wait(START + SECOND, 1))
     seen = machine.poll(seen, START)
     assert machine.poll(seen, START).state is State.IN_PROGRESS
     assert machine.poll(seen, START + SECOND).state is State.SUCCEEDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from ksef_mock.core.waiting import Delay
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, b64, certificate_of, encrypt, encrypt_ec, error
 
@@ -100,7 +101,7 @@ def test_token_encrypted_for_another_mocks_key_is_undecryptable(
 ) -> None:
     _, other = serve()
     body = api.token_request(ksef_token, key=other.public_keys()[0], publicKeyId=None)
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
 
 
 @pytest.mark.parametrize("token_key", ["rsa", "ec"])
@@ -116,21 +117,21 @@ def test_damaged_ciphertext_is_undecryptable(serve: Serve, token_key: str, damag
         "garbage": b"\x30" + b"?" * 300,
     }[damage]
     body = api.token_request("", challenge=challenge, key=key, encryptedToken=b64(damaged))
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
 
 
 def test_ephemeral_key_on_another_curve_is_undecryptable(serve: Serve) -> None:
     mock, api = serve(token_key="ec")
     foreign = ec.generate_private_key(ec.SECP256K1()).public_key()
     body = api.token_request(mock.issue_token(NIP), encryptedToken=b64(encrypt_ec(foreign, b"x")))
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
     assert "not on secp256r1" in why(mock)
 
 
 def test_ephemeral_key_that_is_no_ec_key_is_undecryptable(serve: Serve) -> None:
     mock, api = serve(token_key="ec")
     body = api.token_request(mock.issue_token(NIP), encryptedToken=b64(b"\x30\x03\x01\x01\x00" + b"?" * 60))
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
     assert "SubjectPublicKeyInfo" in why(mock)
 
 
@@ -150,7 +151,7 @@ def test_wrong_rsa_padding_is_refused_and_the_journal_names_it(
     assert isinstance(public_key, rsa.RSAPublicKey)
     sealed = public_key.encrypt(f"{ksef_token}|{challenge['timestampMs']}".encode(), scheme)
     body = api.token_request("", challenge=challenge, key=key, encryptedToken=b64(sealed))
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
     assert explanation in why(ksef_mock)
 
 
@@ -159,7 +160,7 @@ def test_certificate_of_the_wrong_usage_is_refused_and_the_journal_names_it(
 ) -> None:
     (key,) = api.public_keys("SymmetricKeyEncryption")
     body = api.token_request(ksef_token, key=key, publicKeyId=None)
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe szyfrowanie tokena")
     assert "certificate of another usage" in why(ksef_mock)
 
 
@@ -258,7 +259,7 @@ def test_any_other_timestamp_is_refused(
 def test_payload_that_is_not_token_bar_timestamp_is_refused(api: Api, plaintext: bytes) -> None:
     (key,) = api.public_keys()
     body = api.token_request("", key=key, encryptedToken=b64(encrypt(key, plaintext)))
-    assert refused(api.status(api.submit(body)), "Invalid token encoding.")
+    assert refused(api.status(api.submit(body)), "Nieprawidłowe kodowanie tokena")
 
 
 def test_unknown_token_is_refused(api: Api, ksef_token: str) -> None:
@@ -273,7 +274,7 @@ def test_revoked_token_is_refused(ksef_mock: MockServer, api: Api, ksef_token: s
 
 def test_token_of_another_context_is_refused(ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
     status = api.status(api.submit(api.token_request(ksef_token, nip=OTHER_NIP)))
-    assert refused(status, "Nieprawidłowy token")
+    assert refused(status, f"Token nie może być użyty w kontekście nip-{OTHER_NIP}")
     assert f"the token is of Nip:{NIP}, the login of Nip:{OTHER_NIP}" in why(ksef_mock)
 
 
@@ -421,3 +422,90 @@ def test_ip_policy_of_the_login_holds_for_each_use_of_the_access_token(
         body = response.json()
         assert body["reasonCode"] == "ip-not-allowed"
         assert body["security"] == {"clientIp": "127.0.0.1"}
+
+
+def test_an_access_token_without_a_policy_says_so_with_an_empty_list(api: Api, ksef_token: str) -> None:
+    assert claims_of(api.login(ksef_token).access_token)["iop"] == "[]"
+
+
+def test_a_refresh_token_says_only_where_and_until_when(api: Api, ksef_token: str) -> None:
+    claims = claims_of(api.login(ksef_token).refresh_token)
+    assert set(claims) == {"typ", "cit", "civ", "arn", "exp", "iat", "iss", "aud"}
+
+
+TICKS = 10_000_000
+
+
+def ticks(date: str) -> int:
+    """Ticks of 100 ns since the epoch."""
+    whole, _, fraction = date.removesuffix("+00:00").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * TICKS + int(f"{fraction:0<7}")
+
+
+@pytest.mark.parametrize("wait", [0, 0.7, 1_000])
+def test_tokens_count_from_the_success_of_the_login_however_late_they_are_fetched(
+    ksef_mock: MockServer, api: Api, ksef_token: str, wait: float
+) -> None:
+    ksef_mock.clock.freeze()
+    ksef_mock.clock.set(datetime(2026, 3, 1, 12, 0, 0, 654_321, tzinfo=UTC))
+    submitted = api.submit(api.token_request(ksef_token)).json()
+    start = ticks("2026-03-01T12:00:00.654321+00:00")
+    assert ticks(submitted["authenticationToken"]["validUntil"]) == start + 2_700 * TICKS
+    ksef_mock.clock.advance(wait)
+    tokens = api.redeem(submitted["authenticationToken"]["token"]).json()
+    for name, seconds in (("accessToken", 900), ("refreshToken", 604_800)):
+        assert ticks(tokens[name]["validUntil"]) == start + seconds * TICKS
+        claims = claims_of(tokens[name]["token"])
+        assert (claims["iat"], claims["exp"]) == (start // TICKS, start // TICKS + seconds)
+
+
+def test_tokens_of_a_login_that_waited_count_from_the_poll_that_ended_the_wait(serve: Serve) -> None:
+    mock, api = serve(delay=Delay(polls=2, seconds=1))
+    mock.clock.freeze()
+    accepted = api.submit(api.token_request(mock.issue_token(NIP)))
+    mock.clock.advance(5)
+    for _ in range(2):
+        assert api.status(accepted)["code"] == 100
+        mock.clock.advance(5)
+    assert api.status(accepted)["code"] == 200
+    submitted = accepted.json()
+    tokens = api.redeem(submitted["authenticationToken"]["token"]).json()
+    lag = ticks(tokens["accessToken"]["validUntil"]) - ticks(submitted["authenticationToken"]["validUntil"])
+    assert lag == (10 + 900 - 2_700) * TICKS
+
+
+def test_a_refreshed_access_token_counts_from_the_refresh(
+    ksef_mock: MockServer, api: Api, ksef_token: str
+) -> None:
+    login = api.login(ksef_token)
+    ksef_mock.clock.advance(60)
+    refreshed = api.refresh(login.refresh_token).json()["accessToken"]["token"]
+    first, second = (int(str(claims_of(token)["iat"])) for token in (login.access_token, refreshed))
+    assert second - first in (60, 61)
+
+
+@pytest.mark.parametrize("kind", ["EnforcementAuthority", "VatGroup", "JST"])
+def test_roles_of_the_context_are_in_rol(api: Api, ksef_mock: MockServer, kind: str) -> None:
+    body = {"subjectNip": NIP, "subjectType": kind, "description": "a test"}
+    assert api.call("POST", "/testdata/subject", json=body).is_success
+    roles = json.loads(str(claims_of(api.login(ksef_mock.issue_token(NIP)).access_token)["rol"]))
+    expected = {"VatGroup": "VatGroupUnit", "JST": "LocalGovernmentUnit"}.get(kind, kind)
+    assert roles == [expected]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/tokens"),
+        ("POST", "/auth/token/refresh"),
+        ("GET", "/auth/sessions"),
+        ("DELETE", "/auth/sessions/current"),
+        ("GET", "/limits/context"),
+    ],
+)
+def test_an_authentication_token_elsewhere_is_403_so_that_nobody_refreshes(
+    api: Api, ksef_token: str, method: str, path: str
+) -> None:
+    login = api.login(ksef_token)
+    assert api.call(method, path, bearer=login.authentication_token).status_code == 403
+    assert api.call(method, path, bearer="garbage").status_code == 401

@@ -11,7 +11,8 @@ from datetime import datetime
 import jwt
 import pytest
 
-from ksef_mock.core.environment import Delay, Lifetimes
+from ksef_mock.core.environment import Lifetimes
+from ksef_mock.core.waiting import Delay
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, error
 
@@ -192,14 +193,16 @@ def test_refresh_token_lives_seven_days(ksef_mock: MockServer, api: Api, ksef_to
     assert api.refresh(login.refresh_token).status_code == 401
 
 
-def test_refresh_lives_longer_than_the_status_if_redeemed_late(
+def test_refresh_token_lives_from_the_login_on_however_late_it_was_fetched(
     ksef_mock: MockServer, api: Api, ksef_token: str
 ) -> None:
     _, token = started(api, ksef_token)
     ksef_mock.clock.advance(seconds=40 * MINUTE)
     refresh_token = api.redeem(token).json()["refreshToken"]["token"]
-    ksef_mock.clock.advance(seconds=7 * DAY - 5 * MINUTE)
+    ksef_mock.clock.advance(seconds=7 * DAY - 45 * MINUTE)
     assert api.refresh(refresh_token).status_code == 200
+    ksef_mock.clock.advance(seconds=6 * MINUTE)
+    assert api.refresh(refresh_token).status_code == 401
 
 
 def test_refresh_after_revocation_of_the_ksef_token_is_refused(
@@ -235,10 +238,16 @@ def test_authentication_token_lives_forty_five_minutes(
     assert api.redeem(second).status_code == 401
 
 
-def test_valid_until_is_the_moment_of_expiry(ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
+def test_valid_until_has_the_fractions_that_exp_cannot_have(
+    ksef_mock: MockServer, api: Api, ksef_token: str
+) -> None:
+    ksef_mock.clock.freeze()
+    ksef_mock.clock.set(datetime(2026, 3, 1, 12, 0, 0, 654_321))
     body = api.submit(api.token_request(ksef_token)).json()["authenticationToken"]
     claims = jwt.decode(body["token"], options={"verify_signature": False})
-    assert datetime.fromisoformat(body["validUntil"]).timestamp() == claims["exp"]
+    valid_until = datetime.fromisoformat(body["validUntil"]).timestamp()
+    assert int(valid_until) == claims["exp"]
+    assert valid_until != claims["exp"]
 
 
 def test_lifetimes_are_settings(serve: Serve) -> None:
@@ -274,6 +283,9 @@ def test_each_endpoint_takes_its_kinds_of_token_and_no_other(
     if kind in accepted:
         # The login has been redeemed already: that is past the question of credentials.
         assert response.status_code in (200, 204) or error(response)[0] == 21301
+    elif kind == "authentication_token":  # so that a client that refreshes on 401 does not
+        assert response.status_code == 403
+        assert response.json()["detail"] == "Brak dostępu do wskazanego zasobu."
     else:
         assert response.status_code == 401
         assert response.json()["detail"] == "Wymagane jest uwierzytelnienie."
@@ -439,7 +451,7 @@ def test_logout_kills_the_refresh_token_and_spares_the_access_token(
 ) -> None:
     login = api.login(ksef_token)
     assert api.call("DELETE", "/auth/sessions/current", bearer=getattr(login, kind)).status_code == 204
-    detail = "Status uwierzytelniania (425) nie pozwala na odświeżenie tokenu dostępowego."
+    detail = "Status uwierzytelnienia (425) nie pozwala na odświeżenie tokenu dostępowego."
     assert error(api.refresh(login.refresh_token)) == (21301, "Brak autoryzacji.", [detail])
     assert api.limits(login.access_token).status_code == 200
     assert references(api, login.access_token) == []

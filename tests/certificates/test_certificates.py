@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.core.environment import Delay
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import Credential, person, seal
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome, signed, submit

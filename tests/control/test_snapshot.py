@@ -24,7 +24,7 @@ from tests.redis_server import needs_redis, redis_server
 from tests.support import NIP, Api, error
 
 Serve = Callable[..., tuple[MockServer, Api]]
-HEAD = b"ksef-mock snapshot 1\n"
+HEAD = b"ksef-mock snapshot 2\n"
 
 
 def packed(content: Any) -> bytes:
@@ -127,7 +127,7 @@ def test_garbage_is_refused_and_changes_nothing(ksef_mock: MockServer, api: Api,
     wrong = {
         b"": "no snapshot",
         b"garbage": "no snapshot",
-        b"ksef-mock snapshot 2\nx": "has version 2, this mock reads 1",
+        b"ksef-mock snapshot 3\nx": "has version 3, this mock reads 2",
         HEAD: "damaged",
         good[:-1]: "damaged",
         good[:100] + b"x" + good[101:]: "damaged",

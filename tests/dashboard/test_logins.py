@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ksef_mock.core.environment import Delay
+from ksef_mock.core.waiting import Delay
 from ksef_mock.dashboard import formats
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer

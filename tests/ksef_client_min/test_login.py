@@ -27,7 +27,7 @@ from ksef_client_min import (
     Policy,
 )
 from ksef_client_min.operations import auth, limits
-from ksef_mock.core.environment import Delay
+from ksef_mock.core.waiting import Delay
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP
 

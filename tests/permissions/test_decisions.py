@@ -20,6 +20,7 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.operation import shape_of
 from ksef_mock.core.permissions import Permission
+from ksef_mock.core.waiting import Wait
 from ksef_mock.gateway.endpoints import simulated
 from ksef_mock.gateway.operations import BY_SHAPE
 from ksef_mock.ksef.access.actor import Actor
@@ -111,7 +112,7 @@ def bearer(mock: MockServer, held: str | None, context: Identifier) -> str:
         subject=PESEL,
         permissions=() if held is None else (held,),
         verdict=SUCCESS,
-        ready_at=0,
+        wait=Wait(0),
     )
     return mock._running.jwts.access_token(operation).token
 

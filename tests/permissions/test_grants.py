@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ksef_mock.core.environment import Delay
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import person, seal
 from ksef_mock.testing import MockServer
 from tests.support import Api, error

@@ -11,8 +11,8 @@ import pytest
 
 from ksef_mock.clock import Clock
 from ksef_mock.core.codes import CHANGE_STATUS_DESCRIPTIONS, CHANGE_STATUS_DETAILS, ChangeStatus
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.pki import seal
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions.grant_bodies import PermissionsOperationStatusResponse
@@ -66,7 +66,7 @@ def change(status: ChangeStatus = ChangeStatus.SUCCESS) -> Change:
         permissions=("Owner",),
         grants=(grant(), grant(context=None)),
         started_at=1,
-        ready_at=2,
+        wait=Wait(2),
         status=status,
     )
 
@@ -146,3 +146,31 @@ def test_of_concurrent_grants_one_is_made(world: World) -> None:
         )
     assert outcomes == [200] * 8
     assert len(world.persons(owner)) == 1
+
+
+def test_what_another_process_has_delayed_is_carried_out_by_one_that_delays_nothing() -> None:
+    async def story() -> tuple[ChangeStatus, tuple[str, ...]]:
+        clock = Clock()
+        store = MemoryStore(clock)
+        subjects = Subjects(store, clock)
+        slow, quick = (
+            Permissions(store, clock, subjects, Delay(seconds=60)),
+            Permissions(store, clock, subjects),
+        )
+        owner = Actor(FIRM, FIRM, frozenset({FIRM}), ("Owner",))
+        wanted = new_grant(
+            GrantKind.PERSON,
+            FIRM,
+            SOMEBODY,
+            "InvoiceRead",
+            context=FIRM,
+            description="for a test",
+            author=FIRM,
+            granted_at=123,
+        )
+        change = await slow.request(owner, [wanted])
+        clock.advance(60)
+        admitted = await quick.admit(wanted.authorized, FIRM)
+        return (await quick.poll(change.reference, owner)).status, admitted.permissions
+
+    assert asyncio.run(story()) == (ChangeStatus.SUCCESS, ("InvoiceRead",))

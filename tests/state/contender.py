@@ -16,7 +16,6 @@ from typing import Any
 
 from ksef_mock.core.codes import SUCCESS
 from ksef_mock.core.errors import KsefError
-from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.settings import Settings
@@ -31,10 +30,9 @@ async def main(spec: str) -> None:
     system = System(Settings(store=spec))
     await system.catch_up()
     won: Counter[str] = Counter()
-    exchange = Exchange("POST", "/v2/auth/token/redeem", "127.0.0.1", system.clock.now(), "0" * 32)
 
     async def redeem(reference: str) -> None:
-        await system.operations.redeem(reference, exchange)
+        await system.operations.redeem(reference)
 
     async def use(value: str) -> None:
         challenge = await system.challenges.find(value)

@@ -110,21 +110,21 @@ def test_swap_can_move_the_expiry(store: Store, clock: Clock, run: Loop) -> None
 def test_moments_before_1970_and_far_ahead(store: Store, clock: Clock, run: Loop) -> None:
     clock.advance(-100 * 366 * 86_400)
     run(store.insert(ROWS, "a", Row(1), clock.now() + SECOND))
-    run(store.index("list", "old", clock.now(), None))
+    run(store.commit(Index("list", "old", clock.now(), None)))
     clock.advance(1)
     assert run(store.get(ROWS, "a")) is None
     clock.advance(200 * 366 * 86_400)
     run(store.insert(ROWS, "a", Row(2), clock.now() + SECOND))
-    run(store.index("list", "new", clock.now(), None))
+    run(store.commit(Index("list", "new", clock.now(), None)))
     assert run(store.get(ROWS, "a")) == Row(2)
     assert [member for _, member in run(store.newest("list", 5))] == ["new", "old"]
 
 
 def test_index_lists_the_newest_first_and_goes_on_below_a_cursor(store: Store, run: Loop) -> None:
     for position, member in ((2, "b"), (1, "a"), (3, "c"), (3, "d")):
-        run(store.index("list", member, position, None))
-    run(store.index("list of others", "x", 2, None))
-    run(store.index("lis", "y", 2, None))
+        run(store.commit(Index("list", member, position, None)))
+    run(store.commit(Index("list of others", "x", 2, None)))
+    run(store.commit(Index("lis", "y", 2, None)))
     assert list(run(store.newest("list", 10))) == [(3, "d"), (3, "c"), (2, "b"), (1, "a")]
     assert list(run(store.newest("list", 2**63 - 1))) == [(3, "d"), (3, "c"), (2, "b"), (1, "a")]
     assert list(run(store.newest("list", 2))) == [(3, "d"), (3, "c")]
@@ -136,7 +136,7 @@ def test_index_lists_the_newest_first_and_goes_on_below_a_cursor(store: Store, r
 def test_long_indexes(store: Store, clock: Clock, run: Loop) -> None:
     gone = clock.now() + SECOND
     for number in range(250):
-        run(store.index("list", f"{number:03}", number, gone if number % 50 else None))
+        run(store.commit(Index("list", f"{number:03}", number, gone if number % 50 else None)))
     assert [position for position, _ in run(store.newest("list", 240))] == list(range(249, 9, -1))
     clock.advance(1)
     assert list(run(store.newest("list", 3))) == [(200, "200"), (150, "150"), (100, "100")]
@@ -144,20 +144,20 @@ def test_long_indexes(store: Store, clock: Clock, run: Loop) -> None:
 
 
 def test_index_member_stands_where_it_was_put_last(store: Store, run: Loop) -> None:
-    run(store.index("list", "a", 1, None))
-    run(store.index("list", "b", 2, None))
-    run(store.index("list", "a", 3, None))
-    run(store.index("list", "a", 1, None))
+    run(store.commit(Index("list", "a", 1, None)))
+    run(store.commit(Index("list", "b", 2, None)))
+    run(store.commit(Index("list", "a", 3, None)))
+    run(store.commit(Index("list", "a", 1, None)))
     assert list(run(store.newest("list", 10))) == [(2, "b"), (1, "a")]
-    run(store.unindex("list", "a"))
-    run(store.unindex("list", "never there"))
+    run(store.commit(Unindex("list", "a")))
+    run(store.commit(Unindex("list", "never there")))
     assert list(run(store.newest("list", 10))) == [(2, "b")]
 
 
 def test_index_members_expire(store: Store, clock: Clock, run: Loop) -> None:
-    run(store.index("list", "a", 1, clock.now() + SECOND))
-    run(store.index("list", "b", 2, clock.now() + SECOND))
-    run(store.index("list", "b", 2, clock.now() + 5 * SECOND))
+    run(store.commit(Index("list", "a", 1, clock.now() + SECOND)))
+    run(store.commit(Index("list", "b", 2, clock.now() + SECOND)))
+    run(store.commit(Index("list", "b", 2, clock.now() + 5 * SECOND)))
     clock.advance(1)
     assert list(run(store.newest("list", 10))) == [(2, "b")]
     clock.advance(4)
@@ -166,7 +166,7 @@ def test_index_members_expire(store: Store, clock: Clock, run: Loop) -> None:
 
 def test_commit_is_all_or_nothing(store: Store, run: Loop) -> None:
     run(store.insert(ROWS, "a", Row(1), None))
-    run(store.index("list", "x", 1, None))
+    run(store.commit(Index("list", "x", 1, None)))
     assert run(
         store.commit(
             Swap(ROWS, "a", Row(1), Row(2), None),
@@ -213,7 +213,7 @@ def test_of_concurrent_changes_one_succeeds(store: Store, run: Loop) -> None:
 
 def test_clear_leaves_nothing_but_the_shared_record(store: Store, clock: Clock, run: Loop) -> None:
     run(store.insert(ROWS, "a", Row(1), clock.now() + SECOND))
-    run(store.index("list", "a", 1, None))
+    run(store.commit(Index("list", "a", 1, None)))
     run(store.log(b"entry", 10))
     assert run(store.admit("key", [(1, SECOND)])) is None
     store.swap_shared(None, "v1", b"record")
@@ -303,9 +303,9 @@ def test_dump_holds_everything_that_lives(
     run(store.insert(ROWS, "a", Row(1), None))
     run(store.insert(OTHERS, "a\n", Row(2), end))
     run(store.insert(OTHERS, "gone", Row(3), clock.now() + SECOND))
-    run(store.index("list", "x", 5, end))
-    run(store.index("list", "y", -6, None))
-    run(store.index("other", "gone", 7, clock.now() + SECOND))
+    run(store.commit(Index("list", "x", 5, end)))
+    run(store.commit(Index("list", "y", -6, None)))
+    run(store.commit(Index("other", "gone", 7, clock.now() + SECOND)))
     clock.advance(1)
     dump = run(store.dump())
     assert sorted((row.table, row.key, row.expires_at) for row in dump.rows) == [
@@ -316,7 +316,7 @@ def test_dump_holds_everything_that_lives(
 
     other = make_store(clock)
     run(other.insert(ROWS, "b", Row(9), None))
-    run(other.index("list", "z", 1, None))
+    run(other.commit(Index("list", "z", 1, None)))
     run(other.restore(dump))
     assert run(other.get(ROWS, "b")) is None
     again = run(other.dump())
@@ -332,7 +332,7 @@ def test_dump_holds_everything_that_lives(
 
 def test_dump_survives_json(store: Store, run: Loop) -> None:
     run(store.insert(ROWS, "a", Row(1), None))
-    run(store.index("list", "x", 5, None))
+    run(store.commit(Index("list", "x", 5, None)))
     dump = run(store.dump())
     assert msgspec.json.decode(msgspec.json.encode(dump), type=type(dump)) == dump
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ksef_mock.clock import SECOND, Clock
 from ksef_mock.state import MemoryStore, Table, memory
 from ksef_mock.state.shards import Shards
+from ksef_mock.state.store import Index, Unindex
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ def store(clock: Clock) -> MemoryStore:
 def test_expired_records_leave_memory_when_others_come(store: MemoryStore, clock: Clock) -> None:
     for number in range(100):
         run(store.insert(ROWS, f"old {number}", Row(number), clock.now() + SECOND))
-    run(store.index("list", "old", 1, clock.now() + SECOND))
+    run(store.commit(Index("list", "old", 1, clock.now() + SECOND)))
     assert len(store) == 101
     clock.advance(1)
     held = len(store)
@@ -92,9 +93,9 @@ def test_letting_go_never_looks_at_what_stays(store: MemoryStore, clock: Clock) 
 
 
 def test_index_members_expire(store: MemoryStore, clock: Clock) -> None:
-    run(store.index("list", "a", 1, clock.now() + SECOND))
-    run(store.index("list", "b", 2, clock.now() + SECOND))
-    run(store.index("list", "b", 2, clock.now() + 5 * SECOND))
+    run(store.commit(Index("list", "a", 1, clock.now() + SECOND)))
+    run(store.commit(Index("list", "b", 2, clock.now() + SECOND)))
+    run(store.commit(Index("list", "b", 2, clock.now() + 5 * SECOND)))
     clock.advance(1)
     assert run(store.newest("list", 10)) == [(2, "b")]
     clock.advance(4)
@@ -104,11 +105,11 @@ def test_index_members_expire(store: MemoryStore, clock: Clock) -> None:
 
 def test_index_shrinks_when_its_members_go(store: MemoryStore) -> None:
     for number in range(1_000):
-        run(store.index("list", str(number), number, None))
+        run(store.commit(Index("list", str(number), number, None)))
     for number in range(999):
-        run(store.unindex("list", str(number)))
+        run(store.commit(Unindex("list", str(number))))
     assert store._orders["list"]._runs == [[(999, "999")]]
-    run(store.unindex("list", "999"))
+    run(store.commit(Unindex("list", "999")))
     assert len(store._orders) == len(store) == 0
 
 
@@ -127,10 +128,10 @@ def test_index_of_many_runs_agrees_with_a_sorted_list(
         store, model = MemoryStore(Clock()), dict[str, int]()
         for member, position in changes:
             if position is None:
-                run(store.unindex("list", member))
+                run(store.commit(Unindex("list", member)))
                 model.pop(member, None)
             else:
-                run(store.index("list", member, position, None))
+                run(store.commit(Index("list", member, position, None)))
                 model[member] = position
         ordered = sorted(((position, member) for member, position in model.items()), reverse=True)
         assert run(store.newest("list", 100)) == ordered

@@ -8,7 +8,8 @@ import sys
 import httpx
 import pytest
 
-from ksef_mock.core.environment import Delay, Lifetimes
+from ksef_mock.core.environment import Lifetimes
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import person
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer

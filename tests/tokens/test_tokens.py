@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.identifiers import Identifier
-from ksef_mock.crypto.pki import person
+from ksef_mock.core.waiting import Delay
+from ksef_mock.crypto.pki import person, seal
+from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, error
 from tests.tokens.logins import access_token, grant, own
@@ -20,6 +23,7 @@ Serve = Callable[..., tuple[MockServer, Api]]
 
 PESEL = "90010112349"
 OWNER = person("Jan", "Kowalski", nip=NIP)
+SEAL = seal("Firma Testowa sp. z o.o.", nip=NIP)
 ACCOUNTANT = person("Anna", "Nowak", pesel=PESEL)
 DESCRIPTION = "Wystawianie i przeglądanie faktur."
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}\+00:00")
@@ -68,6 +72,10 @@ def login_status(api: Api, token: str, nip: str = NIP) -> dict[str, Any]:
     return api.status(api.submit(api.token_request(token, nip=nip)))
 
 
+def claims_of(token: str) -> dict[str, Any]:
+    return jwt.decode(token, options={"verify_signature": False})
+
+
 # -- generation -------------------------------------------------------------------------------------------
 
 
@@ -90,7 +98,6 @@ def test_token_is_shown_as_it_was_asked_for(api: Api, owner: str) -> None:
         "description": DESCRIPTION,
         "requestedPermissions": ["InvoiceRead"],
         "status": "Active",
-        "statusDetails": [],
     }
 
 
@@ -180,8 +187,8 @@ def test_description_may_have_5_to_256_characters(api: Api, owner: str, descript
 )
 def test_without_an_access_token_there_is_401(api: Api, ksef_token: str, method: str, path: str) -> None:
     login = api.login(ksef_token)
-    for bearer in (None, login.refresh_token, login.authentication_token):
-        assert api.call(method, path, bearer=bearer, json={}).status_code == 401
+    for bearer, status in ((None, 401), (login.refresh_token, 401), (login.authentication_token, 403)):
+        assert api.call(method, path, bearer=bearer, json={}).status_code == status
 
 
 # -- statuses ---------------------------------------------------------------------------------------------
@@ -285,14 +292,17 @@ def test_nip_and_pesel_of_one_person_are_one_author(ksef_mock: MockServer, api: 
     assert revoke(api, by_nip, reference).status_code == 204
 
 
-def test_after_a_token_login_without_credentials_permissions_only_that_token_is_in_reach(
+def test_after_a_token_login_without_credentials_permissions_the_authors_tokens_can_be_read_by_number(
     ksef_mock: MockServer, api: Api
 ) -> None:
+    grant(api, "Pesel", PESEL, "InvoiceRead")
     text = ksef_mock.issue_token(NIP, ["InvoiceRead"])
     other = ksef_mock.issue_token(NIP, ["InvoiceRead"]).partition("|")[0]
     bearer = api.login(text).access_token
     assert listed(api, bearer) == [text.partition("|")[0]]
-    assert api.call("GET", f"/tokens/{other}", bearer=bearer).status_code == 403
+    assert show(api, bearer, other)["referenceNumber"] == other
+    foreign, _ = generated(api, access_token(ksef_mock, api, ACCOUNTANT), "InvoiceRead")
+    assert api.call("GET", f"/tokens/{foreign}", bearer=bearer).status_code == 403
     assert revoke(api, bearer, other).status_code == 403
     assert revoke(api, bearer, text.partition("|")[0]).status_code == 204
 
@@ -417,3 +427,38 @@ def test_filter_finds_matches_behind_any_number_of_others(
 )
 def test_malformed_filter_is_21405(api: Api, owner: str, query: str) -> None:
     assert error(api.call("GET", f"/tokens?{query}", bearer=owner))[0] == 21405
+
+
+def test_what_a_token_makes_is_noted_or_refused_as_the_settings_say(serve: Serve) -> None:
+    body = {"permissions": ["InvoiceRead"], "description": DESCRIPTION}
+    for refuses in (False, True):
+        mock, api = serve(settings=Settings(refuse_tokens_by_tokens=refuses))
+        bearer = api.login(mock.issue_token(NIP)).access_token
+        answer = api.call("POST", "/tokens", bearer=bearer, json=body)
+        decisions = mock.journal.last("/tokens").decisions
+        if refuses:
+            assert (answer.status_code, answer.json()["reasonCode"]) == (403, "auth-method-not-allowed")
+        else:
+            assert answer.status_code == 202
+            assert any("only XAdES" in decision.reason for decision in decisions)
+        by_certificate = access_token(mock, api, SEAL)
+        assert api.call("POST", "/tokens", bearer=by_certificate, json=body).status_code == 202
+        assert not any("XAdES" in each.reason for each in mock.journal.last("/tokens").decisions)
+
+
+def test_a_token_says_of_its_author_what_the_certificate_said(ksef_mock: MockServer, api: Api) -> None:
+    by_certificate = access_token(ksef_mock, api, SEAL)
+    _, text = generated(api, by_certificate, "CredentialsManage", "InvoiceRead")
+    by_token = api.login(text).access_token
+    _, made_by_token = generated(api, by_token, "InvoiceRead")
+    said = [
+        claims_of(each)["sud"] for each in (by_certificate, by_token, api.login(made_by_token).access_token)
+    ]
+    assert said[0] == said[1] == said[2]
+    assert list(json.loads(said[0])) == [
+        "subjectIdentifier",
+        "commonName",
+        "countryName",
+        "organizationName",
+        "organizationIdentifier",
+    ]

@@ -18,10 +18,10 @@ import pytest
 from ksef_mock.app import create_app
 from ksef_mock.clock import Clock
 from ksef_mock.core.codes import STATUS_DESCRIPTIONS, STATUS_DETAILS, Code, Reason, Status
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.errors import ConnectionCut
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.fault import Fault, Hold, InvalidFault, Outcome
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import person, seal
 from ksef_mock.state import MemoryStore
 from ksef_mock.testing import MockServer

@@ -126,7 +126,8 @@ def permissions_are_those_of_the_token(ctx: Probe) -> None:
 @requirement(
     "KSEF-JWT-010",
     "After a token login trn is the reference number of the KSeF token; otherwise there is none.",
-    source="seen in public clients, which show it",
+    source="seen in public clients, which show it; in no recording",
+    severity="should",
 )
 def names_the_ksef_token(ctx: Probe) -> None:
     owner = ctx.owner

@@ -219,7 +219,7 @@ def emergency_rotation_refuses_the_old_key(ctx: Probe) -> None:
 
 @requirement(
     "KSEF-KEYS-015",
-    "Without publicKeyId a token encrypted to a withdrawn key cannot be read: 450, Invalid token encoding.",
+    "Without publicKeyId a token for a withdrawn key cannot be read: 450, Nieprawidłowe szyfrowanie tokena",
     source="documented: emergency rotation; detail seen on TEST",
     needs={Capability.KEY_ROTATION},
 )
@@ -227,7 +227,7 @@ def withdrawn_key_opens_nothing(ctx: Probe) -> None:
     old = ctx.rsa_key()
     ctx.controls.rotate(emergency=True)
     started = ctx.start_token_login(key=old, publicKeyId=None)
-    ctx.ends(started, 450, "Invalid token encoding.")
+    ctx.ends(started, 450, "Nieprawidłowe szyfrowanie tokena")
 
 
 @requirement(

@@ -202,7 +202,7 @@ def needs_the_refresh_token(ctx: Probe) -> None:
 def refuses_an_ended_session(ctx: Probe) -> None:
     session = ctx.login_with_token()
     ctx.delete("/auth/sessions/current", bearer=session.refresh_token).answers(204)
-    detail = "Status uwierzytelniania (425) nie pozwala na odświeżenie tokenu dostępowego."
+    detail = "Status uwierzytelnienia (425) nie pozwala na odświeżenie tokenu dostępowego."
     ctx.refresh(session).refused(21301, detail)
     ctx.post("/auth/token/refresh", bearer=session.refresh_token, headers=PROBLEM_DETAILS).refused(
         21301, detail

@@ -20,7 +20,8 @@ from contract_tests.server.probe import PROBLEM_DETAILS, Challenge, Probe, Start
 
 _SOURCE = "OpenAPI POST /auth/ksef-token"
 _STATUS = "OpenAPI GET /auth/{referenceNumber}: status 450"
-_ENCODING = "Invalid token encoding."
+_ENCRYPTION = "Nieprawidłowe szyfrowanie tokena"
+_ENCODING = "Nieprawidłowe kodowanie tokena"
 _TIME = "Nieprawidłowy czas tokena"
 _INVALID = "Nieprawidłowy token"
 #: All details that a failed token login is known to end with.
@@ -30,6 +31,7 @@ _DETAILS = (
     _TIME,
     "Token unieważniony",
     "Token nieaktywny",
+    _ENCRYPTION,
     _ENCODING,
 )
 
@@ -143,8 +145,8 @@ _WRONG_RSA: dict[str, tuple[str, Encrypt]] = {
 
 @family(
     _WRONG_RSA,
-    lambda case: f"A token encrypted with {case[0]} is accepted and ends in 450, {_ENCODING}",
-    source=f"{_SOURCE}: RSA-OAEP with SHA-256; detail seen on TEST",
+    lambda case: f"A token encrypted with {case[0]} is accepted and ends in 450, {_ENCRYPTION}",
+    source=f"{_SOURCE}: RSA-OAEP with SHA-256; detail documented since API 2.6.1",
 )
 def wrong_rsa_is_not_read(ctx: Probe, case: tuple[str, Encrypt]) -> None:
     key, challenge = ctx.rsa_key(), ctx.challenge()
@@ -152,23 +154,23 @@ def wrong_rsa_is_not_read(ctx: Probe, case: tuple[str, Encrypt]) -> None:
     if not isinstance(public_key, rsa.RSAPublicKey):
         fail("an RSA key", type(public_key).__name__)
     ciphertext = case[1](f"{ctx.owner.token}|{challenge.timestamp_ms}".encode(), public_key)
-    ctx.ends(ctx.start_token_login(challenge=challenge, key=key, ciphertext=ciphertext), 450, _ENCODING)
+    ctx.ends(ctx.start_token_login(challenge=challenge, key=key, ciphertext=ciphertext), 450, _ENCRYPTION)
 
 
 @requirement(
     "KSEF-TOKEN-017",
-    f"A token encrypted to the key for symmetric keys ends in 450, {_ENCODING}",
-    source=f"{_SOURCE}: the key dedicated to it; detail seen on TEST",
+    f"A token encrypted to the key for symmetric keys ends in 450, {_ENCRYPTION}",
+    source=f"{_SOURCE}: the key dedicated to it; detail documented since API 2.6.1",
 )
 def key_of_the_other_usage_is_not_tried(ctx: Probe) -> None:
     for key in ctx.published_keys("SymmetricKeyEncryption"):
-        ctx.ends(ctx.start_token_login(key=key, publicKeyId=None), 450, _ENCODING)
+        ctx.ends(ctx.start_token_login(key=key, publicKeyId=None), 450, _ENCRYPTION)
 
 
 @requirement(
     "KSEF-TOKEN-018",
-    f"An EC ciphertext with one bit of its tag changed ends in 450, {_ENCODING}",
-    source="AES-GCM: the tag authenticates; detail seen on TEST",
+    f"An EC ciphertext with one bit of its tag changed ends in 450, {_ENCRYPTION}",
+    source="AES-GCM: the tag authenticates; detail documented since API 2.6.1",
 )
 def damaged_tag_is_not_read(ctx: Probe) -> None:
     key, challenge = ctx.ec_key(), ctx.challenge()
@@ -176,19 +178,19 @@ def damaged_tag_is_not_read(ctx: Probe) -> None:
     for layout in (Layout.JAVA, Layout.CSHARP):
         ciphertext = cipher.ecies(plaintext, _ec(key.public_key), layout, damaged=True)
         started = ctx.start_token_login(challenge=challenge, key=key, ciphertext=ciphertext)
-        ctx.ends(started, 450, _ENCODING)
+        ctx.ends(started, 450, _ENCRYPTION)
         challenge = ctx.challenge()
 
 
 @requirement(
     "KSEF-TOKEN-019",
-    f"An ephemeral key on another curve than the published key's ends in 450, {_ENCODING}",
-    source="the official clients: P-256; detail seen on TEST",
+    f"An ephemeral key on another curve than the published key's ends in 450, {_ENCRYPTION}",
+    source="the official clients: P-256; detail documented since API 2.6.1",
 )
 def other_curve_is_not_read(ctx: Probe) -> None:
     key = ctx.ec_key()
     ciphertext = cipher.ecies(b"text|1", _ec(key.public_key), curve=ec.SECP384R1())
-    ctx.ends(ctx.start_token_login(key=key, ciphertext=ciphertext), 450, _ENCODING)
+    ctx.ends(ctx.start_token_login(key=key, ciphertext=ciphertext), 450, _ENCRYPTION)
 
 
 # -- what is inside ---------------------------------------------------------------------------------------
@@ -265,11 +267,13 @@ def changed_token_ends(ctx: Probe) -> None:
 
 @requirement(
     "KSEF-TOKEN-028",
-    "A KSeF token in the context of another NIP ends in 450.",
-    source=f"documented: the token's context must be the login's; {_STATUS}",
+    "A KSeF token in the context of another NIP ends in 450, and the detail names that context.",
+    source=f"{_STATUS}; text recorded in August 2026",
 )
 def token_of_another_context_ends(ctx: Probe) -> None:
-    _ends_in_450(ctx, ctx.start_token_login(ctx.owner.token, nip=random_nip()))
+    nip = random_nip()
+    detail = f"Token nie może być użyty w kontekście nip-{nip}"
+    ctx.ends(ctx.start_token_login(ctx.owner.token, nip=nip), 450, detail)
 
 
 @requirement(

@@ -10,6 +10,7 @@ from ksef_mock.core.errors import Forbidden
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.operation import Operation
 from ksef_mock.core.permissions import OWNER, Permission
+from ksef_mock.crypto.subject_name import SubjectAttributes
 from ksef_mock.ksef.access.principal import Principal
 
 #: What the owner of a context may do there. Enforcement is for bailiffs: they hold it besides `Owner`.
@@ -33,6 +34,8 @@ class Actor:
     token: str | None = None
     #: Reference number of the login.
     operation: str = ""
+    #: What the certificate says of the subject, or of the author of the KSeF token.
+    details: SubjectAttributes | None = None
 
     @classmethod
     def of(cls, principal: Principal, identities: Iterable[Identifier] = ()) -> Actor:
@@ -44,6 +47,7 @@ class Actor:
             principal.permissions,
             principal.claims.get("trn"),
             principal.operation,
+            principal.details,
         )
 
     @property

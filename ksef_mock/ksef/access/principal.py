@@ -10,6 +10,10 @@ import msgspec
 
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
+from ksef_mock.crypto.subject_name import SubjectAttributes
+
+#: `iop` of a login without an IP policy (recorded).
+NO_POLICY = "[]"
 
 
 class Kind(StrEnum):
@@ -36,7 +40,7 @@ class Principal:
 
     @property
     def subject(self) -> Identifier:
-        """Who acts, by an access or refresh token."""
+        """Who acts, by an access token."""
         return msgspec.json.decode(self.claims["asi"], type=Identifier)
 
     @property
@@ -47,5 +51,10 @@ class Principal:
     @property
     def allowed_ips(self) -> AllowedIps | None:
         """The IP policy of the login, in an access token."""
-        policy: str | None = self.claims.get("iop")
-        return None if policy is None else msgspec.json.decode(policy, type=AllowedIps)
+        policy: str = self.claims.get("iop", NO_POLICY)
+        return None if policy == NO_POLICY else msgspec.json.decode(policy, type=AllowedIps)
+
+    @property
+    def details(self) -> SubjectAttributes:
+        """What is known of who acts, in an access token."""
+        return msgspec.json.decode(self.claims["sud"], type=SubjectAttributes)

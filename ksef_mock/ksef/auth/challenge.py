@@ -5,6 +5,8 @@ A refused submission leaves its challenge alone, since clients repeat a failed c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant
@@ -12,7 +14,8 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Lifetimes
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.references import Kind, issued_at, new_reference
-from ksef_mock.state.store import ONCE, Store, Swap, Table
+from ksef_mock.state.store import ONCE, Insert, Store, Swap, Table, Write
+from ksef_mock.state.update import committed
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
@@ -36,11 +39,12 @@ class Challenges:
         self._lifetime = lifetimes.challenge * SECOND
 
     async def issue(self, client_ip: str) -> Challenge:
-        while True:
+        async def issued() -> tuple[Challenge, Sequence[Write]]:
             now = self._clock.now()
             challenge = Challenge(new_reference(Kind.CHALLENGE, now), now, client_ip)
-            if await self._store.insert(CHALLENGES, challenge.value, challenge, now + self._lifetime):
-                return challenge
+            return challenge, (Insert(CHALLENGES, challenge.value, challenge, now + self._lifetime),)
+
+        return await committed(self._store, issued)
 
     async def find(self, value: str) -> Challenge:
         """The challenge a login names, if it may still be used.

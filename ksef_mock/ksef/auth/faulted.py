@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from ksef_mock.clock import SECOND
 from ksef_mock.core.codes import Status, Verdict
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.ksef.auth.operation import Operation
@@ -17,11 +16,8 @@ async def faulted(operation: Operation, faults: Faults, exchange: Exchange) -> O
         return operation
     async for fault in faults.acting_on_login(exchange):
         if fault.hold is not None:
-            operation = msgspec.structs.replace(
-                operation,
-                polls_left=operation.polls_left + fault.hold.polls,
-                ready_at=operation.ready_at + round(fault.hold.seconds * SECOND),
-            )
+            held = operation.wait.held(fault.hold.polls, fault.hold.seconds)
+            operation = msgspec.structs.replace(operation, wait=held)
         elif fault.outcome is not None:
             verdict = Verdict(*fault.outcome.resolved())
             permissions = operation.permissions

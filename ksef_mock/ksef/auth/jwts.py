@@ -1,7 +1,8 @@
 """The three JWTs of a login: authentication token, access token, refresh token.
 
 HS256 with a secret of this mock alone. They are not interchangeable: each endpoint names the kinds it
-takes. Claim names as seen on TEST; `per`, `pec`, `rol`, `pep`, `sud`, `asi`, `iop` are JSON inside a string.
+takes. Claims as recorded on TEST in 2025 and 2026; `per`, `pec`, `rol`, `pep`, `sud`, `asi`, `iop` are JSON
+inside a string. `asi`, `tid` and `trn` are in no recording; clients read `trn`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant, unix_seconds
+from ksef_mock.core.codes import Reason
 from ksef_mock.core.environment import Lifetimes, Profile
-from ksef_mock.core.errors import Unauthorized
-from ksef_mock.ksef.access.principal import Kind, Principal
+from ksef_mock.core.errors import Forbidden, Unauthorized
+from ksef_mock.crypto.subject_name import SubjectAttributes
+from ksef_mock.ksef.access.principal import NO_POLICY, Kind, Principal
 from ksef_mock.ksef.auth import jws
 from ksef_mock.ksef.auth.operation import Operation
 
@@ -38,7 +41,7 @@ class _Required(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A JWT, the moment from which it is refused (its `exp`, a whole second), and what it says."""
+    """A JWT, how long it is said to be valid, to the tick, and what it says: its `exp` is a whole second."""
 
     token: str
     valid_until: Instant
@@ -69,10 +72,13 @@ class JwtService:
 
     def authentication_token(self, operation: Operation) -> Issued:
         return self._issue(
-            {"typ": Kind.AUTHENTICATION, "arn": operation.reference}, self._lifetimes.authentication_token
+            {"typ": Kind.AUTHENTICATION, "arn": operation.reference},
+            self._lifetimes.authentication_token,
+            operation.started_at,
         )
 
     def access_token(self, operation: Operation) -> Issued:
+        """An access token; the first one counts from the success of the login, later ones from a refresh."""
         subject = _json(operation.subject)
         claims: dict[str, Any] = {
             "typ": Kind.ACCESS,
@@ -80,38 +86,37 @@ class JwtService:
             "civ": operation.context.value,
             "aum": operation.method,
             "arn": operation.reference,
-            "sud": f'{{"subjectIdentifier":{subject}}}',
+            "sud": _details(subject, operation.details),
             "asi": subject,
             "per": _json(operation.permissions),
             "pec": "[]",
-            "rol": "[]",
+            "rol": _json(operation.roles),
             "pep": "[]",
-            "iop": _json(operation.allowed_ips) if operation.allowed_ips else None,
+            "iop": _json(operation.allowed_ips) if operation.allowed_ips else NO_POLICY,
             "tid": self._token_id(),
         }
         if operation.token is not None:
             claims["trn"] = operation.token
-        return self._issue(claims, self._lifetimes.access_token)
+        at = operation.wait.ends_at if operation.refreshed_at is None else operation.refreshed_at
+        return self._issue(claims, self._lifetimes.access_token, at)
 
     def refresh_token(self, operation: Operation) -> Issued:
         """The refresh token of a redeemed operation; it expires when the operation says so."""
-        assert operation.redeemed_at is not None
         claims = {
             "typ": Kind.REFRESH,
             "cit": operation.context.type,
             "civ": operation.context.value,
-            "aum": operation.method,
             "arn": operation.reference,
-            "asi": _json(operation.subject),
-            "tid": self._token_id(),
         }
-        return self._issue(claims, self._lifetimes.refresh_token, at=operation.redeemed_at)
+        return self._issue(claims, self._lifetimes.refresh_token, operation.wait.ends_at)
 
     def read(self, token: str, *accepted: Kind) -> Principal:
         """The bearer of `token`.
 
         Raises:
             Unauthorized: malformed, forged, expired, of another mock or environment, or of another kind.
+            Forbidden: an authentication token where none is taken (reported twice: 403, so that clients that
+                refresh on 401 do not).
         """
         claims = self._genuine(token)
         now = unix_seconds(self._clock.now())
@@ -121,6 +126,8 @@ class JwtService:
         kind = Kind(claims["typ"])
         if kind not in accepted:
             reason = f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}"
+            if kind is Kind.AUTHENTICATION:
+                raise Forbidden(Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=reason)
             raise Unauthorized(reason=reason, operation=claims["arn"])
         return Principal(kind, claims["arn"], claims)
 
@@ -137,17 +144,27 @@ class JwtService:
             raise Unauthorized(reason=f"JWT: of {required.iss} for {required.aud}, not of {self._issuer}")
         return claims
 
-    def _issue(self, claims: dict[str, Any], lifetime: int, *, at: Instant | None = None) -> Issued:
-        issued_at = unix_seconds(self._clock.now() if at is None else at)
-        expires_at = issued_at + lifetime
-        claims |= {"exp": expires_at, "iat": issued_at, "iss": self._issuer, "aud": self._issuer}
+    def _issue(self, claims: dict[str, Any], lifetime: int, at: Instant) -> Issued:
+        valid_until = at + lifetime * SECOND
+        claims |= {
+            "exp": unix_seconds(valid_until),
+            "iat": unix_seconds(at),
+            "iss": self._issuer,
+            "aud": self._issuer,
+        }
         token = jws.sign(msgspec.json.encode(claims), self._secret)
-        return Issued(token, expires_at * SECOND, claims)
+        return Issued(token, valid_until, claims)
 
 
 def new_secret() -> bytes:
     """A random secret: 256 bits, as HS256 has them."""
     return secrets.token_bytes(32)
+
+
+def _details(subject: str, details: SubjectAttributes | None) -> str:
+    # `sud`: the identifier, then what the certificate says of its subject.
+    more = "{}" if details is None else _json(details)
+    return f'{{"subjectIdentifier":{subject}' + ("}" if more == "{}" else f",{more[1:]}")
 
 
 def _json(value: Any) -> str:

@@ -1,16 +1,17 @@
 """The authentication operation as an explicit state machine.
 
-    IN_PROGRESS --settle--> SUCCEEDED --redeem--> REDEEMED --revoke--> REVOKED
-         |                      `-------------------revoke--------------^
-         `------settle--> FAILED
+    IN_PROGRESS --succeed--> SUCCEEDED --redeem--> REDEEMED --revoke--> REVOKED
+         |                       `-------------------revoke--------------^
+         `------fail--> FAILED
 
-The verdict is decided when the login is submitted; `settle` reveals it once the delay has passed. Functions
+The verdict is decided when the login is submitted; `settle` reveals it once the wait is over. Functions
 here are pure: they take a record and return its successor; the caller swaps one for the other in the store.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,7 +22,8 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
-from ksef_mock.crypto.subject_name import SubjectName
+from ksef_mock.core.waiting import Wait
+from ksef_mock.crypto.subject_name import SubjectAttributes, SubjectName
 from ksef_mock.state.store import ONCE, Table
 
 
@@ -38,7 +40,8 @@ class State(StrEnum):
 class Event(StrEnum):
     """What can happen to it."""
 
-    SETTLE = "settle"
+    SUCCEED = "succeed"
+    FAIL = "fail"
     REDEEM = "redeem"
     REFRESH = "refresh"
     REVOKE = "revoke"
@@ -59,20 +62,34 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     allowed_ips: AllowedIps | None = None
     #: The subject of the signing certificate, for a login with one.
     signer: SubjectName | None = None
+    #: Its attributes as the certificate has them; after a login with a KSeF token those of its author.
+    details: SubjectAttributes | None = None
+    #: SHA-256 of the signed AuthTokenRequest as it was received, for a login with one.
+    request_digest: bytes | None = None
+    #: The roles of the context, as of the access token issued last.
+    roles: tuple[str, ...] = ()
     verdict: Verdict
-    #: The verdict shows from this moment on ...
-    ready_at: Instant
-    #: ... and after this many more polls answered with 100.
-    polls_left: int = 0
+    #: The verdict shows when this is over.
+    wait: Wait
     state: State = State.IN_PROGRESS
     redeemed_at: Instant | None = None
     refresh_expires_at: Instant | None = None
     refreshed_at: Instant | None = None
 
 
+class Standing(NamedTuple):
+    """What the subject of a login is in its context at a moment: claims of an access token."""
+
+    permissions: tuple[str, ...] = ()
+    #: Of the context (OpenAPI: EntityRoleType).
+    roles: tuple[str, ...] = ()
+
+
 OPERATIONS: Table[Operation] = Table(f"{ONCE}operation", Operation)
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.IN_PROGRESS, Event.SUCCEED): State.SUCCEEDED,
+    (State.IN_PROGRESS, Event.FAIL): State.FAILED,
     (State.SUCCEEDED, Event.REDEEM): State.REDEEMED,
     (State.SUCCEEDED, Event.REVOKE): State.REVOKED,
     (State.REDEEMED, Event.REFRESH): State.REDEEMED,
@@ -80,35 +97,38 @@ _TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 
 
+# As recorded on TEST in 2026: the two have different nouns.
+NOT_REDEEMABLE = "Status uwierzytelniania ({}) nie pozwala na pobranie tokenów."
+NOT_REFRESHABLE = "Status uwierzytelnienia ({}) nie pozwala na odświeżenie tokenu dostępowego."
+
+
 class IllegalTransition(Exception):
     """The event cannot happen in this state."""
 
 
-def ready_from(started_at: Instant, delay: float) -> Instant:
-    """The moment from which the verdict may show, after `delay` seconds."""
-    return started_at + round(delay * SECOND)
-
-
 def settle(operation: Operation, now: Instant) -> Operation:
     """Reveal the verdict if its time has come; otherwise the operation as it was."""
-    if operation.state is not State.IN_PROGRESS or operation.polls_left > 0 or now < operation.ready_at:
+    event = Event.SUCCEED if operation.verdict.status is Status.SUCCESS else Event.FAIL
+    target = _TRANSITIONS.get((operation.state, event))
+    if target is None or not operation.wait.is_over(now):
         return operation
-    succeeded = operation.verdict.status is Status.SUCCESS
-    return msgspec.structs.replace(operation, state=State.SUCCEEDED if succeeded else State.FAILED)
+    return msgspec.structs.replace(operation, state=target)
 
 
 def poll(operation: Operation, now: Instant) -> Operation:
-    """What a status poll sees. A poll answered with 100 uses up one of the polls of the delay."""
+    """What a status poll sees. A poll answered with 100 uses up one of the polls of the wait."""
     settled = settle(operation, now)
-    if settled.state is State.IN_PROGRESS and settled.polls_left > 0:
-        return msgspec.structs.replace(settled, polls_left=settled.polls_left - 1)
-    return settled
+    if settled.state is not State.IN_PROGRESS:
+        return settled
+    polled = settled.wait.polled(now)
+    return settled if polled is settled.wait else msgspec.structs.replace(settled, wait=polled)
 
 
-def redeem(
-    operation: Operation, now: Instant, lifetimes: Lifetimes, permissions: tuple[str, ...]
-) -> Operation:
-    """The tokens are handed out, once, with `permissions`. The refresh token's lifetime starts here.
+def redeem(operation: Operation, now: Instant, lifetimes: Lifetimes, standing: Standing) -> Operation:
+    """The tokens are handed out, once, as the subject stands now.
+
+    Their lifetimes have begun when the login succeeded, however late they are fetched (recorded on TEST for
+    redemptions up to a second later; that a longer wait behaves so is inferred).
 
     Raises:
         BadRequest: 21301 with the documented detail: not (or no longer) successful, or redeemed before.
@@ -120,21 +140,24 @@ def redeem(
         )
     return msgspec.structs.replace(
         operation,
-        state=_after(operation, Event.REDEEM, "pobranie tokenów"),
+        state=_after(operation, Event.REDEEM, NOT_REDEEMABLE),
         redeemed_at=now,
-        permissions=permissions,
-        refresh_expires_at=(now // SECOND + lifetimes.refresh_token) * SECOND,
+        permissions=standing.permissions,
+        roles=standing.roles,
+        refresh_expires_at=operation.wait.ends_at + lifetimes.refresh_token * SECOND,
     )
 
 
-def refresh(operation: Operation, now: Instant, permissions: tuple[str, ...]) -> Operation:
-    """A new access token is handed out, with `permissions`; the refresh token stays the same.
+def refresh(operation: Operation, now: Instant, standing: Standing) -> Operation:
+    """A new access token is handed out, as the subject stands now; the refresh token stays the same.
 
     Raises:
         BadRequest: 21301 with the documented detail if the session was revoked.
     """
-    state = _after(operation, Event.REFRESH, "odświeżenie tokenu dostępowego")
-    return msgspec.structs.replace(operation, state=state, refreshed_at=now, permissions=permissions)
+    state = _after(operation, Event.REFRESH, NOT_REFRESHABLE)
+    return msgspec.structs.replace(
+        operation, state=state, refreshed_at=now, permissions=standing.permissions, roles=standing.roles
+    )
 
 
 def revoke(operation: Operation) -> Operation:
@@ -155,7 +178,11 @@ def status_of(operation: Operation) -> tuple[Status, str | None]:
         return Status.IN_PROGRESS, None
     if operation.state is State.REVOKED:
         return Status.REVOKED, StatusDetail.REVOKED
-    return operation.verdict.status, operation.verdict.detail
+    detail = operation.verdict.detail
+    if detail == StatusDetail.TOKEN_CONTEXT:
+        context = operation.context
+        detail = detail.format(contextIdentifier=f"{context.type.lower()}-{context.value}")
+    return operation.verdict.status, detail
 
 
 def description_of(status: Status) -> str:
@@ -163,11 +190,9 @@ def description_of(status: Status) -> str:
     return STATUS_DESCRIPTIONS[status]
 
 
-def _after(operation: Operation, event: Event, purpose: str) -> State:
+def _after(operation: Operation, event: Event, refusal: str) -> State:
     target = _TRANSITIONS.get((operation.state, event))
     if target is None:
         status, _ = status_of(operation)
-        raise BadRequest(
-            Code.NOT_AUTHORIZED, f"Status uwierzytelniania ({int(status)}) nie pozwala na {purpose}."
-        )
+        raise BadRequest(Code.NOT_AUTHORIZED, refusal.format(int(status)))
     return target

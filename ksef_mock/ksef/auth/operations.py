@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.core import codes as core_codes
 from ksef_mock.core.codes import Code, Verdict
-from ksef_mock.core.environment import Delay, Lifetimes
+from ksef_mock.core.environment import Lifetimes
 from ksef_mock.core.errors import BadRequest, Gone
-from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.references import Kind as ReferenceKind
 from ksef_mock.core.references import issued_at, new_reference
-from ksef_mock.crypto.subject_name import SubjectName
+from ksef_mock.core.waiting import Delay
+from ksef_mock.crypto.subject_name import SubjectAttributes, SubjectName
 from ksef_mock.ksef.access.principal import Principal
 from ksef_mock.ksef.auth import operation as machine
 from ksef_mock.ksef.auth import rules as auth_rules
 from ksef_mock.ksef.auth.challenge import already_used
 from ksef_mock.ksef.auth.jwts import Issued, JwtService
-from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, State
+from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, Standing, State
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.tokens.tokens import KsefTokens, TokenStatus
 from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Index, Insert, Store, Swap, Unindex, Write
+from ksef_mock.state.update import update
 
 
 class Operations:
@@ -60,11 +61,12 @@ class Operations:
         token: str | None = None,
         allowed_ips: AllowedIps | None = None,
         signer: SubjectName | None = None,
+        details: SubjectAttributes | None = None,
+        request_digest: bytes | None = None,
         extra_delay: float = 0.0,
     ) -> Operation:
         """A new operation, not yet in the store; `extra_delay` seconds are added to the configured delay."""
         now = self._clock.now()
-        delay = self._delay
         return Operation(
             reference=new_reference(ReferenceKind.AUTHENTICATION, now),
             started_at=now,
@@ -75,9 +77,10 @@ class Operations:
             token=token,
             allowed_ips=allowed_ips,
             signer=signer,
+            details=details,
+            request_digest=request_digest,
             verdict=verdict,
-            ready_at=machine.ready_from(now, delay.seconds + extra_delay),
-            polls_left=delay.polls,
+            wait=self._delay.begin(now, extra_delay),
         )
 
     async def start(self, operation: Operation, spent: Swap) -> Operation:
@@ -122,37 +125,33 @@ class Operations:
         auth_rules.require_own_login(principal, operation)
         return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
 
-    async def redeem(self, reference: str, exchange: Exchange) -> tuple[Issued, Issued]:
+    async def redeem(self, reference: str) -> tuple[Issued, Issued]:
         """The access token and the refresh token, once: of concurrent calls exactly one gets them.
 
         Raises:
-            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked, no permission left),
-                21304, 21308 (the person has died since).
-            Forbidden: security-service-blocked, the context was blocked since.
+            BadRequest: 21301 (not successful, redeemed before, KSeF token revoked, no permission left,
+                context blocked), 21304, 21308 (the person has died since).
         """
         operation = await self._find(reference)
-        permissions = await self._require_standing(operation, State.SUCCEEDED, exchange)
+        standing = await self._require_standing(operation, State.SUCCEEDED, machine.NOT_REDEEMABLE)
         redeemed = await self._advance(
             operation,
-            lambda found: machine.redeem(
-                self._settled(found), self._clock.now(), self._lifetimes, permissions
-            ),
-            lambda redeemed: _listed(redeemed, redeemed.refresh_expires_at),
+            lambda found: machine.redeem(self._settled(found), self._clock.now(), self._lifetimes, standing),
+            lambda redeemed: [_listed(redeemed, redeemed.refresh_expires_at)],
         )
         return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
 
-    async def refresh(self, reference: str, exchange: Exchange) -> Issued:
+    async def refresh(self, reference: str) -> Issued:
         """A new access token, with the permissions that hold now; the refresh token goes on as it is.
 
         Raises:
-            BadRequest: 21301 (session or KSeF token revoked, no permission left), 21304, 21308 (the person
-                has died since).
-            Forbidden: security-service-blocked, the context was blocked since.
+            BadRequest: 21301 (session or KSeF token revoked, no permission left, context blocked), 21304,
+                21308 (the person has died since).
         """
         operation = await self._find(reference)
-        permissions = await self._require_standing(operation, State.REDEEMED, exchange)
+        standing = await self._require_standing(operation, State.REDEEMED, machine.NOT_REFRESHABLE)
         refreshed = await self._advance(
-            operation, lambda found: machine.refresh(self._settled(found), self._clock.now(), permissions)
+            operation, lambda found: machine.refresh(self._settled(found), self._clock.now(), standing)
         )
         return self._jwts.access_token(refreshed)
 
@@ -183,7 +182,7 @@ class Operations:
             await self._advance(
                 operation,
                 lambda found: machine.revoke(self._settled(found)),
-                lambda revoked: Unindex(_sessions_of(revoked.context, revoked.subject), reference),
+                lambda revoked: [Unindex(_sessions_of(revoked.context, revoked.subject), reference)],
             )
         except machine.IllegalTransition:
             raise _no_session(reference) from None
@@ -205,27 +204,29 @@ class Operations:
         self,
         operation: Operation,
         step: Callable[[Operation], Operation],
-        also: Callable[[Operation], Write] | None = None,
+        also: Callable[[Operation], Iterable[Write]] = lambda _: (),
     ) -> Operation:
         """Apply `step` atomically: whoever loses the race looks again at what the winner has left.
 
-        `also`: a write that follows from the new record and is made with it.
+        `also`: writes that follow from the new record and are made with it.
         """
-        while True:
-            following = step(operation)
-            if following is operation:
-                return operation
-            swap = Swap(OPERATIONS, operation.reference, operation, following, self._forgotten_at(operation))
-            if await self._store.commit(swap, *(() if also is None else (also(following),))):
-                return following
-            operation = await self._find(operation.reference)
+        advanced = await update(
+            self._store,
+            OPERATIONS,
+            operation.reference,
+            step,
+            known=operation,
+            expires_at=self._forgotten_at,
+            also=also,
+        )
+        if advanced is None:
+            raise _no_operation(operation.reference)
+        return advanced
 
-    async def _require_standing(
-        self, operation: Operation, state: State, exchange: Exchange
-    ) -> tuple[str, ...]:
-        """The permissions of the subject now, which may be others than at the login."""
+    async def _require_standing(self, operation: Operation, state: State, refusal: str) -> Standing:
+        """What the subject is now, which may be more or less than at the login."""
         if self._settled(operation).state is not state:
-            return operation.permissions  # it is refused for its own state
+            return Standing()  # it is refused for its own state
         if operation.token is None:
             decision = await self._permissions.admit(operation.subject, operation.context)
         else:
@@ -233,8 +234,8 @@ class Operations:
             if token is None or token.status in (TokenStatus.REVOKING, TokenStatus.REVOKED):
                 raise BadRequest(Code.NOT_AUTHORIZED, "Token KSeF został unieważniony.")
             decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
-        auth_rules.require_standing(decision, exchange)
-        return decision.permissions
+        auth_rules.require_standing(decision, refusal)
+        return Standing(decision.permissions, await self._permissions.roles_in(operation.context))
 
     def _settled(self, operation: Operation) -> Operation:
         return machine.settle(operation, self._clock.now())

@@ -86,6 +86,7 @@ class TokenAuthenticator:
             subject=token.author if token is not None else login.context,
             permissions=permissions,
             token=token.reference if token is not None else None,
+            details=token.author_details if token is not None else None,
             allowed_ips=login.allowed_ips,
             verdict=verdict,
         )
@@ -132,7 +133,7 @@ class TokenAuthenticator:
         except Undecryptable as error:
             cause = diagnose(login.encrypted_token, published)
             reason = str(error) if cause is None else f"{error}; {cause}"
-            return refuse("decryption", StatusDetail.TOKEN_ENCODING, reason), None
+            return refuse("decryption", StatusDetail.TOKEN_ENCRYPTION, reason), None
         exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
 
         parts = self._split(opened.plaintext)
@@ -163,7 +164,7 @@ class TokenAuthenticator:
         if token.context != login.context:
             return refuse(
                 "token",
-                StatusDetail.TOKEN_INVALID,
+                StatusDetail.TOKEN_CONTEXT,
                 f"the token is of {token.context}, the login of {login.context}",
             ), token
         detail = _STATUS_DETAILS.get(token.status)

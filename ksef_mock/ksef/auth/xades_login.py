@@ -8,6 +8,7 @@ asynchronous operation: the call answers 202 and the status turns to 460, 415, 4
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange, Outcome
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.authority import fingerprint_of
-from ksef_mock.crypto.subject_name import SubjectName
+from ksef_mock.crypto.subject_name import SubjectAttributes, SubjectName
 from ksef_mock.ksef.auth.challenge import Challenge, Challenges
 from ksef_mock.ksef.auth.faulted import faulted
 from ksef_mock.ksef.auth.operation import Operation
@@ -115,6 +116,8 @@ class XadesAuthenticator:
             permissions=permissions,
             allowed_ips=reading.request.allowed_ips,
             signer=SubjectName.of(report.certificate.subject),
+            details=SubjectAttributes.of(report.certificate.subject),
+            request_digest=hashlib.sha256(login.document).digest(),
             verdict=verdict,
             extra_delay=trust.delay,
         )

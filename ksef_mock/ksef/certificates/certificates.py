@@ -1,11 +1,14 @@
 """KSeF certificates: requested with a CSR, issued by the mock's KSeF CA, revoked for good.
 
+    request:      IN_PROGRESS --issue--> ISSUED      certificate:  ACTIVE --revoke--> REVOKED
+                       `-------reject--> REJECTED                     `----expire--> EXPIRED
+
 Sources: the descriptions and response tables of /certificates in the OpenAPI document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
@@ -16,12 +19,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from ksef_mock.clock import SECOND, Clock, Instant, from_datetime, to_datetime
+from ksef_mock.clock import Clock, Instant, from_datetime, to_datetime
 from ksef_mock.core.codes import Code
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, new_reference
+from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_der_csr
 from ksef_mock.crypto.chain import MALFORMED
@@ -31,6 +34,7 @@ from ksef_mock.ksef.certificates.revocations import Revocations
 from ksef_mock.ksef.limits.limits import Limits
 from ksef_mock.state.paging import members
 from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
+from ksef_mock.state.update import committed, placed, update
 
 VALID_FOR = timedelta(days=730)
 
@@ -89,12 +93,47 @@ class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
     subject_name: SubjectName
     requested_at: Instant
     valid_from: Instant
-    ready_at: Instant
-    polls_left: int
+    #: It is decided when this is over.
+    wait: Wait
     state: EnrollmentState = EnrollmentState.IN_PROGRESS
     serial: str | None = None
     #: Why it was rejected, as documented with status 400.
     detail: str | None = None
+
+
+class Event(StrEnum):
+    """What can happen to a request."""
+
+    ISSUE = "issue"
+    REJECT = "reject"
+
+
+_TRANSITIONS: dict[tuple[EnrollmentState, Event], EnrollmentState] = {
+    (EnrollmentState.IN_PROGRESS, Event.ISSUE): EnrollmentState.ISSUED,
+    (EnrollmentState.IN_PROGRESS, Event.REJECT): EnrollmentState.REJECTED,
+}
+
+
+def is_undecided(enrollment: Enrollment) -> bool:
+    """Whether anything can still happen to the request."""
+    return any(state is enrollment.state for state, _ in _TRANSITIONS)
+
+
+def is_due(enrollment: Enrollment, now: Instant) -> bool:
+    """Whether the request is to be decided now."""
+    return is_undecided(enrollment) and enrollment.wait.is_over(now)
+
+
+def poll(enrollment: Enrollment, now: Instant) -> Enrollment:
+    """What a status poll leaves: one that finds the request undecided uses up one of the wait's polls."""
+    polled = enrollment.wait.polled(now) if is_undecided(enrollment) else enrollment.wait
+    return enrollment if polled is enrollment.wait else msgspec.structs.replace(enrollment, wait=polled)
+
+
+def decide(enrollment: Enrollment, *, serial: str | None = None, detail: str | None = None) -> Enrollment:
+    """The request decided: the certificate `serial` is issued, or none for the reason `detail`."""
+    target = _TRANSITIONS[enrollment.state, Event.REJECT if serial is None else Event.ISSUE]
+    return msgspec.structs.replace(enrollment, state=target, serial=serial, detail=detail)
 
 
 class KeyHolder(msgspec.Struct, frozen=True):
@@ -174,31 +213,32 @@ class Certificates:
             subject_name=subject_name,
             requested_at=now,
             valid_from=max(now, valid_from or now),
-            ready_at=now + round(self._delay.seconds * SECOND),
-            polls_left=self._delay.polls,
+            wait=self._delay.begin(now),
         )
-        while True:
+
+        async def taken() -> tuple[Enrollment, Sequence[Write]]:
             unchanged = await self._unchanged(subject)
             if (await self.enrollments_left(subject))[0] == 0:
                 raise BadRequest(Code.ENROLLMENT_LIMIT)
             if (await self.certificates_left(subject))[0] == 0:
                 raise BadRequest(Code.CERTIFICATE_LIMIT)
-            if await self._store.commit(
+            return enrollment, (
                 unchanged,
                 Insert(ENROLLMENTS, enrollment.reference, enrollment, None),
                 Index(_enrollments_of(subject), enrollment.reference, now, None),
-            ):
-                return await self._settled(enrollment, public_key)
+            )
+
+        return await self._settled(await committed(self._store, taken), public_key)
 
     async def poll(self, reference: str) -> Enrollment | None:
         """What a status poll sees; None if there is no such request."""
         enrollment = await self._store.get(ENROLLMENTS, reference)
-        if enrollment is None or enrollment.state is not EnrollmentState.IN_PROGRESS:
-            return enrollment
+        if enrollment is None:
+            return None
         settled = await self._settled(enrollment)
-        if settled.state is EnrollmentState.IN_PROGRESS and settled.polls_left > 0:
-            waited = msgspec.structs.replace(settled, polls_left=settled.polls_left - 1)
-            await self._store.swap(ENROLLMENTS, reference, settled, waited, None)
+        await update(
+            self._store, ENROLLMENTS, reference, lambda found: poll(found, self._clock.now()), known=settled
+        )
         return settled
 
     async def get(self, serial: str) -> KsefCertificate | None:
@@ -225,64 +265,61 @@ class Certificates:
         """
         now = self._clock.now()
         issued = load_der_certificate(certificate.der)
-        while True:
-            if certificate.status(now) is not _ACTIVE:
+
+        async def revoked() -> tuple[None, Sequence[Write]]:
+            # As it is by then: somebody else may have revoked it, or only used it for a login.
+            present = await self.get(certificate.serial)
+            if present is None or present.status(now) is not _ACTIVE:
                 raise BadRequest(Code.CERTIFICATE_NOT_ACTIVE, reason=f"certificate {certificate.serial}")
-            revoked = msgspec.structs.replace(certificate, revoked_at=now)
-            if await self._store.commit(
-                Swap(CERTIFICATES, certificate.serial, certificate, revoked, None),
+            following = msgspec.structs.replace(present, revoked_at=now)
+            return None, (
+                Swap(CERTIFICATES, present.serial, present, following, None),
                 *await self._revocations.revocation(issued),
-            ):
-                return
-            # Revoked by somebody else, or only used for a login meanwhile.
-            certificate = await self.get(certificate.serial) or revoked
+            )
+
+        await committed(self._store, revoked)
 
     async def used(self, certificate: Certificate) -> None:
         """Note that somebody logged in with a certificate just now, if it was issued here."""
-        while (known := await self.get(f"{certificate.serial_number:016X}")) is not None:
-            if known.der != certificate.public_bytes(Encoding.DER):
-                return
-            noted = msgspec.structs.replace(known, last_used_at=self._clock.now())
-            if await self._store.swap(CERTIFICATES, known.serial, known, noted, None):
-                return
+        der = certificate.public_bytes(Encoding.DER)
+
+        def noted(known: KsefCertificate) -> KsefCertificate:
+            if known.der != der:
+                return known
+            return msgspec.structs.replace(known, last_used_at=self._clock.now())
+
+        await update(self._store, CERTIFICATES, f"{certificate.serial_number:016X}", noted)
 
     async def _settled(
         self, enrollment: Enrollment, public_key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | None = None
     ) -> Enrollment:
         """Issue the certificate if its time has come, or reject the request; of concurrent polls one does."""
         certificate: KsefCertificate | None = None
-        while self._is_due(enrollment):
-            writes: list[Write] = [await self._unchanged(enrollment.subject)]
-            holder, key = KeyHolder(enrollment.subject), enrollment.public_key.hex()
+        found: Enrollment | None = enrollment
+
+        async def settled() -> tuple[Enrollment, Sequence[Write]]:
+            nonlocal certificate, found
+            present = found or await self._store.get(ENROLLMENTS, enrollment.reference)
+            found = None
+            # None: forgotten by a reset meanwhile.
+            if present is None or not is_due(present, self._clock.now()):
+                return present or enrollment, ()
+            writes: list[Write] = [await self._unchanged(present.subject)]
+            holder, key = KeyHolder(present.subject), present.public_key.hex()
             known = await self._store.get(_KEY_HOLDERS, key)
-            detail = _KEY_TAKEN if known not in (None, holder) else await self._objection(enrollment)
+            detail = _KEY_TAKEN if known not in (None, holder) else await self._objection(present)
             if detail is None:
-                certificate = certificate or self._issue(
-                    enrollment, public_key or _load_key(enrollment.public_key)
-                )
-                done = msgspec.structs.replace(
-                    enrollment, state=EnrollmentState.ISSUED, serial=certificate.serial
-                )
+                certificate = certificate or self._issue(present, public_key or _load_key(present.public_key))
+                done = decide(present, serial=certificate.serial)
                 writes.append(Insert(CERTIFICATES, certificate.serial, certificate, None))
                 if known is None:
                     writes.append(Insert(_KEY_HOLDERS, key, holder, None))
             else:
-                done = msgspec.structs.replace(enrollment, state=EnrollmentState.REJECTED, detail=detail)
-            writes.append(Swap(ENROLLMENTS, enrollment.reference, enrollment, done, None))
-            if await self._store.commit(*writes):
-                return done
-            found = await self._store.get(ENROLLMENTS, enrollment.reference)
-            if found is None:  # forgotten by a reset meanwhile
-                break
-            enrollment = found
-        return enrollment
+                done = decide(present, detail=detail)
+            writes.append(Swap(ENROLLMENTS, present.reference, present, done, None))
+            return done, writes
 
-    def _is_due(self, enrollment: Enrollment) -> bool:
-        return (
-            enrollment.state is EnrollmentState.IN_PROGRESS
-            and enrollment.polls_left <= 0
-            and self._clock.now() >= enrollment.ready_at
-        )
+        return await committed(self._store, settled)
 
     async def _unchanged(self, subject: Identifier) -> Write:
         """For a commit: nobody has enrolled or got a certificate as this subject since this was called.
@@ -290,9 +327,7 @@ class Certificates:
         So limits that were looked at hold when it is made.
         """
         known = await self._store.get(_HOLDERS, str(subject))
-        if known is None:
-            return Insert(_HOLDERS, str(subject), Holder(1), None)
-        return Swap(_HOLDERS, str(subject), known, Holder(known.changes + 1), None)
+        return placed(_HOLDERS, str(subject), known, Holder(1 if known is None else known.changes + 1), None)
 
     async def _objection(self, enrollment: Enrollment) -> str | None:
         limit = (await self._limits.of_subject(enrollment.subject)).certificate.max_certificates

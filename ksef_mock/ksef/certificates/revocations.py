@@ -10,7 +10,8 @@ import msgspec
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import Fingerprinted
-from ksef_mock.state.store import Insert, Store, Swap, Table, Write
+from ksef_mock.state.store import Store, Table, Write
+from ksef_mock.state.update import placed, put
 
 
 class Withdrawal(StrEnum):
@@ -50,9 +51,9 @@ class Revocations:
         key = fingerprint_of(certificate)
         entry = WithdrawnCertificate(Withdrawal.REVOKED, self._clock.now())
         known = await self._store.get(WITHDRAWN, key)
-        if known is None:
-            return (Insert(WITHDRAWN, key, entry, None),)
-        return () if known.status is Withdrawal.REVOKED else (Swap(WITHDRAWN, key, known, entry, None),)
+        if known is not None and known.status is Withdrawal.REVOKED:
+            return ()
+        return (placed(WITHDRAWN, key, known, entry, None),)
 
     async def reinstate(self, certificate: Fingerprinted) -> bool:
         """End a suspension; False if the certificate is not suspended."""
@@ -83,13 +84,11 @@ class Revocations:
 
     async def _withdraw(self, key: str, status: Withdrawal) -> None:
         entry = WithdrawnCertificate(status, self._clock.now())
-        while True:
-            known = await self._store.get(WITHDRAWN, key)
-            if known is None:
-                done = await self._store.insert(WITHDRAWN, key, entry, None)
-            elif known.status in (status, Withdrawal.REVOKED):
-                return
-            else:
-                done = await self._store.swap(WITHDRAWN, key, known, entry, None)
-            if done:
-                return
+        await put(
+            self._store,
+            WITHDRAWN,
+            key,
+            lambda known: (
+                entry if known is None or known.status not in (status, Withdrawal.REVOKED) else known
+            ),
+        )

@@ -27,7 +27,8 @@ def require_own_certificate(actor: Actor, holder: Identifier) -> None:
 
 
 def require_no_token(actor: Actor) -> None:
-    """POST /certificates/{certificateSerialNumber}/revoke: not after a login with a KSeF token.
+    """Not after a login with a KSeF token: POST /certificates/{certificateSerialNumber}/revoke (documented),
+    POST /certificates/query (reported twice).
 
     Raises:
         Forbidden: auth-method-not-allowed.
@@ -35,7 +36,7 @@ def require_no_token(actor: Actor) -> None:
     if actor.token is not None:
         raise Forbidden(
             Reason.AUTH_METHOD_NOT_ALLOWED,
-            reason="certificates cannot be revoked after a login with a KSeF token",
+            reason="certificates cannot be listed or revoked after a login with a KSeF token",
             security={"authenticationMethodCategory": METHOD_INFO[AuthenticationMethod.TOKEN].category},
         )
 

@@ -14,6 +14,7 @@ from ksef_mock.clock import SECOND, Instant
 from ksef_mock.core.environment import RateLimiting
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.state.store import Store, Table
+from ksef_mock.state.update import put
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -175,7 +176,4 @@ class Limits:
         await self._store.delete(_RATES, str(context))
 
     async def _put(self, table: Table[R], key: str, record: R) -> None:
-        while not await self._store.insert(table, key, record, None):
-            current = await self._store.get(table, key)
-            if current is not None and await self._store.swap(table, key, current, record, None):
-                return
+        await put(self._store, table, key, lambda _: record)

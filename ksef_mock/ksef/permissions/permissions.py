@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.core.codes import ChangeStatus, Code
-from ksef_mock.core.environment import DAY, Delay
+from ksef_mock.core.environment import DAY
 from ksef_mock.core.errors import BadRequest, Gone
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, issued_at, new_reference
+from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import admission
 from ksef_mock.ksef.permissions import rules as decisions
@@ -28,6 +30,7 @@ from ksef_mock.ksef.permissions.rules import Facts, Judgement
 from ksef_mock.ksef.subjects.subjects import Person, Subjects
 from ksef_mock.state.paging import members
 from ksef_mock.state.store import Delete, Index, Insert, Store, Swap, Table, Unindex, Write
+from ksef_mock.state.update import committed, placed, put, update
 
 #: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
 STATUS_LIFETIME = 30 * DAY
@@ -57,14 +60,34 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     #: How it ends whatever it deserves: a fault.
     ends: ChangeStatus | None = None
     started_at: Instant
-    #: It is carried out from this moment on ...
-    ready_at: Instant
-    #: ... and after this many more status polls.
-    polls_left: int = 0
+    #: It is carried out when this is over.
+    wait: Wait
     #: ACCEPTED until it is carried out.
     status: ChangeStatus = ChangeStatus.ACCEPTED
     #: In English, for the journal.
     reason: str = ""
+
+
+#: ACCEPTED --decide--> any other status of the documented table, by the judgement that it waits for.
+_DECIDED = tuple(status for status in ChangeStatus if status is not ChangeStatus.ACCEPTED)
+_TRANSITIONS: dict[ChangeStatus, tuple[ChangeStatus, ...]] = {ChangeStatus.ACCEPTED: _DECIDED}
+
+
+def is_due(change: Change, now: Instant) -> bool:
+    """Whether the operation is to be carried out now."""
+    return change.status in _TRANSITIONS and change.wait.is_over(now)
+
+
+def poll(change: Change, now: Instant) -> Change:
+    """The operation after a status poll: one that finds it waiting uses up one of the wait's polls."""
+    polled = change.wait.polled(now) if change.status in _TRANSITIONS else change.wait
+    return change if polled is change.wait else msgspec.structs.replace(change, wait=polled)
+
+
+def decide(change: Change, judgement: Judgement) -> Change:
+    """The operation carried out, or refused."""
+    assert judgement.status in _TRANSITIONS[change.status]
+    return msgspec.structs.replace(change, status=judgement.status, reason=judgement.reason)
 
 
 BLOCKS: Table[Block] = Table("blocked-context", Block)
@@ -136,6 +159,11 @@ class Permissions:
             return set()
         return _delegated(await self._listed(_held_in(grant.origin, context)))
 
+    async def roles_in(self, context: Identifier) -> tuple[str, ...]:
+        """The roles of whoever has the NIP of the context: claims of access tokens."""
+        nip = context.nip if context.type == "Nip" else None
+        return () if nip is None else tuple(held.role for held in await self._subjects.roles(nip))
+
     # -- operations that grant and revoke -------------------------------------------------------------------
 
     async def request(
@@ -173,20 +201,21 @@ class Permissions:
             authorizations=authorizations,
             ends=ends,
             started_at=now,
-            ready_at=now + round(self._delay.seconds * SECOND),
-            polls_left=self._delay.polls,
+            wait=self._delay.begin(now),
         )
         expires_at = _forgotten_at(change)
-        if not self._is_due(change):
+        if not is_due(change, now):
             await self._store.commit(
                 Insert(CHANGES, change.reference, change, expires_at),
                 Index(_WAITING, change.reference, now, expires_at),
             )
             return change
-        while True:
+
+        async def carried_out() -> tuple[Change, Sequence[Write]]:
             done, effects = await self._judged(change)
-            if await self._store.commit(Insert(CHANGES, done.reference, done, expires_at), *effects):
-                return done
+            return done, (Insert(CHANGES, done.reference, done, expires_at), *effects)
+
+        return await committed(self._store, carried_out)
 
     async def poll(self, reference: str, actor: Actor) -> Change:
         """The operation as a status poll sees it. A poll that finds it waiting uses up one of the delay's.
@@ -206,33 +235,32 @@ class Permissions:
                 Code.VALIDATION, f"Operacja o numerze referencyjnym {reference} nie została znaleziona."
             )
         decisions.require_own_change(actor, change.context, change.author)
-        while change.status is ChangeStatus.ACCEPTED and change.polls_left > 0:
-            polled = msgspec.structs.replace(change, polls_left=change.polls_left - 1)
-            if await self._store.swap(CHANGES, reference, change, polled, _forgotten_at(change)):
-                return polled
-            change = await self._store.get(CHANGES, reference) or change
-        return change
-
-    def _is_due(self, change: Change) -> bool:
-        return (
-            change.status is ChangeStatus.ACCEPTED
-            and change.polls_left == 0
-            and self._clock.now() >= change.ready_at
+        polled = await update(
+            self._store,
+            CHANGES,
+            reference,
+            lambda found: poll(found, self._clock.now()),
+            known=change,
+            expires_at=_forgotten_at,
         )
+        return polled or change
 
     async def _catch_up(self) -> None:
-        """Carry out what is due, the oldest first: permissions must not depend on somebody polling."""
-        if not self._delay.polls and not self._delay.seconds:
-            return
+        """Carry out what is due, the oldest first: permissions must not depend on somebody polling.
+
+        Whether anything waits the store alone knows: another process, or one that has ended since, may have
+        been told to delay what this one carries out at once.
+        """
         for reference in reversed(await members(self._store, _WAITING)):
-            change = await self._store.get(CHANGES, reference)
-            while change is not None and self._is_due(change):
-                done, effects = await self._judged(change)
-                settled = Swap(CHANGES, reference, change, done, _forgotten_at(change))
-                if await self._store.commit(settled, Unindex(_WAITING, reference), *effects):
-                    break
-                # Another process was faster, or what the outcome depends on has changed.
-                change = await self._store.get(CHANGES, reference)
+            await committed(self._store, partial(self._carried_out, reference))
+
+    async def _carried_out(self, reference: str) -> tuple[None, Sequence[Write]]:
+        change = await self._store.get(CHANGES, reference)
+        if change is None or not is_due(change, self._clock.now()):
+            return None, ()
+        done, effects = await self._judged(change)
+        settled = Swap(CHANGES, reference, change, done, _forgotten_at(change))
+        return None, (settled, Unindex(_WAITING, reference), *effects)
 
     async def _judged(self, change: Change) -> tuple[Change, list[Write]]:
         """The operation with its outcome, and the writes that this outcome consists in."""
@@ -248,7 +276,7 @@ class Permissions:
             judgement = await self._judge_grants(change)
             if judgement.status is ChangeStatus.SUCCESS:
                 effects = await self._addition(change.grants)
-        done = msgspec.structs.replace(change, status=judgement.status, reason=judgement.reason)
+        done = decide(change, judgement)
         return done, effects
 
     async def _judge_grants(self, change: Change) -> Judgement:
@@ -293,10 +321,8 @@ class Permissions:
             known = await self._store.get(EU_ENTITIES, str(context))
             if entity is None:
                 entity = known
-            elif known is None:
-                writes.append(Insert(EU_ENTITIES, str(context), entity, None))
             elif known != entity:
-                writes.append(Swap(EU_ENTITIES, str(context), known, entity, None))
+                writes.append(placed(EU_ENTITIES, str(context), known, entity, None))
         now = self._clock.now()
         for grant in grants:
             if await self._store.get(GRANTS, grant.id) is None:
@@ -374,7 +400,8 @@ class Permissions:
 
     async def block(self, context: Identifier) -> None:
         """Nobody can log in to the context from now on."""
-        await self._store.insert(BLOCKS, str(context), Block(self._clock.now()), None)
+        block = Block(self._clock.now())
+        await put(self._store, BLOCKS, str(context), lambda known: known or block)
 
     async def unblock(self, context: Identifier) -> None:
         """Logins to the context are possible again."""

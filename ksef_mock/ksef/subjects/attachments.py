@@ -6,6 +6,7 @@ import msgspec
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.state.store import Store, Table
+from ksef_mock.state.update import put
 
 
 class AttachmentConsent(msgspec.Struct, frozen=True, gc=False):
@@ -43,11 +44,4 @@ class Attachments:
         return await self._store.get(CONSENTS, nip)
 
     async def _put(self, nip: str, consent: AttachmentConsent) -> None:
-        while True:
-            known = await self.consent(nip)
-            if known is None:
-                done = await self._store.insert(CONSENTS, nip, consent, None)
-            else:
-                done = await self._store.swap(CONSENTS, nip, known, consent, None)
-            if done:
-                return
+        await put(self._store, CONSENTS, nip, lambda _: consent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,8 +18,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.state.store import Delete, Insert, Store, Swap, Table, Write
-
-R = TypeVar("R", bound=msgspec.Struct)
+from ksef_mock.state.update import committed, placed
 
 
 class SubjectType(StrEnum):
@@ -138,7 +137,7 @@ class Subjects:
         former = await self._store.get(PERSONS, nip)
         _require_free(former, created_at)
         if not await self._store.commit(
-            Insert(_PESELS, pesel, _PersonKey(nip), None), _put(PERSONS, nip, former, person)
+            Insert(_PESELS, pesel, _PersonKey(nip), None), placed(PERSONS, nip, former, person, None)
         ):
             if await self._store.get(_PESELS, pesel) is not None:
                 raise BadRequest(Code.ALREADY_EXISTS, reason=f"PESEL {pesel} is a known person's")
@@ -208,23 +207,26 @@ class Subjects:
         for known in former:
             _require_free(known, created_at)
         if not await self._store.commit(
-            *(_put(SUBJECTS, new.nip, known, new) for known, new in zip(former, created, strict=True))
+            *(placed(SUBJECTS, new.nip, known, new, None) for known, new in zip(former, created, strict=True))
         ):
             raise _exists(nip)
         return subject
 
     async def remove_subject(self, nip: str) -> None:
         """Forget an organisation and its units; nothing happens if there is none."""
-        while (subject := await self.subject(nip)) is not None:
+
+        async def removed() -> tuple[None, Sequence[Write]]:
+            subject = await self.subject(nip)
+            if subject is None:
+                return None, ()
             units = [await self.subject(unit) for unit in subject.subunits]
             leaving = [subject, *(unit for unit in units if unit is not None and unit.parent == nip)]
-            if await self._store.commit(
-                *(
-                    Swap(SUBJECTS, each.nip, each, msgspec.structs.replace(each, removed=True), None)
-                    for each in leaving
-                )
-            ):
-                return
+            return None, [
+                Swap(SUBJECTS, each.nip, each, msgspec.structs.replace(each, removed=True), None)
+                for each in leaving
+            ]
+
+        await committed(self._store, removed)
 
     async def subject(self, nip: str) -> Subject | None:
         """The organisation with this NIP."""
@@ -251,12 +253,6 @@ class Subjects:
 
     def _moment(self, created_at: datetime | None) -> Instant:
         return self._clock.now() if created_at is None else from_datetime(created_at)
-
-
-def _put(table: Table[R], key: str, former: R | None, new: R) -> Write:
-    if former is None:
-        return Insert(table, key, new, None)
-    return Swap(table, key, former, new, None)
 
 
 def _role_of(subject: Subject) -> HeldRole:

@@ -54,7 +54,7 @@ class TokenStatusResponse(Body, kw_only=True):
     date_created: str
     last_use_date: str | None = None
     status: str
-    status_details: list[str]
+    status_details: list[str] | None = None
 
     @classmethod
     def of(cls, token: KsefToken) -> TokenStatusResponse:
@@ -67,7 +67,8 @@ class TokenStatusResponse(Body, kw_only=True):
             date_created=iso(token.created_at),
             last_use_date=None if token.last_used_at is None else iso(token.last_used_at),
             status=token.status.value,
-            status_details=[],
+            # OpenAPI: told in case of errors. Recorded: an active token has none.
+            status_details=[] if token.status is TokenStatus.FAILED else None,
         )
 
 

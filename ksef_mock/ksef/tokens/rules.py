@@ -7,6 +7,7 @@ from enum import Enum
 
 from ksef_mock.core.codes import Code, Reason
 from ksef_mock.core.errors import BadRequest, Forbidden
+from ksef_mock.core.methods import METHOD_INFO, AuthenticationMethod
 from ksef_mock.core.permissions import TOKEN_CONTEXTS, Permission
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.tokens.tokens import KsefToken
@@ -33,8 +34,17 @@ class Reach(Enum):
 
 
 def visible_tokens(actor: Actor) -> Reach:
-    """GET /tokens, GET /tokens/{referenceNumber}."""
+    """GET /tokens."""
     return _reach(actor, Permission.CREDENTIALS_MANAGE, Permission.CREDENTIALS_READ)
+
+
+def readable_tokens(actor: Actor) -> Reach:
+    """GET /tokens/{referenceNumber}: of a subject without further permissions all of its own tokens.
+
+    Those count that it made before the one it logged in with, or beside it (an official test against TEST).
+    """
+    reach = visible_tokens(actor)
+    return Reach.AUTHORED if reach is Reach.USED else reach
 
 
 def revocable_tokens(actor: Actor) -> Reach:
@@ -60,10 +70,29 @@ def require_reach(reach: Reach, token: KsefToken, actor: Actor) -> None:
         )
 
 
+def require_token_maker(actor: Actor, *, refuses_tokens: bool) -> str | None:
+    """POST /tokens after a login with a KSeF token: a remark for the journal, None for any other login.
+
+    The guide (tokeny-ksef.md) wants XAdES here, the OpenAPI document excludes no method, and nobody reports a
+    refusal: so a token can make another that is not stronger, unless the mock is told to refuse it.
+
+    Raises:
+        Forbidden: auth-method-not-allowed.
+    """
+    if actor.token is None:
+        return None
+    remark = f"asked for with the KSeF token {actor.token}: the guide says that only XAdES logins may"
+    if refuses_tokens:
+        raise Forbidden(
+            Reason.AUTH_METHOD_NOT_ALLOWED,
+            reason=remark,
+            security={"authenticationMethodCategory": METHOD_INFO[AuthenticationMethod.TOKEN].category},
+        )
+    return remark
+
+
 def require_token_generation(actor: Actor, requested: Iterable[Permission]) -> None:
     """POST /tokens: in which contexts, and that nobody passes on what he does not have himself.
-
-    The document excludes no authentication method here, so a token can make another that is not stronger.
 
     Raises:
         BadRequest: 26002 for the context's type, 26001 for a permission that the actor lacks.

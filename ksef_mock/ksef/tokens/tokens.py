@@ -1,9 +1,8 @@
 """KSeF tokens: `REFERENCE|nip-NIP|64 hex digits`, shown once, kept as a hash.
 
-    PENDING --(delay)--> ACTIVE --revoke--> REVOKING --(delay)--> REVOKED
+    PENDING --settle--> ACTIVE --revoke--> REVOKING --settle--> REVOKED
 
-As with an authentication operation, what comes after the delay is settled beforehand and shows once the
-delay's seconds and status polls have passed.
+What waits settles once its wait is over, whoever looks.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ from enum import StrEnum
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant
-from ksef_mock.core.environment import Delay
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.permissions import TOKEN_CONTEXTS, Permission
-from ksef_mock.core.references import Kind, issued_at, new_reference
+from ksef_mock.core.references import Kind, is_reference, new_reference
+from ksef_mock.core.waiting import Delay, Wait
+from ksef_mock.crypto.subject_name import SubjectAttributes
 from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Index, Insert, Store, Table
+from ksef_mock.state.update import update
 
 #: What tokens made by the mock's control interface are described as.
 DEFAULT_DESCRIPTION = "Token wydany przez ksef-mock"
@@ -44,15 +45,15 @@ class KsefToken(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     context: Identifier
     author: Identifier
+    #: What is known of the author: the subject of the certificate behind the token's making.
+    author_details: SubjectAttributes | None = None
     description: str = DEFAULT_DESCRIPTION
     permissions: tuple[str, ...]
     created_at: Instant
     last_used_at: Instant | None = None
     status: TokenStatus = TokenStatus.ACTIVE
-    #: A transient status gives way to the next from this moment on (None: never by itself) ...
-    ready_at: Instant | None = None
-    #: ... and after this many more status polls.
-    polls_left: int = 0
+    #: A transient status gives way to the next when this is over; None: it stays.
+    wait: Wait | None = None
 
 
 class TokenDigest(msgspec.Struct, frozen=True):
@@ -64,14 +65,53 @@ class TokenDigest(msgspec.Struct, frozen=True):
 TOKENS: Table[KsefToken] = Table("ksef-token", KsefToken)
 _DIGESTS: Table[TokenDigest] = Table("ksef-token-digest", TokenDigest)
 
-_AFTER_DELAY = {
-    TokenStatus.PENDING: TokenStatus.ACTIVE,
-    TokenStatus.REVOKING: TokenStatus.REVOKED,
+
+class Event(StrEnum):
+    """What can happen to a token."""
+
+    SETTLE = "settle"
+    REVOKE = "revoke"
+
+
+_TRANSITIONS: dict[tuple[TokenStatus, Event], TokenStatus] = {
+    (TokenStatus.PENDING, Event.SETTLE): TokenStatus.ACTIVE,
+    (TokenStatus.ACTIVE, Event.REVOKE): TokenStatus.REVOKING,
+    (TokenStatus.REVOKING, Event.SETTLE): TokenStatus.REVOKED,
 }
 
 
 class NotActive(Exception):
     """Only an active token can be revoked."""
+
+
+def settle(token: KsefToken, now: Instant) -> KsefToken:
+    """The token as of `now`: what waited has happened if its time has come."""
+    target = _TRANSITIONS.get((token.status, Event.SETTLE))
+    if target is None or token.wait is None or not token.wait.is_over(now):
+        return token
+    return msgspec.structs.replace(token, status=target, wait=None)
+
+
+def poll(token: KsefToken, now: Instant) -> KsefToken:
+    """What a status poll sees. A poll that finds a transient status uses up one of the wait's polls."""
+    settled = settle(token, now)
+    if settled.wait is None:
+        return settled
+    polled = settled.wait.polled(now)
+    return settled if polled is settled.wait else msgspec.structs.replace(settled, wait=polled)
+
+
+def revoke(token: KsefToken, now: Instant, delay: Delay) -> KsefToken:
+    """Revocation begins: no login succeeds from now on.
+
+    Raises:
+        NotActive: the token is pending, or it was revoked before.
+    """
+    settled = settle(token, now)
+    target = _TRANSITIONS.get((settled.status, Event.REVOKE))
+    if target is None:
+        raise NotActive(f"the token {token.reference} is {settled.status}")
+    return msgspec.structs.replace(settled, status=target, wait=delay.begin(now))
 
 
 class KsefTokens:
@@ -89,6 +129,7 @@ class KsefTokens:
         permissions: Sequence[Permission],
         *,
         author: Identifier | None = None,
+        author_details: SubjectAttributes | None = None,
         description: str = DEFAULT_DESCRIPTION,
         text: str | None = None,
         status: TokenStatus = TokenStatus.ACTIVE,
@@ -110,19 +151,19 @@ class KsefTokens:
             text = new_text(context, now)
         # A text that looks like KSeF's names its token; whatever else it may be is a text only.
         reference = text.partition("|")[0]
-        if issued_at(reference, Kind.KSEF_TOKEN) is None:
+        if not is_reference(reference, Kind.KSEF_TOKEN):
             reference = new_reference(Kind.KSEF_TOKEN, now)
-        token = self._delayed(
-            KsefToken(
-                reference=reference,
-                digest=_digest(text),
-                context=context,
-                author=author or Identifier("Nip", context.nip),
-                description=description,
-                permissions=tuple(permissions),
-                created_at=now,
-                status=status,
-            )
+        token = KsefToken(
+            reference=reference,
+            digest=_digest(text),
+            context=context,
+            author=author or Identifier("Nip", context.nip),
+            author_details=author_details,
+            description=description,
+            permissions=tuple(permissions),
+            created_at=now,
+            status=status,
+            wait=self._delay.begin(now) if (status, Event.SETTLE) in _TRANSITIONS else None,
         )
         if not await self._store.commit(
             Insert(_DIGESTS, token.digest, TokenDigest(reference), None),
@@ -140,11 +181,11 @@ class KsefTokens:
     async def get(self, reference: str) -> KsefToken | None:
         """The token with this reference number, as of now."""
         token = await self._store.get(TOKENS, reference)
-        return None if token is None else self._settled(token)
+        return None if token is None else settle(token, self._clock.now())
 
     async def poll(self, token: KsefToken) -> KsefToken:
         """What a status poll sees. A poll that finds a transient status uses up one of the delay's polls."""
-        return await self._advance(token, _polled)
+        return await self._advance(token, lambda found: poll(found, self._clock.now()))
 
     async def revoke(self, token: KsefToken) -> KsefToken:
         """Revoke an active token: no login succeeds with it from now on.
@@ -152,13 +193,7 @@ class KsefTokens:
         Raises:
             NotActive: it is pending, or it was revoked before.
         """
-
-        def revoking(found: KsefToken) -> KsefToken:
-            if found.status is not TokenStatus.ACTIVE:
-                raise NotActive(f"the token {found.reference} is {found.status}")
-            return self._delayed(msgspec.structs.replace(found, status=TokenStatus.REVOKING))
-
-        return await self._advance(token, revoking)
+        return await self._advance(token, lambda found: revoke(found, self._clock.now(), self._delay))
 
     async def used(self, token: KsefToken) -> None:
         """Note that somebody logged in with the token just now."""
@@ -176,13 +211,13 @@ class KsefTokens:
 
     async def set_status(self, reference: str, status: TokenStatus) -> bool:
         """Put a token into a status where it stays; False if there is no such token."""
-        token = await self._store.get(TOKENS, reference)
-        if token is None:
-            return False
-        await self._advance(
-            token, lambda found: msgspec.structs.replace(found, status=status, ready_at=None, polls_left=0)
+        placed = await update(
+            self._store,
+            TOKENS,
+            reference,
+            lambda found: msgspec.structs.replace(found, status=status, wait=None),
         )
-        return True
+        return placed is not None
 
     async def of_context(
         self,
@@ -203,44 +238,14 @@ class KsefTokens:
 
         return await page(self._store, _tokens_of(context), size, continuation, shown)
 
-    def _delayed(self, token: KsefToken) -> KsefToken:
-        return msgspec.structs.replace(
-            token,
-            ready_at=self._clock.now() + round(self._delay.seconds * SECOND),
-            polls_left=self._delay.polls,
-        )
-
-    def _settled(self, token: KsefToken) -> KsefToken:
-        following = _AFTER_DELAY.get(token.status)
-        if following is None or token.ready_at is None:
-            return token
-        if token.polls_left > 0 or self._clock.now() < token.ready_at:
-            return token
-        return msgspec.structs.replace(token, status=following)
-
     async def _advance(self, token: KsefToken, step: Callable[[KsefToken], KsefToken]) -> KsefToken:
-        """Apply `step` atomically, to the token as it is by then; tokens are never deleted."""
-        while True:
-            stored = await self._store.get(TOKENS, token.reference)
-            if stored is None:  # forgotten by a reset meanwhile
-                return token
-            settled = self._settled(stored)
-            following = step(settled)
-            if following is settled or await self._store.swap(
-                TOKENS, token.reference, stored, following, None
-            ):
-                return following
+        """Apply `step` to the token as it is by then; the one given if a reset has forgotten it meanwhile."""
+        return await update(self._store, TOKENS, token.reference, step) or token
 
 
 def new_text(context: Identifier, now: Instant) -> str:
     """The text of a new token of this context: `REFERENCE|nip-NIP|64 hex digits`."""
     return f"{new_reference(Kind.KSEF_TOKEN, now)}|{_prefix(context)}|{secrets.token_hex(32)}"
-
-
-def _polled(token: KsefToken) -> KsefToken:
-    if token.status not in _AFTER_DELAY or token.polls_left == 0:
-        return token
-    return msgspec.structs.replace(token, polls_left=token.polls_left - 1)
 
 
 def _tokens_of(context: Identifier) -> str:
