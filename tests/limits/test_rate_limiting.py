@@ -8,9 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from ksef_mock.app import create_app
 from ksef_mock.gateway.endpoints import endpoints
@@ -93,7 +92,7 @@ def test_operations_of_a_group_are_counted_together() -> None:
 
     routes = ("/sessions/{reference}/invoices", "/sessions/{reference}/invoices/failed", "/sessions")
     api = endpoints([Route(path, Response(), methods=["GET"]) for path in routes], system)
-    app = Starlette(routes=[Mount("/v2", routes=api)])
+    app = Router([Mount("/v2", routes=api)])
     system.clock.freeze()
 
     async def calls() -> list[int]:
