@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
 from ksef_mock.api import (
@@ -23,6 +22,7 @@ from ksef_mock.api import (
 )
 from ksef_mock.clock import Clock
 from ksef_mock.control import routes as control
+from ksef_mock.control.guard import Guard
 from ksef_mock.core.paths import PREFIXES
 from ksef_mock.dashboard import routes as dashboard
 from ksef_mock.gateway.endpoints import endpoints
@@ -57,9 +57,9 @@ def create_app(
     api = endpoints(routes, system)
     app = _Application(
         routes=[
-            *(_mount(prefix, api) for prefix in PREFIXES),
+            *(_mount(prefix, Router(api, redirect_slashes=False)) for prefix in PREFIXES),
             *dashboard.ROOT_ROUTES,
-            _mount("/_mock", [*control.ROUTES, *dashboard.ROUTES]),
+            _mount("/_mock", Guard([*control.ROUTES, *dashboard.ROUTES])),
         ],
     )
     app.router.redirect_slashes = False
@@ -78,8 +78,8 @@ class _Application(Starlette):
         return Gateway(LiteralPaths(self.router, self.routes), self.state.system)
 
 
-def _mount(prefix: str, routes: Sequence[BaseRoute]) -> Mount:
-    mount = Mount(prefix, Router(routes, redirect_slashes=False))
+def _mount(prefix: str, application: ASGIApp) -> Mount:
+    mount = Mount(prefix, application)
     # Starlette's pattern ends at a line feed, which a path may contain (%0A) as any other character.
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
     return mount

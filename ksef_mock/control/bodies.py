@@ -33,6 +33,8 @@ async def read_order(request: Request, model: type[B], *, default: B | None = No
 
 
 def spelled_out(error: E) -> E:
-    """The same error, whose answer says why: /_mock has nothing to hide from those who may use it."""
+    """The same error in English, saying why: /_mock has nothing to hide from those who may use it."""
     error.detail = error.reason
+    if isinstance(error, BadRequest):
+        error.description = "The order makes no sense."
     return error

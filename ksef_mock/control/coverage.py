@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer
-from ksef_mock.control.guard import require_control
 from ksef_mock.gateway.endpoints import simulated
 from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 
@@ -33,7 +32,6 @@ class Coverage(msgspec.Struct, rename="camel"):
 
 async def coverage(request: Request) -> Response:
     """What is simulated."""
-    require_control(request)
     covered = simulated(request.app.routes)
     operations = [
         CoveredOperation(operation.method, operation.path, operation in covered) for operation in OPERATIONS

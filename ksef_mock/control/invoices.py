@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import answer, read_json, system_of
-from ksef_mock.control.guard import require_control
+from ksef_mock.api.http import answer, system_of
+from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest, SeedInvoicesResponse
@@ -15,15 +15,14 @@ from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest, SeedInvoicesResp
 
 async def seed_invoices(request: Request) -> Response:
     """Make KSeF know these invoices, in this order; those before a wrong one stay."""
-    require_control(request)
-    body = await read_json(request, SeedInvoicesRequest)
+    body = await read_order(request, SeedInvoicesRequest)
     system = system_of(request)
     numbers: list[str] = []
     for seed in body.invoices:
         invoice = seed.invoice(system.clock.now())
         number = invoice.content.ksef_number
         if not await system.invoices.add(invoice):
-            raise BadRequest(Code.VALIDATION, f"Faktura o numerze KSeF {number} już istnieje.")
+            raise BadRequest(Code.VALIDATION, f"there is an invoice {number} already")
         numbers.append(number)
     return answer(SeedInvoicesResponse(numbers), 201)
 

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import read_json, system_of
-from ksef_mock.control.guard import require_control
 from ksef_mock.core.bodies import WarningText
 
 
@@ -20,7 +19,6 @@ class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):
 
 async def set_warning(request: Request) -> Response:
     """Warn from now on."""
-    require_control(request)
     body = await read_json(request, SystemWarning)
     await system_of(request).controls.warn(body.warning)
     return Response(status_code=204)
@@ -28,7 +26,6 @@ async def set_warning(request: Request) -> Response:
 
 async def clear_warning(request: Request) -> Response:
     """Warn no more."""
-    require_control(request)
     await system_of(request).controls.warn(None)
     return Response(status_code=204)
 

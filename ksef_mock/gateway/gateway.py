@@ -103,7 +103,7 @@ class Gateway:
         except KsefError as refusal:
             error = _bare(refusal)
         except HTTPException as refusal:
-            error = _translated(refusal)
+            error = translated(refusal)
         except ClientDisconnect:
             exchange.noted("client", "went away before its request was complete")
             await record(_CLIENT_GONE)
@@ -193,8 +193,8 @@ def _bare(refusal: KsefError) -> KsefError:
     return refusal.with_traceback(None)
 
 
-def _translated(refusal: HTTPException) -> KsefError:
-    # The router's own refusals.
+def translated(refusal: HTTPException) -> KsefError:
+    """The router's own refusals as errors of the mock."""
     if refusal.status_code == 405:
         return MethodNotAllowed((refusal.headers or {}).get("Allow", ""))
     return NotFound(reason="no such path in the API")

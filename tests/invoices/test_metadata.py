@@ -207,7 +207,7 @@ def test_malformed_seed_is_21405(mock: MockServer, wrong: dict[str, Any]) -> Non
 def test_ksef_number_is_taken_once(mock: MockServer) -> None:
     seed(mock, FULL)
     assert error(httpx.post(f"{mock.url}/_mock/invoices", json={"invoices": [FULL]}))[2] == [
-        f"Faktura o numerze KSeF {FULL['ksefNumber']} już istnieje."
+        f"there is an invoice {FULL['ksefNumber']} already"
     ]
 
 

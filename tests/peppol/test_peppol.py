@@ -69,4 +69,4 @@ def test_malformed_provider_is_21405(ksef_mock: MockServer, wrong: dict[str, Any
 def test_provider_is_registered_once(ksef_mock: MockServer) -> None:
     provider = {"id": "PPL123456", "name": "Dostawca"}
     assert register(ksef_mock, provider).status_code == 204
-    assert error(register(ksef_mock, provider))[2] == ["Dostawca o identyfikatorze PPL123456 już istnieje."]
+    assert error(register(ksef_mock, provider))[2] == ["there is a provider PPL123456 already"]
