@@ -25,8 +25,10 @@ from ksef_mock.core.xsd.faults import (
 )
 from ksef_mock.core.xsd.grammar import XS, Element, Grammar, Part, SimpleType, expected_after, xs
 
-#: Where the document at an absolute address lies; None if nowhere.
-Locate: TypeAlias = Callable[[str], Path | None]
+#: A schema document: a file or its octets.
+Source: TypeAlias = Path | bytes
+#: The document at an absolute address; None if there is none at hand.
+Locate: TypeAlias = Callable[[str], Source | None]
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 #: Faults of one document that are told, at most.
@@ -45,11 +47,11 @@ class Schema:
     """A schema, compiled when it is first used. Safe to use from several threads.
 
     Args:
-        source: the schema document, a file or its octets.
+        source: the schema document.
         locate: finds what is imported by an absolute address. Nothing is ever fetched from a network.
     """
 
-    def __init__(self, source: Path | bytes, locate: Locate = lambda _: None) -> None:
+    def __init__(self, source: Source, locate: Locate = lambda _: None) -> None:
         self._source = source
         self._locate = locate
         self._lock = threading.Lock()
@@ -80,37 +82,34 @@ class Schema:
     @cached_property
     def _documents(self) -> list[tuple[etree._Element, str]]:
         """The schema document and all that it includes or imports, each with its namespace."""
-        found: dict[tuple[str, str], etree._Element] = {}
-        base = self._source.parent if isinstance(self._source, Path) else None
-        self._collect(self._parse(self._source), base, None, found)
+        found: dict[tuple[Source, str], etree._Element] = {}
+        self._collect(self._source, "", found)
         return [(root, namespace) for (_, namespace), root in found.items()]
 
     def _collect(
-        self,
-        root: etree._Element,
-        folder: Path | None,
-        including: str | None,
-        found: dict[tuple[str, str], etree._Element],
-        name: str = "",
+        self, source: Source, including: str, found: dict[tuple[Source, str], etree._Element]
     ) -> None:
-        namespace = root.get("targetNamespace") or including or ""
-        if (name, namespace) in found:
+        root = self._parse(source)
+        namespace = root.get("targetNamespace") or including
+        if (source, namespace) in found:
             return
-        found[name, namespace] = root
+        found[source, namespace] = root
         for node in root.iterchildren(xs("include"), xs("import")):
             location = node.get("schemaLocation")
             if location is not None:
-                path = self._path(location, folder)
-                inherited = namespace if node.tag == xs("include") else None
-                self._collect(self._parse(path), path.parent, inherited, found, str(path))
+                inherited = namespace if node.tag == xs("include") else ""
+                self._collect(self._source_at(location, source), inherited, found)
 
-    def _path(self, location: str, folder: Path | None) -> Path:
-        path = self._locate(location) if urlsplit(location).scheme or folder is None else folder / location
-        if path is None:
+    def _source_at(self, location: str, base: Source) -> Source:
+        if urlsplit(location).scheme or isinstance(base, bytes):
+            source = self._locate(location)
+        else:
+            source = base.parent / location
+        if source is None:
             raise ValueError(f"the schema refers to {location}, which is not at hand")
-        return path.resolve()
+        return source.resolve() if isinstance(source, Path) else source
 
-    def _parse(self, source: Path | bytes) -> etree._Element:
+    def _parse(self, source: Source) -> etree._Element:
         parser = etree.XMLParser(no_network=True, resolve_entities=False)
         parser.resolvers.add(_Located(self._locate))
         try:
@@ -139,8 +138,13 @@ class _Located(etree.Resolver):
         self._locate = locate
 
     def resolve(self, system_url: str, _public_id: str, context: Any) -> Any:  # type: ignore[override]
-        path = self._locate(system_url)
-        return None if path is None else self.resolve_filename(str(path), context)  # type: ignore[attr-defined]
+        source = self._locate(system_url)
+        if source is None:
+            return None
+        resolver: Any = self  # the stubs lack what a resolver answers with
+        if isinstance(source, bytes):
+            return resolver.resolve_string(source, context, base_url=system_url)
+        return resolver.resolve_filename(str(source), context)
 
 
 class _Translation:

@@ -16,14 +16,14 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
-from ksef_mock.ksef.invoices.invoices import (
+from ksef_mock.ksef.invoices.invoices import Found, Query, ksef_number
+from ksef_mock.ksef.invoices.metadata import (
     AuthorizedSubject,
     Buyer,
     BuyerType,
     Content,
     DateType,
     FormCode,
-    Found,
     IdentifierValue,
     Invoice,
     InvoiceNumber,
@@ -32,12 +32,10 @@ from ksef_mock.ksef.invoices.invoices import (
     KsefNumber,
     Nip,
     PartyIdentifier,
-    Query,
     Seller,
     Sha256,
     SubjectType,
     ThirdSubject,
-    ksef_number,
 )
 
 _AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
