@@ -119,9 +119,20 @@ def to_datetime(moment: Instant) -> datetime:
 
 
 def iso(moment: Instant) -> str:
-    """ISO 8601 with 7 fractional digits and `+00:00`, as KSeF writes every date (OpenAPI examples)."""
+    """A date and time as KSeF writes it: the round trip of .NET's DateTimeOffset, at UTC.
+
+    Up to 7 fractional digits, zeros at their end dropped, no fraction at whole seconds (recorded on TEST).
+    """
     seconds, nanoseconds = divmod(moment, SECOND)
-    return f"{_to_the_second(seconds)}.{nanoseconds // _TICK:07}+00:00"
+    ticks = nanoseconds // _TICK
+    fraction = f".{ticks:07}".rstrip("0") if ticks else ""
+    return f"{_to_the_second(seconds)}{fraction}+00:00"
+
+
+def iso_utc(moment: Instant) -> str:
+    """The other way in which KSeF writes a moment, in legacy errors alone: always 7 digits, then `Z`."""
+    seconds, nanoseconds = divmod(moment, SECOND)
+    return f"{_to_the_second(seconds)}.{nanoseconds // _TICK:07}Z"
 
 
 @lru_cache(64)

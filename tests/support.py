@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +135,20 @@ def error(response: httpx.Response) -> tuple[int, str, list[str]]:
         (entry,) = body["errors"]
         return entry["code"], entry["description"], entry.get("details", [])
     (entry,) = body["exception"]["exceptionDetailList"]
-    return entry["exceptionCode"], entry["exceptionDescription"], entry["details"]
+    return entry["exceptionCode"], entry["exceptionDescription"], entry.get("details", [])
+
+
+def complaint(response: httpx.Response) -> str:
+    """Where the one detail of a 400 finds fault: `$.a.b` in an unreadable body, `a.b` in an invalid one.
+
+    A query parameter that is unreadable has no place: `$`.
+    """
+    code, _, (detail,) = error(response)
+    if code == 21001:
+        place = re.search(r" Path: (\S+) \| LineNumber: \d+ \| BytePositionInLine: \d+\.", detail)
+        return place[1] if place else "$"
+    assert code == 21405
+    return str(detail.split("'")[1])
 
 
 def b64(data: bytes) -> str:

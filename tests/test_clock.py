@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ksef_mock.clock import SECOND, Clock, from_datetime, iso, to_datetime, unix_milliseconds, unix_seconds
+from ksef_mock.clock import (
+    SECOND,
+    Clock,
+    from_datetime,
+    iso,
+    iso_utc,
+    to_datetime,
+    unix_milliseconds,
+    unix_seconds,
+)
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -66,15 +75,18 @@ def test_naive_datetime_is_utc() -> None:
     assert from_datetime(NOON.astimezone(timezone(timedelta(hours=2)))) == from_datetime(NOON)
 
 
-def test_iso_has_seven_digits_and_an_offset() -> None:
-    assert iso(from_datetime(NOON)) == "2026-01-31T12:00:00.1234560+00:00"
+def test_iso_drops_zeros_at_the_end_of_the_fraction_and_has_an_offset() -> None:
+    assert iso(from_datetime(NOON)) == "2026-01-31T12:00:00.123456+00:00"
     assert iso(from_datetime(NOON) + 700) == "2026-01-31T12:00:00.1234567+00:00"
-    assert iso(0) == "1970-01-01T00:00:00.0000000+00:00"
+    assert iso(0) == "1970-01-01T00:00:00+00:00"
 
 
 @given(st.integers(0, 253_402_300_799 * SECOND + 999_999_900).map(lambda moment: moment // 100 * 100))
 def test_all_forms_name_the_same_moment(moment: int) -> None:
-    shown = datetime.fromisoformat(iso(moment)[:26] + "+00:00")
+    whole, _, fraction = iso(moment).removesuffix("+00:00").partition(".")
+    assert not fraction.endswith("0")
+    assert iso_utc(moment) == f"{whole}.{fraction:0<7}Z"
+    shown = datetime.fromisoformat(f"{whole}.{fraction:0<6.6}+00:00")
     assert shown == to_datetime(moment)
     assert from_datetime(shown) == moment // 1_000 * 1_000
     assert unix_milliseconds(moment) == from_datetime(shown) // 1_000_000

@@ -119,7 +119,7 @@ class Reply:
             self._fail(f"content type {_JSON} or {_PROBLEM}", self.content_type or "none")
         shapes.LEGACY(self.json(), "body")
         entry = self.at("exception", "exceptionDetailList", 0)
-        return entry["exceptionCode"], entry["exceptionDescription"], entry["details"]
+        return entry["exceptionCode"], entry["exceptionDescription"], entry.get("details") or []
 
     def problem(self, status: int, *, reason: str | None = None) -> Reply:
         """Expect problem+json with this status; `reason` is the reasonCode of a 403.
@@ -131,7 +131,8 @@ class Reply:
             self._fail(f"status {status}", self._summary())
         if self.content_type != _PROBLEM:
             self._fail(f"content type {_PROBLEM}", self.content_type or "none")
-        (shapes.FORBIDDEN if status == 403 else shapes.PROBLEM)(self.json(), "body")
+        shape = {403: shapes.FORBIDDEN, 404: shapes.NOT_FOUND}.get(status, shapes.PROBLEM)
+        shape(self.json(), "body")
         expect.equal("status in the body", self.at("status"), status)
         if reason is not None:
             expect.equal("reasonCode", self.at("reasonCode"), reason)

@@ -43,7 +43,7 @@ async def challenge(request: Request) -> Response:
 async def ksef_token(request: Request) -> Response:
     """POST /auth/ksef-token."""
     body = await read_json(request, wire.InitTokenAuthenticationRequest)
-    operation = await system_of(request).token_login.submit(body.checked(), exchange_of(request))
+    operation = await system_of(request).token_login.submit(body.login(), exchange_of(request))
     return _started(request, operation)
 
 

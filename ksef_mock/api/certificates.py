@@ -52,12 +52,17 @@ async def enrollment_data(request: Request) -> Response:
 async def enroll(request: Request) -> Response:
     """POST /certificates/enrollments."""
     actor = await actor_of(request)
-    order = (await read_json(request, wire.EnrollCertificateRequest)).checked()
+    order = await read_json(request, wire.EnrollCertificateRequest)
     name = await _subject_name(request, actor)
     if name is None:
         raise BadRequest(Code.NO_ENROLLMENT, reason="the login was not made with a certificate")
     enrollment = await system_of(request).certificates.enroll(
-        actor.subject, name, order.csr, order.name, order.purpose, order.valid_from
+        actor.subject,
+        name,
+        order.csr_der,
+        order.certificate_name,
+        order.certificate_type,
+        order.starts_at,
     )
     return answer(wire.EnrollCertificateResponse(enrollment.reference, iso(enrollment.requested_at)), 202)
 
@@ -76,7 +81,7 @@ async def enrollment_status(request: Request) -> Response:
 async def retrieve(request: Request) -> Response:
     """POST /certificates/retrieve. Certificates of others count as those that do not exist: left out."""
     actor = await actor_of(request)
-    wanted = (await read_json(request, wire.RetrieveCertificatesRequest)).checked()
+    wanted = (await read_json(request, wire.RetrieveCertificatesRequest)).each_once()
     found = [await system_of(request).certificates.get(serial) for serial in wanted]
     return answer(
         wire.RetrieveCertificatesResponse(
@@ -93,9 +98,7 @@ async def revoke(request: Request) -> Response:
     """POST /certificates/{certificateSerialNumber}/revoke."""
     actor = await actor_of(request)
     serial: str = request.path_params["serial"]
-    if wire.SERIAL_NUMBER.fullmatch(serial) is None:
-        raise BadRequest(Code.VALIDATION, "Numer seryjny certyfikatu musi mieć 16 znaków 0-9 i A-F.")
-    (await read_optional_json(request, wire.RevokeCertificateRequest)).checked()
+    await read_optional_json(request, wire.RevokeCertificateRequest)
     certificates_rules.require_no_token(actor)
     certificate = await system_of(request).certificates.get(serial)
     if certificate is None:
@@ -109,7 +112,7 @@ async def query(request: Request) -> Response:
     """POST /certificates/query."""
     actor = await actor_of(request)
     certificates_rules.require_no_token(actor)
-    wanted = (await read_optional_json(request, wire.QueryCertificatesRequest)).checked()
+    wanted = (await read_optional_json(request, wire.QueryCertificatesRequest)).filter()
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=50)
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=2**31 - 1)
     system = system_of(request)

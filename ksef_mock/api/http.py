@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ksef_mock.core import bodies as core_bodies
+from ksef_mock.core import reading
+from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code, Reason
 from ksef_mock.core.errors import (
+    JSON,
     BadRequest,
     Forbidden,
     NotFound,
@@ -19,6 +23,7 @@ from ksef_mock.core.errors import (
     UnsupportedMediaType,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
+from ksef_mock.core.validation import at_least, between, length
 from ksef_mock.ksef.access import actor as access_actor
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.access.principal import Kind, Principal
@@ -44,7 +49,7 @@ def exchange_of(request: Request) -> Exchange:
 
 def answer(body: msgspec.Struct | list[msgspec.Struct] | dict[str, Any], status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(_encode(body), status, media_type="application/json")
+    return Response(_encode(body), status, media_type=JSON)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -64,29 +69,26 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request, model: type[B]) -> B:
+async def read_json(request: Request, model: type[B], *, prefix: str = "") -> B:
     """The JSON body as `model`.
+
+    Args:
+        prefix: of the paths in details, where the server's own are longer than the body's.
 
     Raises:
         UnsupportedMediaType, PayloadTooLarge: as named.
-        BadRequest: 21405, empty, malformed, or not of the documented shape.
+        BadRequest: 21001, it cannot be read; 21405, it is absent, or a detail for each rule that it breaks.
     """
     require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
-    if not body:
-        raise BadRequest(Code.VALIDATION, "Treść żądania jest wymagana.")
-    return core_bodies.decode(body, model)
+    return reading.read(body or b"null", model, prefix)
 
 
-async def read_optional_json(request: Request, model: type[B]) -> B:
-    """The JSON body as `model`, all of whose members are optional: no body counts as an empty object.
-
-    Raises:
-        UnsupportedMediaType, PayloadTooLarge, BadRequest: as `read_json` does.
-    """
+async def read_optional_json(request: Request, model: type[B], *, prefix: str = "") -> B:
+    """The same, where no body counts as an empty object."""
     require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
-    return core_bodies.decode(body or b"{}", model)
+    return reading.read(body or b"{}", model, prefix)
 
 
 def require_media_type(request: Request, expected: str) -> None:
@@ -182,7 +184,7 @@ def path_reference(request: Request) -> str:
     """
     reference: str = request.path_params["reference"]
     if len(reference) != 36:
-        raise BadRequest(Code.VALIDATION, "Numer referencyjny musi mieć 36 znaków.")
+        raise invalid("referenceNumber", length(36, 36, len(reference)))
     return reference
 
 
@@ -190,43 +192,86 @@ def query_boolean(request: Request, name: str) -> bool:
     """A boolean of the query string, false by default.
 
     Raises:
-        BadRequest: 21405, neither true nor false.
+        BadRequest: 21001, neither true nor false.
     """
-    text = request.query_params.get(name, "false").lower()
+    text = next(iter(_query(request, name)), "false").lower()
     if text not in ("true", "false"):
-        raise BadRequest(Code.VALIDATION, f"Parametr '{name}' musi mieć wartość true albo false.")
+        raise _unbound(name, text)
     return text == "true"
 
 
 def query_choice(request: Request, name: str, default: str, *others: str) -> str:
-    """A value of the query string out of a few.
+    """A value of the query string out of a few, in any case; the documented spelling.
 
     Raises:
-        BadRequest: 21405, none of them.
+        BadRequest: 21001, none of them.
     """
-    text = request.query_params.get(name, default)
-    if text not in (default, *others):
-        raise BadRequest(
-            Code.VALIDATION, f"Parametr '{name}' musi mieć jedną z wartości: {', '.join((default, *others))}."
-        )
-    return text
+    return next(iter(query_choices(request, name, default, *others)), default)
 
 
-def query_integer(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
-    """An integer of the query string.
+def query_choices(request: Request, name: str, *known: str) -> list[str]:
+    """All values that the query string gives a parameter, in any case; in the documented spelling.
 
     Raises:
-        BadRequest: 21405, not an integer or out of bounds.
+        BadRequest: 21001, one is none of `known`.
     """
-    text = request.query_params.get(name)
+    spelled = {str(value).lower(): str(value) for value in known}
+    found = []
+    for text in _query(request, name):
+        value = spelled.get(text.lower())
+        if value is None:
+            raise _unbound(name, text)
+        found.append(value)
+    return found
+
+
+def query_integer(
+    request: Request, name: str, *, default: int, minimum: int, maximum: int, absent: Collection[int] = ()
+) -> int:
+    """An integer of the query string; those in `absent` count as none.
+
+    Raises:
+        BadRequest: 21001, no 32-bit integer; 21405, out of bounds.
+    """
+    text = next(iter(_query(request, name)), None)
     if text is None:
         return default
-    try:
-        value = int(text) if len(text) <= 11 else None
-    except ValueError:
-        value = None
-    if value is None or not minimum <= value <= maximum:
-        raise BadRequest(
-            Code.VALIDATION, f"Parametr '{name}' musi być liczbą całkowitą od {minimum} do {maximum}."
-        )
+    value = int(text) if _INTEGER.fullmatch(text) else None
+    if value is None or not -(2**31) <= value < 2**31:
+        raise _unbound(name, text)
+    if value in absent:
+        return default
+    if not minimum <= value <= maximum:
+        unbounded = maximum == 2**31 - 1
+        raise invalid(name, at_least(minimum) if unbounded else between(minimum, maximum, value))
     return value
+
+
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,10}\s*", re.ASCII)
+
+
+def _query(request: Request, name: str) -> list[str]:
+    """The values of a parameter, whose name may be in any case."""
+    wanted = name.lower()
+    return [value for key, value in request.query_params.multi_items() if key.lower() == wanted]
+
+
+def query_text(request: Request, name: str) -> str | None:
+    """A text of the query string; None if it is absent."""
+    return next(iter(_query(request, name)), None)
+
+
+def continuation_token(request: Request) -> str | None:
+    """`x-continuation-token`; an empty one counts as none."""
+    return request.headers.get("x-continuation-token") or None
+
+
+def _unbound(name: str, text: str) -> BadRequest:
+    # The text of ASP.NET's model binding; that KSeF hands it on as it does JSON's is inferred.
+    shown = text[:_LONGEST_SHOWN]
+    reason = f"query string: {name} cannot be {shown!r}"
+    return BadRequest(Code.UNREADABLE, f"The value '{shown}' is not valid for {name}.", reason=reason)
+
+
+#: Characters of a query parameter that an error repeats.
+_LONGEST_SHOWN = 64

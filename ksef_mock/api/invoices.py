@@ -20,7 +20,7 @@ async def query_metadata(request: Request) -> Response:
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=250)
     system = system_of(request)
     now = system.clock.now()
-    query = (await read_json(request, wire_invoices.InvoiceQueryFilters)).checked(now)
+    query = (await read_json(request, wire_invoices.InvoiceQueryFilters, prefix="filters.")).query(now)
     found = await system.invoices.find(
         actor.context, query, ascending=order == "Asc", offset=offset, size=size
     )

@@ -20,8 +20,9 @@ from ksef_mock.api.http import (
     read_optional_json,
     system_of,
 )
-from ksef_mock.core.codes import ChangeStatus, Code
-from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.bodies import invalid
+from ksef_mock.core.codes import ChangeStatus
+from ksef_mock.core.validation import length
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import admission
 from ksef_mock.ksef.permissions import grant_bodies as grants
@@ -42,7 +43,7 @@ def _granting(path: str, model: type[R]) -> Route:
 
     async def endpoint(request: Request) -> Response:
         actor = await caller(request)
-        order = (await read_json(request, model)).checked()
+        order = (await read_json(request, model)).order()
         system = system_of(request)
         change = await system.permissions.request(
             actor,
@@ -77,7 +78,7 @@ async def operation_status(request: Request) -> Response:
 async def personal_grants(request: Request) -> Response:
     """POST /permissions/query/personal/grants."""
     actor = await caller(request)
-    matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).checked()
+    matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).matches()
     permissions = system_of(request).permissions
     # What the entity of the context received is listed for its owner.
     holders = dict.fromkeys((*sorted(actor.identities, key=str), actor.context))
@@ -106,7 +107,7 @@ async def person_grants(request: Request) -> Response:
     """POST /permissions/query/persons/grants."""
     actor = await caller(request)
     query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
-    matches = query.checked()
+    matches = query.matches()
     listed = decisions.is_given if query.granted else decisions.is_in_force
     candidates = [grant for grant in await _of_context(request, actor) if listed(grant, actor)]
     active = await _active(request, candidates)
@@ -122,7 +123,7 @@ async def person_grants(request: Request) -> Response:
 async def subunit_grants(request: Request) -> Response:
     """POST /permissions/query/subunits/grants."""
     actor = await caller(request)
-    unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).checked()
+    unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).wanted()
     found = [
         grant
         for grant in await system_of(request).permissions.granted_from(actor.context)
@@ -134,7 +135,7 @@ async def subunit_grants(request: Request) -> Response:
 async def entity_grants(request: Request) -> Response:
     """POST /permissions/query/entities/grants."""
     actor = await caller(request)
-    client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).checked()
+    client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).wanted()
     found = [
         grant
         for grant in await system_of(request).permissions.held(actor.context)
@@ -147,7 +148,7 @@ async def authorizations(request: Request) -> Response:
     """POST /permissions/query/authorizations/grants."""
     actor = await caller(request)
     query = await read_optional_json(request, lists.EntityAuthorizationPermissionsQueryRequest)
-    matches = query.checked()
+    matches = query.matches()
     permissions = system_of(request).permissions
     candidates = await (
         permissions.held(actor.context) if query.received else permissions.granted_from(actor.context)
@@ -165,7 +166,7 @@ async def authorizations(request: Request) -> Response:
 async def eu_entity_grants(request: Request) -> Response:
     """POST /permissions/query/eu-entities/grants."""
     actor = await caller(request)
-    matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).checked()
+    matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).matches()
     found = [
         grant
         for grant in await _of_context(request, actor)
@@ -194,7 +195,7 @@ async def entity_roles(request: Request) -> Response:
 async def subordinate_entity_roles(request: Request) -> Response:
     """POST /permissions/query/subordinate-entities/roles."""
     nip = (await caller(request)).context.nip
-    wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).checked()
+    wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).nip
     held = () if nip is None else await system_of(request).subjects.subordinate_roles(nip)
     page, has_more = _page(request, [role for role in held if wanted in (None, role.nip)])
     return answer(
@@ -237,7 +238,7 @@ def _list(
 async def _revoke(request: Request, actor: Actor, *, authorizations: bool) -> Response:
     permission: str = request.path_params["permission"]
     if len(permission) != 36:
-        raise BadRequest(Code.VALIDATION, "Identyfikator uprawnienia musi mieć 36 znaków.")
+        raise invalid("permissionId", length(36, 36, len(permission)))
     system = system_of(request)
     change = await system.permissions.request(
         actor,
@@ -265,7 +266,8 @@ def _note(request: Request, change: Change) -> None:
 
 def _page(request: Request, items: Sequence[T]) -> tuple[Sequence[T], bool]:
     offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
+    # 0 and -1 were seen to be accepted: as if absent.
+    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100, absent=(0, -1))
     return items[offset * size : (offset + 1) * size], len(items) > (offset + 1) * size
 
 

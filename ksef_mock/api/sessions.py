@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import answer, bearer, path_reference, query_integer, system_of
+from ksef_mock.api.http import answer, bearer, continuation_token, path_reference, query_integer, system_of
 from ksef_mock.ksef.access.principal import Kind
 from ksef_mock.ksef.auth import bodies as wire
 
@@ -15,9 +15,7 @@ async def sessions(request: Request) -> Response:
     """GET /auth/sessions."""
     principal = bearer(request, Kind.ACCESS)
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
-    page = await system_of(request).operations.sessions(
-        principal, size, request.headers.get("x-continuation-token")
-    )
+    page = await system_of(request).operations.sessions(principal, size, continuation_token(request))
     items = [wire.AuthenticationListItem.in_list(session, principal.operation) for session in page.items]
     return answer(wire.AuthenticationListResponse(items, page.continuation))
 

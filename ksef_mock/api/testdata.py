@@ -73,8 +73,8 @@ async def remove_person(system: System, body: PersonRemoveRequest) -> str:
 
 async def grant_permissions(system: System, body: TestDataPermissionsGrantRequest) -> str:
     """POST /testdata/permissions."""
-    context = body.context_identifier.checked()
-    authorized = body.authorized_identifier.checked()
+    context = body.context_identifier.identifier
+    authorized = body.authorized_identifier.identifier
     for permission in body.permissions:
         await system.permissions.grant(
             context, authorized, permission.permission_type, description=permission.description
@@ -85,22 +85,22 @@ async def grant_permissions(system: System, body: TestDataPermissionsGrantReques
 
 async def revoke_permissions(system: System, body: TestDataPermissionsRevokeRequest) -> str:
     """POST /testdata/permissions/revoke: everything that the one holds in the other's context."""
-    context = body.context_identifier.checked()
-    authorized = body.authorized_identifier.checked()
+    context = body.context_identifier.identifier
+    authorized = body.authorized_identifier.identifier
     await system.permissions.revoke_all(authorized, context)
     return f"{authorized} holds nothing in {context} any more"
 
 
 async def block_context(system: System, body: ContextAuthenticationRequest) -> str:
     """POST /testdata/context/block: every login there ends in 480."""
-    context = body.checked()
+    context = body.context
     await system.permissions.block(context)
     return f"{context} is blocked"
 
 
 async def unblock_context(system: System, body: ContextAuthenticationRequest) -> str:
     """POST /testdata/context/unblock."""
-    context = body.checked()
+    context = body.context
     await system.permissions.unblock(context)
     return f"{context} is not blocked"
 

@@ -9,9 +9,12 @@ from starlette.routing import Route
 from ksef_mock.api.http import (
     actor_of,
     answer,
+    continuation_token,
     exchange_of,
     path_reference,
+    query_choices,
     query_integer,
+    query_text,
     read_json,
     system_of,
 )
@@ -31,14 +34,15 @@ async def generate(request: Request) -> Response:
     )
     if remark is not None:
         exchange_of(request).noted("login", remark)
-    permissions, description = (await read_json(request, wire_tokens.GenerateTokenRequest)).checked()
+    order = await read_json(request, wire_tokens.GenerateTokenRequest)
+    permissions = order.each_once()
     tokens_rules.require_token_generation(actor, permissions)
     token, text = await system_of(request).tokens.issue(
         actor.context,
         permissions,
         author=actor.subject,
         author_details=actor.details,
-        description=description,
+        description=order.description,
         status=TokenStatus.PENDING,
     )
     exchange_of(request).noted("token", f"issued {masked(text)}")
@@ -48,12 +52,11 @@ async def generate(request: Request) -> Response:
 async def tokens(request: Request) -> Response:
     """GET /tokens."""
     actor = await actor_of(request)
-    query = request.query_params
-    wanted = wire_tokens.TokenFilter.checked(
-        query.getlist("status"),
-        query.get("description"),
-        query.get("authorIdentifier"),
-        query.get("authorIdentifierType"),
+    wanted = wire_tokens.TokenFilter.of(
+        query_choices(request, "status", *TokenStatus),
+        query_text(request, "description"),
+        query_text(request, "authorIdentifier"),
+        next(iter(query_choices(request, "authorIdentifierType", *wire_tokens.AUTHOR_TYPES)), None),
     )
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
     reach = tokens_rules.visible_tokens(actor)
@@ -61,7 +64,7 @@ async def tokens(request: Request) -> Response:
         actor.context,
         lambda token: reach.covers(token, actor) and wanted.matches(token),
         size,
-        request.headers.get("x-continuation-token"),
+        continuation_token(request),
     )
     return answer(wire_tokens.QueryTokensResponse.of(found))
 

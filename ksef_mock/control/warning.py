@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import read_json, system_of
+from ksef_mock.api.http import system_of
+from ksef_mock.control.bodies import read_order
 from ksef_mock.core.bodies import WarningText
 
 
@@ -19,7 +20,7 @@ class SystemWarning(msgspec.Struct, forbid_unknown_fields=True):
 
 async def set_warning(request: Request) -> Response:
     """Warn from now on."""
-    body = await read_json(request, SystemWarning)
+    body = await read_order(request, SystemWarning)
     await system_of(request).controls.warn(body.warning)
     return Response(status_code=204)
 

@@ -1,85 +1,64 @@
-"""What all bodies have in common: body, decode, typed identifiers."""
+"""What the models of all bodies have in common: camel case, enumerations, dates, typed identifiers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Collection
-from typing import Annotated, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ksef_mock.clock import Instant
-from ksef_mock.core import dates as warsaw
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.identifiers import (
-    Identifier,
-    is_context_identifier,
-    is_subject_identifier,
-)
-
-B = TypeVar("B", bound=msgspec.Struct)
+from ksef_mock.core.identifiers import Identifier, is_identifier
+from ksef_mock.core.validation import EMPTY, FORMAT, NOT_EMPTY, Broken
 
 
-class Body(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A body of the API: camel case, absent instead of null."""
+class Body(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """A body of the API: camel case, absent instead of null.
 
-
-def decode(body: bytes, model: type[B]) -> B:
-    """A JSON request body as `model`; members that the model does not know are ignored.
-
-    Raises:
-        BadRequest: 21405 naming the member that is missing or of a wrong type.
+    A method `rules(self) -> Iterator[Broken]` of a request's body says which rules it breaks that no member
+    can tell by itself. Unknown members are forbidden so that the reader looks at their spelling; what is
+    unknown in any case, it ignores.
     """
-    try:
-        return msgspec.json.decode(body, type=model)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        path = _ERROR_PATH.search(message)
-        missing = _MISSING.search(message)
-        prefix = path[1] + "." if path and path[1] else ""
-        if missing:
-            detail = f"Pole '{prefix}{missing[1]}' jest wymagane."
-        else:
-            detail = f"Nieprawidłowa wartość pola '{path[1] if path else ''}'."
-        raise BadRequest(Code.VALIDATION, detail, reason=f"body: {message}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(
-            Code.VALIDATION, "Treść żądania nie jest poprawnym dokumentem JSON.", reason=f"body: {error}"
-        ) from None
 
 
-_ERROR_PATH = re.compile(r"at `\$\.?([^`]*)`")
-_MISSING = re.compile(r"missing required field `([^`]+)`")
+def choice(schema: str, values: Iterable[str]) -> msgspec.Meta:
+    """An enumeration of the document, for `Annotated[str, ...]`: read in any case, kept as documented."""
+    known = tuple(values)
+    pattern = "|".join(map(re.escape, known))
+    return msgspec.Meta(pattern=rf"^(?:{pattern})\Z", extra={"dotnet": schema, "values": known})
 
 
-def invalid(field: str, rule: str) -> BadRequest:
-    """21405: `field` breaks the documented `rule` (a Polish clause without its full stop)."""
-    return BadRequest(Code.VALIDATION, f"Nieprawidłowa wartość pola '{field}': {rule}.")
+def identifier(schema: str, *types: str) -> msgspec.Meta:
+    """A *Identifier of the document, for `Annotated[IdentifierBody, ...]`: which types it may have."""
+    return msgspec.Meta(
+        extra={"dotnet": schema, "members": {"type": {"dotnet": f"{schema}Type", "values": types}}}
+    )
 
 
-def date_time(field: str, text: str) -> Instant:
-    """A date and time of a request.
+#: A date and time of a request, as it came (OpenAPI: date-time). One that is none is unreadable.
+Moment: TypeAlias = Annotated[
+    str, msgspec.Meta(extra={"dotnet": "System.DateTimeOffset", "format": "date-time"})
+]
 
-    Raises:
-        BadRequest: 21405 naming the field.
+
+def invalid(path: str, text: str, reason: str | None = None) -> BadRequest:
+    """21405 with one detail: `path` breaks a rule, in the words of `ksef_mock.core.validation`.
+
+    `reason`: the cause for the journal, where the detail does not tell it.
     """
-    try:
-        return warsaw.parse(text)
-    except ValueError:
-        raise invalid(field, "wymagana jest data w formacie ISO 8601") from None
+    return BadRequest(Code.VALIDATION, Broken(path, text).detail, reason=reason)
 
 
-def _base64(field: str, text: str) -> bytes:
+def is_base64(text: str) -> bool:
+    """Whether a text is Base64 of at least one octet."""
     try:
-        data = base64.b64decode(text, validate=True)
+        return bool(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        raise invalid(field, "wymagane jest kodowanie Base64") from None
-    if not data:
-        raise invalid(field, "wartość nie może być pusta")
-    return data
+        return False
 
 
 class StatusInfo(Body):
@@ -97,26 +76,30 @@ _ONE = r"\[[^\]|]+\]: [^|]+"
 WarningText: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_ONE}(?:\| ?{_ONE})*\Z", max_length=1_000)]
 
 
+#: Types that stand for nobody in particular: their value is empty.
+_VALUELESS = ("AllPartners", "System")
+
+
 class IdentifierBody(Body):
-    """OpenAPI: each *Identifier of a request, whose types differ."""
+    """OpenAPI: each *Identifier of a request. Which types it has is said where it is a member."""
 
     type: str
     value: str | None = None
 
-    def checked(self, field: str, types: Collection[str]) -> Identifier:
-        """The identifier, of one of `types`.
+    def rules(self) -> Iterator[Broken]:
+        if self.type in _VALUELESS:
+            if self.value:
+                yield Broken("value", EMPTY)
+        elif not self.value:
+            yield Broken("value", NOT_EMPTY)
+        elif not is_identifier(self.identifier):
+            yield Broken("value", FORMAT)
 
-        Raises:
-            BadRequest: 21405 naming the part of `field` that is wrong.
-        """
-        if self.type not in types:
-            raise invalid(f"{field}.type", f"dozwolone wartości: {', '.join(types)}")
-        if self.value is None:
-            raise invalid(f"{field}.value", "wartość jest wymagana")
-        identifier = Identifier(self.type, self.value)
-        if not (is_subject_identifier(identifier) or is_context_identifier(identifier)):
-            raise invalid(f"{field}.value", f"wartość nie jest poprawnym identyfikatorem {self.type}")
-        return identifier
+    @property
+    def identifier(self) -> Identifier:
+        """The identifier; a fingerprint in upper case, as KSeF keeps it."""
+        value = self.value or ""
+        return Identifier(self.type, value.upper() if self.type == "Fingerprint" else value)
 
 
 class TypedIdentifier(Body):

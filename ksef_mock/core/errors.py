@@ -5,14 +5,18 @@ Source of codes and texts: the response tables of the OpenAPI document (the path
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ksef_mock.clock import Instant, iso
+from ksef_mock.clock import Instant, iso, iso_utc
 from ksef_mock.core.codes import DESCRIPTIONS, REASON_DETAILS, Code, Reason
 
+#: With the charset, as recorded on TEST; problem+json comes without.
+JSON = "application/json; charset=utf-8"
 PROBLEM_JSON = "application/problem+json"
+_UNEXPECTED = "Wystąpił nieoczekiwany błąd."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class Occurrence:
     path: str
     trace_id: str  # 32 hex digits
     moment: Instant
+
+    @property
+    def activity(self) -> str:
+        """The trace as .NET names it (W3C Trace Context): version, trace, span, flags."""
+        return f"00-{self.trace_id}-{self.trace_id[:16]}-00"
 
 
 class KsefError(Exception):
@@ -56,6 +65,20 @@ class KsefError(Exception):
         return None
 
 
+def legacy_exception(code: int, description: str, details: Sequence[str], at: Occurrence) -> dict[str, Any]:
+    """The legacy body, exactly as recorded on TEST, DEMO and PRD: no details, no member `details`."""
+    entry: dict[str, Any] = {"exceptionCode": code, "exceptionDescription": description}
+    if details:
+        entry["details"] = list(details)
+    return {
+        "exception": {
+            "exceptionDetailList": [entry],
+            "serviceCode": at.activity,
+            "timestamp": iso_utc(at.moment),
+        }
+    }
+
+
 class BadRequest(KsefError):
     """400 with one exception code (OpenAPI: ExceptionResponse, BadRequestProblemDetails)."""
 
@@ -76,24 +99,7 @@ class BadRequest(KsefError):
         return super().problem(at) | {"errors": [error]}
 
     def legacy(self, at: Occurrence) -> dict[str, Any]:
-        trace = at.trace_id
-        return {
-            "exception": {
-                "exceptionDetailList": [
-                    {
-                        "exceptionCode": int(self.code),
-                        "exceptionDescription": self.description,
-                        # Some clients read `details` without looking whether it is there.
-                        "details": list(self.details),
-                    }
-                ],
-                "referenceNumber": f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}",
-                "serviceCode": f"00-{trace}-{trace[:16]}-00",
-                "serviceCtx": "srvMOCKA",
-                "serviceName": "Undefined",
-                "timestamp": iso(at.moment),
-            }
-        }
+        return legacy_exception(int(self.code), self.description, self.details, at)
 
 
 class Unauthorized(KsefError):
@@ -125,6 +131,8 @@ class Forbidden(KsefError):
 
     def problem(self, at: Occurrence) -> dict[str, Any]:
         body = super().problem(at) | {"reasonCode": self.code.value}
+        if self.code is Reason.SECURITY_SERVICE_BLOCKED:
+            del body["timestamp"]  # the API's changelog, 2.8.0
         return body if self.security is None else body | {"security": self.security}
 
 
@@ -135,7 +143,17 @@ class NotFound(KsefError):
     title = "Not Found"
 
     def __init__(self, *, reason: str) -> None:
-        super().__init__("Nie znaleziono zasobu.", reason=reason)
+        super().__init__("", reason=reason)
+
+    def problem(self, at: Occurrence) -> dict[str, Any]:
+        # ASP.NET's own, as recorded on PRD; a detail is only for those who may use /_mock.
+        body: dict[str, Any] = {
+            "type": "https://tools.ietf.org/html/rfc9110#section-15.5.5",
+            "title": self.title,
+            "status": self.status,
+            "traceId": at.activity,
+        }
+        return body | {"detail": self.detail} if self.detail else body
 
 
 class MethodNotAllowed(KsefError):
@@ -246,7 +264,10 @@ class InternalError(KsefError):
     title = "Internal Server Error"
 
     def __init__(self, *, reason: str) -> None:
-        super().__init__("Wystąpił nieoczekiwany błąd.", reason=reason)
+        super().__init__(_UNEXPECTED, reason=reason)
+
+    def legacy(self, at: Occurrence) -> dict[str, Any]:
+        return legacy_exception(self.status, _UNEXPECTED, (), at)
 
 
 class Simulated(KsefError):

@@ -92,6 +92,11 @@ def is_subject_identifier(identifier: Identifier) -> bool:
     return pattern is not None and pattern.fullmatch(identifier.value) is not None
 
 
+def is_identifier(identifier: Identifier) -> bool:
+    """Whether the type is one of a context or of a subject and the whole value has that type's pattern."""
+    return is_subject_identifier(identifier) or is_context_identifier(identifier)
+
+
 def has_check_digit(internal_id: str) -> bool:
     """Whether the last digit of an InternalId is its checksum: weights 1, 3, 1, 3, ...; the sum modulo 10.
 

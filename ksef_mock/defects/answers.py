@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ksef_mock.clock import SECOND
-from ksef_mock.core.errors import InternalError, NotFound
+from ksef_mock.core.errors import JSON, InternalError, NotFound
 from ksef_mock.core.paths import PREFIXES
 from ksef_mock.defects.catalogue import defect
 from ksef_mock.defects.mock import LOGINS, Answer, Ask, Mock
@@ -44,7 +44,7 @@ def problem_has_json_content_type(mock: Mock) -> None:
 
     def change(answer: Answer) -> None:
         if answer.header("content-type") == _PROBLEM:
-            answer.set_header("content-type", "application/json")
+            answer.set_header("content-type", JSON)
 
     mock.edit_answer(change)
 
@@ -52,7 +52,7 @@ def problem_has_json_content_type(mock: Mock) -> None:
 @defect("A legacy error has a list of details.")
 def legacy_error_lacks_details(mock: Mock) -> None:
     """A legacy error has no details."""
-    _edit_legacy(mock, lambda entry: entry.pop("details"))
+    _edit_legacy(mock, lambda entry: entry.pop("details", None))
 
 
 @defect("exceptionCode is a number.")
@@ -67,7 +67,7 @@ def exception_description_is_english(mock: Mock) -> None:
     _edit_legacy(mock, lambda entry: entry.update(exceptionDescription="Invalid request."))
 
 
-@defect("A legacy error has serviceCode, serviceCtx and timestamp.")
+@defect("A legacy error has serviceCode and timestamp.")
 def legacy_error_lacks_service_code(mock: Mock) -> None:
     """A legacy error has no serviceCode."""
 
@@ -104,7 +104,7 @@ def problem_has_other_instance(mock: Mock) -> None:
 @defect("A problem has a timestamp.")
 def problem_lacks_timestamp(mock: Mock) -> None:
     """A problem has no timestamp."""
-    _edit_problem(mock, lambda problem: problem.pop("timestamp"))
+    _edit_problem(mock, lambda problem: problem.pop("timestamp", None))
 
 
 @defect("status of a problem is the HTTP status.")

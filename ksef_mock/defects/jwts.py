@@ -97,7 +97,7 @@ def valid_until_differs_from_exp(mock: Mock) -> None:
         for member in ("authenticationToken", "accessToken", "refreshToken"):
             if member in body:
                 end = datetime.fromisoformat(body[member]["validUntil"]) + timedelta(minutes=1)
-                body[member]["validUntil"] = f"{end:%Y-%m-%dT%H:%M:%S}.0000000+00:00"
+                body[member]["validUntil"] = f"{end:%Y-%m-%dT%H:%M:%S}+00:00"
 
     mock.edit_json(change, method="POST", path="/auth/.*")
 

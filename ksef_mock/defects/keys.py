@@ -81,7 +81,7 @@ def key_validity_differs_from_certificate(mock: Mock) -> None:
     def change(body: Any) -> None:
         for entry in body:
             end = datetime.fromisoformat(entry["validTo"]) + timedelta(days=1)
-            entry["validTo"] = f"{end:%Y-%m-%dT%H:%M:%S}.0000000+00:00"
+            entry["validTo"] = f"{end:%Y-%m-%dT%H:%M:%S}+00:00"
 
     mock.edit_json(change, path=_PATH, status=200)
 

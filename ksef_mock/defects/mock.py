@@ -201,12 +201,15 @@ class Mock:
                 error = {
                     "code": entry["exceptionCode"],
                     "description": entry["exceptionDescription"],
-                    "details": entry["details"],
+                    "details": entry.get("details", []),
                 }
                 change(error)
                 entry["exceptionCode"] = error["code"]
                 entry["exceptionDescription"] = error["description"]
-                entry["details"] = error.get("details", [])
+                if error.get("details"):
+                    entry["details"] = error["details"]
+                else:
+                    entry.pop("details", None)
 
         self.edit_json(edit, status=400)
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ksef_mock.core.errors import (
+    JSON,
     PROBLEM_JSON,
     BadRequest,
     ConnectionCut,
@@ -132,7 +133,7 @@ class Gateway:
         body: dict[str, Any] | None = None
         if not _wants_problem_details(scope):
             body = error.legacy(at)
-        media_type = "application/json"
+        media_type = JSON
         if body is None:
             body, media_type = error.problem(at), PROBLEM_JSON
         return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type=media_type)

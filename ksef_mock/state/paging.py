@@ -16,6 +16,7 @@ import msgspec
 from ksef_mock.clock import Instant
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.validation import FORMAT
 from ksef_mock.state.store import Store
 
 T = TypeVar("T")
@@ -89,5 +90,7 @@ def _decoded(continuation: str | None) -> _Cursor | None:
         return msgspec.json.decode(base64.b64decode(continuation, validate=True), type=tuple[Instant, str])
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise BadRequest(
-            Code.CONTINUATION_TOKEN, reason="the continuation token is not one of ours"
+            Code.CONTINUATION_TOKEN,
+            FORMAT.replace("{}", "continuationToken"),
+            reason="the continuation token is not one of ours",
         ) from None

@@ -253,7 +253,7 @@ def _refusal(error: KsefError | None) -> _Refusal | None:
         return None
     if isinstance(error, BadRequest):
         return _Refusal(int(error.code), error.details, error.reason)
-    return _Refusal(None, (error.detail,), error.reason)
+    return _Refusal(None, (error.detail,) if error.detail else (), error.reason)
 
 
 def _entry(

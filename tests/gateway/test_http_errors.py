@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from ksef_mock.testing import MockServer
 from tests.support import Api, b64, error
 
-DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}\+00:00")
+_SECOND = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+DATE = re.compile(_SECOND + r"(?:\.\d{0,6}[1-9])?\+00:00")
+LEGACY_DATE = re.compile(_SECOND + r"\.\d{7}Z")
 
 
 @pytest.fixture
@@ -22,16 +24,13 @@ def refused(api: Api, ksef_token: str) -> dict[str, object]:
 
 def test_400_comes_in_the_legacy_format_by_default(api: Api, refused: dict[str, object]) -> None:
     response = api.submit(refused)
-    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
     exception = response.json()["exception"]
+    assert list(exception) == ["exceptionDetailList", "serviceCode", "timestamp"]
     assert exception["exceptionDetailList"] == [
-        {
-            "exceptionCode": 21111,
-            "exceptionDescription": "Nieprawidłowe wyzwanie autoryzacyjne.",
-            "details": [],
-        }
+        {"exceptionCode": 21111, "exceptionDescription": "Nieprawidłowe wyzwanie autoryzacyjne."}
     ]
-    assert DATE.fullmatch(exception["timestamp"])
+    assert LEGACY_DATE.fullmatch(exception["timestamp"])
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00", exception["serviceCode"])
 
 
@@ -75,7 +74,13 @@ def test_unknown_route_is_404_problem_json(ksef_mock: MockServer, path: str) -> 
     response = httpx.post(ksef_mock.url + path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["title"] == "Not Found"
+    body = response.json()
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", body.pop("traceId"))
+    assert body == {
+        "type": "https://tools.ietf.org/html/rfc9110#section-15.5.5",
+        "title": "Not Found",
+        "status": 404,
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_path_parameter_may_contain_any_character(api: Api, bearer: str, referen
 def test_missing_body_is_21405(api: Api, bearer: str, path: str) -> None:
     response = api.call("POST", path, bearer=bearer)
     assert "content-type" not in response.request.headers
-    assert error(response)[2] == ["Treść żądania jest wymagana."]
+    assert error(response)[2] == ["A non-empty request body is required."]
 
 
 @pytest.mark.parametrize("path", JSON_BODIES)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock, from_datetime, to_datetime
-from ksef_mock.core.bodies import decode
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.reading import read
 from ksef_mock.ksef.invoices.bodies import InvoiceSeed
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
 from ksef_mock.ksef.invoices.invoices import Invoices, Query, ksef_number
@@ -22,7 +22,7 @@ from ksef_mock.ksef.invoices.metadata import DateType, SubjectType
 from ksef_mock.state import MemoryStore
 from ksef_mock.testing import MockServer
 from tests import openapi
-from tests.support import NIP, OTHER_NIP, Api, error
+from tests.support import NIP, OTHER_NIP, Api, complaint, error
 
 SELLER = {"seller": {"nip": NIP}}
 RANGE = {"dateType": "PermanentStorage", "from": "2026-01-01T00:00:00Z", "to": "2026-03-31T00:00:00Z"}
@@ -118,7 +118,7 @@ def test_seller_alone_makes_a_complete_invoice(mock: MockServer, api: Api, beare
     (number,) = seed(mock, SELLER)
     assert number.startswith(f"{NIP}-20260301-")
     (invoice,) = query(api, bearer).json()["invoices"]
-    moment = "2026-03-01T12:00:00.0000000+00:00"
+    moment = "2026-03-01T12:00:00+00:00"
     assert len(invoice.pop("invoiceHash")) == 44
     assert invoice.pop("invoiceNumber").startswith("FA/")
     assert invoice == {
@@ -147,7 +147,7 @@ FULL = {
     "issueDate": "2026-02-09",
     "invoicingDate": "2026-02-10T09:22:13.3881234+00:00",
     "acquisitionDate": "2026-02-10T09:22:56.3881234+00:00",
-    "permanentStorageDate": "2026-02-10T09:23:01.3881230+00:00",
+    "permanentStorageDate": "2026-02-10T09:23:01.388123+00:00",
     "seller": {"nip": NIP, "name": "Sprzedawca"},
     "buyer": {"identifier": {"type": "Nip", "value": OTHER_NIP}, "name": "Nabywca"},
     "netAmount": 35260.63,
@@ -279,59 +279,62 @@ def test_filters_are_all_required(mock: MockServer, api: Api, bearer: str) -> No
 @pytest.mark.parametrize(
     ("filters", "field"),
     [
-        ({"subjectType": "Subject4"}, "subjectType"),
+        ({"subjectType": "Subject4"}, "$.subjectType"),
         ({"subjectType": None}, "subjectType"),
         ({"dateRange": None}, "dateRange"),
         ({"dateRange": {"dateType": "Issue"}}, "dateRange.from"),
         ({"dateRange": {"from": "2026-01-01"}}, "dateRange.dateType"),
-        ({"range_": {"dateType": "Sale"}}, "dateRange.dateType"),
-        ({"range_": {"from": "yesterday"}}, "dateRange.from"),
-        ({"range_": {"to": "2026-02-30"}}, "dateRange.to"),
-        ({"range_": {"from": 20260101}}, "dateRange.from"),
-        ({"range_": {"from": "2026-03-31T00:00:00.0000001Z"}}, "dateRange"),
+        ({"range_": {"dateType": "Sale"}}, "$.dateRange.dateType"),
+        ({"range_": {"from": "yesterday"}}, "$.dateRange.from"),
+        ({"range_": {"to": "2026-02-30"}}, "$.dateRange.to"),
+        ({"range_": {"from": 20260101}}, "$.dateRange.from"),
+        ({"range_": {"from": "2026-03-31T00:00:00.0000001Z"}}, "dateRange.from"),
         ({"range_": {"from": "2025-12-30T00:00:00Z"}}, "dateRange"),
         ({"range_": {"from": "2025-11-01T00:00:00Z", "to": None}}, "dateRange"),
-        ({"range_": {"from": "9999-12-01", "to": "9999-12-31"}}, "dateRange.from"),
+        ({"range_": {"from": "9999-12-01", "to": "9999-12-31"}}, "$.dateRange.from"),
         (
             {"range_": {"dateType": "Issue", "from": "0001-01-01T00:00:00Z", "to": "0001-01-02"}},
-            "dateRange.from",
+            "$.dateRange.from",
         ),
-        ({"range_": {"restrictToPermanentStorageHwmDate": "yes"}}, "restrictToPermanentStorageHwmDate"),
+        (
+            {"range_": {"restrictToPermanentStorageHwmDate": "yes"}},
+            "$.dateRange.restrictToPermanentStorageHwmDate",
+        ),
         ({"ksefNumber": "5265877635-20260210-010080DD2B5E-2"}, "ksefNumber"),
         ({"ksefNumber": "5265877635-20260210-010080DD2B5E-26\n"}, "ksefNumber"),
         ({"invoiceNumber": "x" * 257}, "invoiceNumber"),
         ({"amount": {"from": 1}}, "amount.type"),
-        ({"amount": {"type": "Gross"}}, "amount.type"),
-        ({"amount": {"type": "Brutto", "from": 2, "to": 1}}, "amount"),
-        ({"amount": {"type": "Brutto", "from": "1"}}, "amount.from"),
+        ({"amount": {"type": "Gross"}}, "$.amount.type"),
+        ({"amount": {"type": "Brutto", "from": 2, "to": 1}}, "amount.from"),
+        ({"amount": {"type": "Brutto", "from": "1"}}, "$.amount.from"),
         ({"sellerNip": "0000000000"}, "sellerNip"),
         ({"buyerIdentifier": {"type": "Nip", "value": "1"}}, "buyerIdentifier.value"),
         ({"buyerIdentifier": {"type": "Other"}}, "buyerIdentifier.value"),
         ({"buyerIdentifier": {"type": "Other", "value": "x" * 51}}, "buyerIdentifier.value"),
         ({"buyerIdentifier": {"value": NIP}}, "buyerIdentifier.type"),
-        ({"currencyCodes": ["PLN", "pln"]}, "currencyCodes[1]"),
-        ({"currencyCodes": "PLN"}, "currencyCodes"),
-        ({"invoicingMode": "online"}, "invoicingMode"),
-        ({"isSelfInvoicing": "true"}, "isSelfInvoicing"),
-        ({"formType": "RR"}, "formType"),
-        ({"invoiceTypes": ["Vat", "Vot"]}, "invoiceTypes[1]"),
-        ({"hasAttachment": 1}, "hasAttachment"),
+        ({"currencyCodes": ["PLN", "zł"]}, "$.currencyCodes[1]"),
+        ({"currencyCodes": "PLN"}, "$.currencyCodes"),
+        ({"invoicingMode": "on"}, "$.invoicingMode"),
+        ({"isSelfInvoicing": "true"}, "$.isSelfInvoicing"),
+        ({"formType": "RR"}, "$.formType"),
+        ({"invoiceTypes": ["Vat", "Vot"]}, "$.invoiceTypes[1]"),
+        ({"hasAttachment": 1}, "$.hasAttachment"),
     ],
 )
-def test_malformed_filter_is_21405_and_names_the_field(
+def test_filter_that_is_unreadable_or_invalid_is_named(
     api: Api, bearer: str, filters: dict[str, Any], field: str
 ) -> None:
-    code, _, details = error(query(api, bearer, **filters))
-    assert code == 21405
-    assert f"{field}'" in details[0]
+    assert complaint(query(api, bearer, **filters)).removeprefix("filters.") == field
 
 
 @pytest.mark.parametrize(
     "page",
-    ["sortOrder=asc", "pageOffset=-1", f"pageOffset={2**31}", "pageSize=9", "pageSize=251", "pageSize="],
+    ["sortOrder=up", "pageOffset=-1", f"pageOffset={2**31}", "pageSize=9", "pageSize=251", "pageSize="],
 )
-def test_malformed_page_is_21405(api: Api, bearer: str, page: str) -> None:
-    assert error(query(api, bearer, page))[0] == 21405
+def test_malformed_page_is_refused(api: Api, bearer: str, page: str) -> None:
+    name, _, value = page.partition("=")
+    unreadable = value in ("up", "", str(2**31))
+    assert complaint(query(api, bearer, page)) == ("$" if unreadable else name)
 
 
 @pytest.mark.skipif(not openapi.available(), reason=openapi.MISSING)
@@ -402,9 +405,9 @@ def test_pages_lead_through_all_results(mock: MockServer, api: Api, bearer: str,
 
 def test_high_water_mark_is_the_end_of_the_range_or_now(api: Api, bearer: str) -> None:
     past = query(api, bearer, range_={"to": "2026-02-01T00:00:00Z"}).json()
-    assert past["permanentStorageHwmDate"] == "2026-02-01T00:00:00.0000000+00:00"
+    assert past["permanentStorageHwmDate"] == "2026-02-01T00:00:00+00:00"
     future = query(api, bearer).json()
-    assert future["permanentStorageHwmDate"] == "2026-03-01T12:00:00.0000000+00:00"
+    assert future["permanentStorageHwmDate"] == "2026-03-01T12:00:00+00:00"
     for date_type in ("Issue", "Invoicing"):
         assert "permanentStorageHwmDate" not in query(api, bearer, range_={"dateType": date_type}).json()
 
@@ -446,7 +449,7 @@ def test_results_beyond_the_technical_limit_need_a_narrower_range(
         invoices = Invoices(MemoryStore(clock), most_results=25)
         for hour in range(30):
             text = json.dumps({**SELLER, "permanentStorageDate": at(hour)}).encode()
-            assert await invoices.add(decode(text, InvoiceSeed).invoice(clock.now()))
+            assert await invoices.add(read(text, InvoiceSeed).invoice(clock.now()))
         wanted = Query(
             subject_type=SubjectType.SELLER,
             date_type=DateType.PERMANENT_STORAGE,
@@ -468,7 +471,7 @@ def test_exactly_as_many_results_as_the_limit_are_not_truncated() -> None:
         invoices = Invoices(MemoryStore(clock), most_results=2)
         for hour in range(2):
             text = json.dumps({**SELLER, "permanentStorageDate": at(hour)}).encode()
-            await invoices.add(decode(text, InvoiceSeed).invoice(clock.now()))
+            await invoices.add(read(text, InvoiceSeed).invoice(clock.now()))
         wanted = Query(
             subject_type=SubjectType.SELLER,
             date_type=DateType.PERMANENT_STORAGE,

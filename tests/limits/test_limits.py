@@ -10,7 +10,7 @@ import pytest
 
 from ksef_mock.testing import MockServer
 from tests import openapi
-from tests.support import NIP, OTHER_NIP, Api, error
+from tests.support import NIP, OTHER_NIP, Api, complaint, error
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
@@ -115,17 +115,38 @@ def test_limits_of_a_context_hold_for_each_of_its_logins(
     assert get(api, "/limits/context", second)["onlineSession"] == ONLINE
 
 
+def test_everything_that_is_missing_or_out_of_bounds_is_told_at_once(api: Api, bearer: str) -> None:
+    limits = {"onlineSession": {**ONLINE, "maxInvoices": 100_001, "maxInvoiceSizeInMB": -1}}
+    code, _, details = error(api.call("POST", SESSION_PATH, bearer=bearer, json=limits))
+    assert (code, details) == (
+        21405,
+        [
+            "'onlineSession.maxInvoiceSizeInMB' must be between 0 and 5. You entered -1.",
+            "'onlineSession.maxInvoices' must be between 0 and 100000. You entered 100001.",
+            "'batchSession' must not be empty.",
+            "'collectiveIdentifier' must not be empty.",
+        ],
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
-        (SESSION_PATH, {"onlineSession": ONLINE}, "batchSession"),
         (SESSION_PATH, {"onlineSession": ONLINE, "batchSession": BATCH}, "collectiveIdentifier"),
-        (SESSION_PATH, {**LIMITS, "collectiveIdentifier": {"maxInvoices": 1}}, "collectiveIdentifier"),
-        (SESSION_PATH, {**LIMITS, "collectiveIdentifier": {"maxInvoices": 5_001}}, "collectiveIdentifier"),
+        (
+            SESSION_PATH,
+            {**LIMITS, "collectiveIdentifier": {"maxInvoices": 1}},
+            "collectiveIdentifier.maxInvoices",
+        ),
+        (
+            SESSION_PATH,
+            {**LIMITS, "collectiveIdentifier": {"maxInvoices": 5_001}},
+            "collectiveIdentifier.maxInvoices",
+        ),
         (
             SESSION_PATH,
             {**LIMITS, "onlineSession": {**ONLINE, "maxInvoiceSizeInMB": 6}},
-            "onlineSession",
+            "onlineSession.maxInvoiceSizeInMB",
         ),
         (
             SESSION_PATH,
@@ -135,30 +156,28 @@ def test_limits_of_a_context_hold_for_each_of_its_logins(
         (
             SESSION_PATH,
             {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": 100_001}},
-            "maxInvoices",
+            "onlineSession.maxInvoices",
         ),
         (
             SESSION_PATH,
             {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": -1}},
-            "maxInvoices",
+            "onlineSession.maxInvoices",
         ),
         (
             SESSION_PATH,
             {**LIMITS, "onlineSession": {**ONLINE, "maxInvoices": 1.5}},
-            "maxInvoices",
+            "$.onlineSession.maxInvoices",
         ),
-        (CERTIFICATE_PATH, {"subjectIdentifierType": "Regon"}, "subjectIdentifierType"),
+        (CERTIFICATE_PATH, {"subjectIdentifierType": "Regon"}, "$.subjectIdentifierType"),
         (CERTIFICATE_PATH, {"enrollment": {"maxEnrollments": -1}}, "enrollment.maxEnrollments"),
-        (CERTIFICATE_PATH, {"certificate": {"maxCertificates": 2**31}}, "certificate.maxCertificates"),
+        (CERTIFICATE_PATH, {"certificate": {"maxCertificates": 2**31}}, "$.certificate.maxCertificates"),
         ("/testdata/rate-limits", {}, "rateLimits"),
     ],
 )
-def test_malformed_limits_are_21405_and_name_the_field(
+def test_limit_that_is_unreadable_or_invalid_is_named(
     api: Api, bearer: str, path: str, body: dict[str, Any], field: str
 ) -> None:
-    code, _, details = error(api.call("POST", path, bearer=bearer, json=body))
-    assert code == 21405
-    assert field in details[0]
+    assert complaint(api.call("POST", path, bearer=bearer, json=body)) == field
 
 
 def rates(**groups: Any) -> dict[str, Any]:
@@ -183,11 +202,11 @@ def test_rate_limits_are_set_and_restored(api: Api, bearer: str) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**31, "10", None])
-def test_rate_that_would_admit_nothing_or_is_no_int32_is_21405(api: Api, bearer: str, value: Any) -> None:
+def test_rate_that_would_admit_nothing_or_is_no_int32_is_refused(api: Api, bearer: str, value: Any) -> None:
     body = {"rateLimits": rates(sessionMisc={"perSecond": 1, "perMinute": value, "perHour": 1})}
-    code, _, details = error(api.call("POST", "/testdata/rate-limits", bearer=bearer, json=body))
-    assert code == 21405
-    assert "rateLimits.sessionMisc.perMinute" in details[0]
+    found = complaint(api.call("POST", "/testdata/rate-limits", bearer=bearer, json=body))
+    readable = (isinstance(value, int) and value < 2**31) or value is None
+    assert found == ("" if readable else "$.") + "rateLimits.sessionMisc.perMinute"
 
 
 ENDPOINTS = [

@@ -64,7 +64,7 @@ def test_both_formats_of_429(serve: Serve) -> None:
     statuses(api, bearer, "/limits/context", 10)
     text = "Przekroczono limit 10 żądań na sekundę. Spróbuj ponownie po 1 sekundzie."
     legacy = api.call("GET", "/limits/context", bearer=bearer)
-    assert legacy.headers["content-type"] == "application/json"
+    assert legacy.headers["content-type"] == "application/json; charset=utf-8"
     assert legacy.json() == {"status": {"code": 429, "description": "Too Many Requests", "details": [text]}}
     problem = api.call("GET", "/limits/context", bearer=bearer, headers={"X-Error-Format": "problem-details"})
     assert problem.headers["content-type"] == "application/problem+json"

@@ -27,7 +27,7 @@ def test_nobody_is_registered_at_first(api: Api) -> None:
 
 
 def test_newest_come_first_and_of_the_same_moment_the_lowest_id(ksef_mock: MockServer, api: Api) -> None:
-    old, new = "2025-07-11T12:23:56.0154302+00:00", "2025-07-12T00:00:00.0000000+00:00"
+    old, new = "2025-07-11T12:23:56.0154302+00:00", "2025-07-12T00:00:00+00:00"
     orders = [("PPL000002", old), ("PPL000003", new), ("PPL000001", old), ("PDE000001", old)]
     response = register(
         ksef_mock,

@@ -10,7 +10,7 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.subjects.subjects import Role
 from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
-from tests.support import Api, error
+from tests.support import Api, complaint, error
 
 NIP, OTHER_NIP, PESEL, OTHER_PESEL = "5265877635", "8432123452", "90010112349", "85051543216"
 FINGERPRINT = "AB" * 32
@@ -98,61 +98,108 @@ def without(body: dict[str, Any], path: str) -> dict[str, Any]:
 def test_each_member_is_required(api: Api, path: str, member: str) -> None:
     code, description, details = error(post(api, path, without(BODIES[path], member)))
     assert (code, description) == (21405, "Błąd walidacji danych wejściowych.")
-    assert details == [f"Pole '{member}' jest wymagane."]
+    assert details == [f"'{member}' must not be empty."]
 
 
 @pytest.mark.parametrize(
-    ("path", "change"),
+    ("path", "change", "field"),
     [
-        ("/testdata/subject", {"subjectNip": "0265877635"}),
-        ("/testdata/subject", {"subjectNip": f"{NIP}\n"}),
-        ("/testdata/subject", {"subjectNip": NIP[:-1]}),
-        ("/testdata/subject", {"subjectNip": "526587763\u0665"}),
-        ("/testdata/subject", {"subjectType": "vatgroup"}),
-        ("/testdata/subject", {"description": "1234"}),
-        ("/testdata/subject", {"description": "x" * 257}),
-        ("/testdata/subject", {"createdDate": "yesterday"}),
-        ("/testdata/subject", {"subunits": [UNIT | {"subjectNip": "1"}]}),
-        ("/testdata/subject", {"subunits": [UNIT, UNIT]}),
-        ("/testdata/subject", {"subunits": [UNIT | {"subjectNip": NIP}]}),
-        ("/testdata/subject", {"subunits": [UNIT], "subjectType": "EnforcementAuthority"}),
-        ("/testdata/subject/remove", {"subjectNip": 5265877635}),
-        ("/testdata/person", {"nip": ""}),
-        ("/testdata/person", {"pesel": "90130112349"}),
-        ("/testdata/person", {"pesel": f"{PESEL}0"}),
-        ("/testdata/person", {"isBailiff": "yes"}),
-        ("/testdata/person", {"isDeceased": None}),
-        ("/testdata/person/remove", {"nip": None}),
-        ("/testdata/permissions", {"contextIdentifier": {"type": "Nip", "value": PESEL}}),
-        ("/testdata/permissions", {"contextIdentifier": {"type": "InternalId", "value": f"{NIP}-12345"}}),
-        ("/testdata/permissions", {"authorizedIdentifier": {"type": "Nip", "value": PESEL}}),
-        ("/testdata/permissions", {"authorizedIdentifier": {"type": "Pesel", "value": NIP}}),
-        ("/testdata/permissions", {"authorizedIdentifier": {"type": "Fingerprint", "value": PESEL}}),
+        ("/testdata/subject", {"subjectNip": "0265877635"}, "subjectNip"),
+        ("/testdata/subject", {"subjectNip": f"{NIP}\n"}, "subjectNip"),
+        ("/testdata/subject", {"subjectNip": NIP[:-1]}, "subjectNip"),
+        ("/testdata/subject", {"subjectNip": "526587763\u0665"}, "subjectNip"),
+        ("/testdata/subject", {"subjectType": "Group"}, "$.subjectType"),
+        ("/testdata/subject", {"description": "1234"}, "description"),
+        ("/testdata/subject", {"description": "x" * 257}, "description"),
+        ("/testdata/subject", {"createdDate": "yesterday"}, "$.createdDate"),
+        ("/testdata/subject", {"subunits": [UNIT | {"subjectNip": "1"}]}, "subunits[0].subjectNip"),
+        ("/testdata/subject/remove", {"subjectNip": 5265877635}, "$.subjectNip"),
+        ("/testdata/person", {"nip": ""}, "nip"),
+        ("/testdata/person", {"pesel": "90130112349"}, "pesel"),
+        ("/testdata/person", {"pesel": f"{PESEL}0"}, "pesel"),
+        ("/testdata/person", {"isBailiff": "yes"}, "$.isBailiff"),
+        ("/testdata/person/remove", {"nip": None}, "nip"),
         (
             "/testdata/permissions",
-            {"authorizedIdentifier": {"type": "Fingerprint", "value": FINGERPRINT.lower()}},
+            {"contextIdentifier": {"type": "Nip", "value": PESEL}},
+            "contextIdentifier.value",
         ),
-        ("/testdata/permissions", {"authorizedIdentifier": {"type": "InternalId", "value": f"{NIP}-12345"}}),
-        ("/testdata/permissions", {"permissions": [READ | {"permissionType": "Owner"}]}),
-        ("/testdata/permissions", {"permissions": [READ | {"description": "1234"}]}),
-        ("/testdata/permissions/revoke", {"authorizedIdentifier": {"type": "Pesel", "value": NIP}}),
-        ("/testdata/context/block", {"contextIdentifier": None}),
-        ("/testdata/context/block", {"contextIdentifier": {"type": "Nip", "value": f"{NIP}-12345"}}),
-        ("/testdata/context/unblock", {"contextIdentifier": {"type": "Pesel", "value": PESEL}}),
+        (
+            "/testdata/permissions",
+            {"contextIdentifier": {"type": "InternalId", "value": f"{NIP}-12345"}},
+            "$.contextIdentifier.type",
+        ),
+        (
+            "/testdata/permissions",
+            {"authorizedIdentifier": {"type": "Nip", "value": PESEL}},
+            "authorizedIdentifier.value",
+        ),
+        (
+            "/testdata/permissions",
+            {"authorizedIdentifier": {"type": "Pesel", "value": NIP}},
+            "authorizedIdentifier.value",
+        ),
+        (
+            "/testdata/permissions",
+            {"authorizedIdentifier": {"type": "Fingerprint", "value": PESEL}},
+            "authorizedIdentifier.value",
+        ),
+        (
+            "/testdata/permissions",
+            {"authorizedIdentifier": {"type": "InternalId", "value": f"{NIP}-12345"}},
+            "$.authorizedIdentifier.type",
+        ),
+        (
+            "/testdata/permissions",
+            {"permissions": [READ | {"permissionType": "Owner"}]},
+            "$.permissions[0].permissionType",
+        ),
+        (
+            "/testdata/permissions",
+            {"permissions": [READ | {"description": "1234"}]},
+            "permissions[0].description",
+        ),
+        (
+            "/testdata/permissions/revoke",
+            {"authorizedIdentifier": {"type": "Pesel", "value": NIP}},
+            "authorizedIdentifier.value",
+        ),
+        ("/testdata/context/block", {"contextIdentifier": None}, "contextIdentifier"),
+        (
+            "/testdata/context/block",
+            {"contextIdentifier": {"type": "Nip", "value": f"{NIP}-12345"}},
+            "contextIdentifier.value",
+        ),
+        (
+            "/testdata/context/unblock",
+            {"contextIdentifier": {"type": "Pesel", "value": PESEL}},
+            "$.contextIdentifier.type",
+        ),
     ],
 )
-def test_wrong_values_are_refused(api: Api, path: str, change: dict[str, Any]) -> None:
-    code, _, details = error(post(api, path, **change))
-    assert code == 21405
-    assert len(details) == 1
+def test_wrong_values_are_refused(api: Api, path: str, change: dict[str, Any], field: str) -> None:
+    assert complaint(post(api, path, **change)) == field
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subunits": [UNIT, UNIT]},
+        {"subunits": [UNIT | {"subjectNip": NIP}]},
+        {"subunits": [UNIT], "subjectType": "EnforcementAuthority"},
+    ],
+)
+def test_wrong_units_are_refused(api: Api, change: dict[str, Any]) -> None:
+    code, _, details = error(post(api, "/testdata/subject", **change))
+    assert (code, len(details)) == (21405, 1)
 
 
 def test_the_body_must_be_json(api: Api) -> None:
     path = "/testdata/person"
     assert api.call("POST", path, content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
-    for content in (b"", b"{", b"[]", b"null"):
+    for content, code in ((b"", 21405), (b"{", 21001), (b"[]", 21001), (b"null", 21405)):
         answer = api.call("POST", path, content=content, headers={"Content-Type": "application/json"})
-        assert error(answer)[0] == 21405
+        assert error(answer)[0] == code
 
 
 def test_what_was_done_is_in_the_journal(ksef_mock: MockServer, api: Api) -> None:

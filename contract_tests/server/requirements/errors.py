@@ -20,7 +20,7 @@ _JSON = {"Content-Type": "application/json"}
 
 @requirement(
     "KSEF-ERR-001",
-    "Without X-Error-Format a 400 is JSON with exception.exceptionDetailList, service members and timestamp.",
+    "Without X-Error-Format a 400 is JSON with exceptionDetailList, serviceCode and timestamp in exception.",
     source=_LEGACY,
 )
 def legacy_format(ctx: Probe) -> None:
@@ -33,11 +33,13 @@ def legacy_format(ctx: Probe) -> None:
 
 @requirement(
     "KSEF-ERR-002",
-    "details of a legacy error is there, and an array, even where there are none.",
-    source=f"{_LEGACY}; clients read exceptionDetailList[0].details without looking",
+    "A legacy error without details has no member details.",
+    source="recorded on TEST, DEMO and PRD",
 )
-def legacy_details_are_an_array(ctx: Probe) -> None:
-    ctx.submit_token(ctx.token_request(challenge=ctx.challenge()) | {"challenge": "x" * 36}).refused(21111)
+def legacy_details_are_absent_where_there_are_none(ctx: Probe) -> None:
+    refused = ctx.submit_token(ctx.token_request(challenge=ctx.challenge()) | {"challenge": "x" * 36})
+    members = list(refused.refused(21111).at("exception", "exceptionDetailList", 0))
+    equal("members of the error", members, ["exceptionCode", "exceptionDescription"])
 
 
 @requirement(
@@ -74,7 +76,7 @@ def instance_is_the_path(ctx: Probe) -> None:
 @requirement(
     "KSEF-ERR-005",
     "Every error has a trace of its own.",
-    source=f"{_PROBLEM}: traceId; {_LEGACY}: referenceNumber, serviceCode",
+    source=f"{_PROBLEM}: traceId; {_LEGACY}: serviceCode",
 )
 def traces_differ(ctx: Probe) -> None:
     def problem() -> Any:
@@ -84,7 +86,6 @@ def traces_differ(ctx: Probe) -> None:
         return ctx.post("/auth/ksef-token", json={}).at("exception", name)
 
     different("traceId", problem(), problem())
-    different("referenceNumber", legacy("referenceNumber"), legacy("referenceNumber"))
     different("serviceCode", legacy("serviceCode"), legacy("serviceCode"))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import msgspec
 
 from ksef_mock.clock import iso, unix_milliseconds
-from ksef_mock.core.bodies import Body, StatusInfo, _base64, invalid
-from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier, is_context_identifier
+from ksef_mock.core.bodies import Body, IdentifierBody, StatusInfo, identifier, is_base64
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.core.ip_policy import ADDRESS_PATTERN, MASK_PATTERN, MAX_ENTRIES, RANGE_PATTERN, AllowedIps
 from ksef_mock.core.methods import METHOD_INFO
+from ksef_mock.core.validation import FORMAT, Broken, item_count
 from ksef_mock.ksef.auth.jwts import Issued
 from ksef_mock.ksef.auth.operation import Operation, State, description_of, status_of
 from ksef_mock.ksef.auth.token_login import TokenLogin
@@ -25,6 +28,19 @@ class AllowedIpsBody(Body):
     ip4_ranges: list[str] | None = msgspec.field(name="ip4Ranges", default=None)
     ip4_masks: list[str] | None = msgspec.field(name="ip4Masks", default=None)
 
+    def rules(self) -> Iterator[Broken]:
+        for name, entries, pattern in (
+            ("ip4Addresses", self.ip4_addresses, ADDRESS_PATTERN),
+            ("ip4Ranges", self.ip4_ranges, RANGE_PATTERN),
+            ("ip4Masks", self.ip4_masks, MASK_PATTERN),
+        ):
+            if entries is not None and len(entries) > MAX_ENTRIES:
+                yield Broken(name, item_count(None, MAX_ENTRIES))
+                continue
+            for position, entry in enumerate(entries or ()):
+                if pattern.fullmatch(entry) is None:
+                    yield Broken(f"{name}[{position}]", FORMAT)
+
 
 class AuthorizationPolicy(Body):
     """OpenAPI: AuthorizationPolicy."""
@@ -32,42 +48,27 @@ class AuthorizationPolicy(Body):
     allowed_ips: AllowedIpsBody | None = None
 
 
-class AuthenticationContextIdentifier(Body):
-    """OpenAPI: AuthenticationContextIdentifier."""
-
-    type: str
-    value: str
-
-
 class InitTokenAuthenticationRequest(Body):
     """OpenAPI: InitTokenAuthenticationRequest."""
 
     challenge: str
-    context_identifier: AuthenticationContextIdentifier
+    context_identifier: Annotated[
+        IdentifierBody, identifier("AuthenticationContextIdentifier", *CONTEXT_PATTERNS)
+    ]
     encrypted_token: str
-    public_key_id: str | None = None
+    public_key_id: Annotated[str, msgspec.Meta(min_length=44, max_length=44)] | None = None
     authorization_policy: AuthorizationPolicy | None = None
 
-    def checked(self) -> TokenLogin:
-        """The request as the login takes it.
+    def rules(self) -> Iterator[Broken]:
+        if not is_base64(self.encrypted_token):
+            yield Broken("encryptedToken", FORMAT)
 
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        context = Identifier(self.context_identifier.type, self.context_identifier.value)
-        if context.type not in CONTEXT_PATTERNS:
-            known = ", ".join(CONTEXT_PATTERNS)
-            raise invalid("contextIdentifier.type", f"dozwolone wartości: {known}")
-        if not is_context_identifier(context):
-            raise invalid(
-                "contextIdentifier.value", f"wartość nie jest poprawnym identyfikatorem {context.type}"
-            )
-        if self.public_key_id is not None and len(self.public_key_id) != 44:
-            raise invalid("publicKeyId", "wymagane są 44 znaki")
+    def login(self) -> TokenLogin:
+        """The request as the login takes it."""
         return TokenLogin(
             challenge=self.challenge,
-            context=context,
-            encrypted_token=_base64("encryptedToken", self.encrypted_token),
+            context=self.context_identifier.identifier,
+            encrypted_token=base64.b64decode(self.encrypted_token),
             public_key_id=self.public_key_id,
             allowed_ips=_allowed_ips(self.authorization_policy),
         )
@@ -77,17 +78,6 @@ def _allowed_ips(policy: AuthorizationPolicy | None) -> AllowedIps | None:
     if policy is None or policy.allowed_ips is None:
         return None
     body = policy.allowed_ips
-    for name, entries, pattern in (
-        ("ip4Addresses", body.ip4_addresses, ADDRESS_PATTERN),
-        ("ip4Ranges", body.ip4_ranges, RANGE_PATTERN),
-        ("ip4Masks", body.ip4_masks, MASK_PATTERN),
-    ):
-        field = f"authorizationPolicy.allowedIps.{name}"
-        if entries is not None and len(entries) > MAX_ENTRIES:
-            raise invalid(field, f"dozwolone jest najwyżej {MAX_ENTRIES} wpisów")
-        for position, entry in enumerate(entries or ()):
-            if pattern.fullmatch(entry) is None:
-                raise invalid(f"{field}[{position}]", "nieprawidłowy format")
     allowed = AllowedIps(
         tuple(body.ip4_addresses or ()), tuple(body.ip4_ranges or ()), tuple(body.ip4_masks or ())
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from ksef_mock.clock import Instant, iso
-from ksef_mock.core.bodies import Body, StatusInfo, TypedIdentifier, date_time, invalid
+from ksef_mock.core import dates
+from ksef_mock.core.bodies import Body, Moment, StatusInfo, TypedIdentifier, choice, is_base64
+from ksef_mock.core.validation import FORMAT, Broken
 from ksef_mock.crypto.pki import Purpose
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.ksef.certificates.certificates import (
@@ -18,47 +22,31 @@ from ksef_mock.ksef.certificates.certificates import (
     KsefCertificate,
 )
 
-_NAME = re.compile(r"[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]{5,100}")
-SERIAL_NUMBER = re.compile(r"[0-9A-F]{16}")
+_NAME = r"^[a-zA-Z0-9_\- ąćęłńóśźżĄĆĘŁŃÓŚŹŻ]*\Z"
 _MAX_RETRIEVED = 10
-_REASONS = ("Unspecified", "Superseded", "KeyCompromise")
 
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A well-formed POST /certificates/enrollments."""
-
-    name: str
-    purpose: Purpose
-    csr: bytes
-    valid_from: Instant | None
+CertificateType: TypeAlias = Annotated[Purpose, msgspec.Meta(extra={"dotnet": "KsefCertificateType"})]
 
 
 class EnrollCertificateRequest(Body):
     """OpenAPI: EnrollCertificateRequest."""
 
-    certificate_name: str
-    certificate_type: str
+    certificate_name: Annotated[str, msgspec.Meta(min_length=5, max_length=100, pattern=_NAME)]
+    certificate_type: CertificateType
     csr: str
-    valid_from: str | None = None
+    valid_from: Moment | None = None
 
-    def checked(self) -> Order:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        if _NAME.fullmatch(self.certificate_name) is None:
-            raise invalid("certificateName", "wymagane jest od 5 do 100 znaków: litery, cyfry, spacja, _ i -")
-        try:
-            csr = base64.b64decode(self.csr, validate=True)
-        except (binascii.Error, ValueError):
-            raise invalid("csr", "wymagane jest kodowanie Base64") from None
-        return Order(
-            self.certificate_name,
-            _purpose("certificateType", self.certificate_type),
-            csr,
-            _moment("validFrom", self.valid_from),
-        )
+    def rules(self) -> Iterator[Broken]:
+        if not is_base64(self.csr):
+            yield Broken("csr", FORMAT)
+
+    @property
+    def csr_der(self) -> bytes:
+        return base64.b64decode(self.csr)
+
+    @property
+    def starts_at(self) -> Instant | None:
+        return None if self.valid_from is None else dates.parse(self.valid_from)
 
 
 class EnrollCertificateResponse(Body):
@@ -123,21 +111,11 @@ _STATUSES = {
 class RetrieveCertificatesRequest(Body):
     """OpenAPI: RetrieveCertificatesRequest."""
 
-    certificate_serial_numbers: list[str]
+    certificate_serial_numbers: Annotated[list[str], msgspec.Meta(min_length=1, max_length=_MAX_RETRIEVED)]
 
-    def checked(self) -> list[str]:
-        """The serial numbers, each once.
-
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        numbers = self.certificate_serial_numbers
-        if not 1 <= len(numbers) <= _MAX_RETRIEVED:
-            raise invalid("certificateSerialNumbers", f"wymagane jest od 1 do {_MAX_RETRIEVED} wpisów")
-        for position, number in enumerate(numbers):
-            if SERIAL_NUMBER.fullmatch(number) is None:
-                raise invalid(f"certificateSerialNumbers[{position}]", "wymagane jest 16 znaków 0-9 i A-F")
-        return list(dict.fromkeys(numbers))
+    def each_once(self) -> list[str]:
+        """The serial numbers, each once; what is none names no certificate."""
+        return list(dict.fromkeys(self.certificate_serial_numbers))
 
 
 class RetrieveCertificatesListItem(Body):
@@ -162,17 +140,10 @@ class RetrieveCertificatesResponse(Body):
 class RevokeCertificateRequest(Body):
     """OpenAPI: RevokeCertificateRequest."""
 
-    revocation_reason: str | None = None
-
-    def checked(self) -> str:
-        """
-        Raises:
-            BadRequest: 21405, no documented reason.
-        """
-        reason = self.revocation_reason or "Unspecified"
-        if reason not in _REASONS:
-            raise invalid("revocationReason", f"dozwolone wartości: {', '.join(_REASONS)}")
-        return reason
+    revocation_reason: (
+        Annotated[str, choice("CertificateRevocationReason", ("Unspecified", "Superseded", "KeyCompromise"))]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,30 +172,19 @@ class QueryCertificatesRequest(Body):
 
     certificate_serial_number: str | None = None
     name: str | None = None
-    type: str | None = None
-    status: str | None = None
-    expires_after: str | None = None
+    type: CertificateType | None = None
+    status: (
+        Annotated[CertificateStatus, msgspec.Meta(extra={"dotnet": "CertificateListItemStatus"})] | None
+    ) = None
+    expires_after: Moment | None = None
 
-    def checked(self) -> CertificateFilter:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        serial = self.certificate_serial_number
-        if serial is not None and SERIAL_NUMBER.fullmatch(serial) is None:
-            raise invalid("certificateSerialNumber", "wymagane jest 16 znaków 0-9 i A-F")
-        try:
-            status = None if self.status is None else CertificateStatus(self.status)
-        except ValueError:
-            raise invalid("status", f"dozwolone wartości: {', '.join(CertificateStatus)}") from None
+    def filter(self) -> CertificateFilter:
         return CertificateFilter(
-            serial=serial,
+            serial=self.certificate_serial_number,
             name=(self.name or "").casefold(),
-            purpose=None if self.type is None else _purpose("type", self.type),
-            status=status,
-            expires_after=None
-            if self.expires_after is None
-            else date_time("expiresAfter", self.expires_after),
+            purpose=self.type,
+            status=self.status,
+            expires_after=None if self.expires_after is None else dates.parse(self.expires_after),
         )
 
 
@@ -263,14 +223,3 @@ class QueryCertificatesResponse(Body):
 
     certificates: list[CertificateListItem]
     has_more: bool
-
-
-def _purpose(field: str, value: str) -> Purpose:
-    try:
-        return Purpose(value)
-    except ValueError:
-        raise invalid(field, f"dozwolone wartości: {', '.join(Purpose)}") from None
-
-
-def _moment(field: str, text: str | None) -> Instant | None:
-    return None if text is None else date_time(field, text)

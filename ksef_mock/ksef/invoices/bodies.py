@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import b64encode
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
 
 from ksef_mock.clock import Instant, iso, to_datetime
 from ksef_mock.core import dates as warsaw
-from ksef_mock.core.bodies import Body, date_time, invalid
+from ksef_mock.core.bodies import Body, Moment, choice, invalid
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
+from ksef_mock.core.validation import CONDITION, FORMAT, NOT_EMPTY, Broken, at_most
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
 from ksef_mock.ksef.invoices.invoices import Found, Query, ksef_number
 from ksef_mock.ksef.invoices.metadata import (
@@ -47,45 +49,55 @@ _LONGEST_RANGE = 3  # months
 class InvoiceQueryDateRange(Body):
     """OpenAPI: InvoiceQueryDateRange."""
 
-    date_type: DateType
-    start: str = msgspec.field(name="from")
-    end: str | None = msgspec.field(name="to", default=None)
+    date_type: Annotated[DateType, msgspec.Meta(extra={"dotnet": "InvoiceQueryDateType"})]
+    start: Moment = msgspec.field(name="from")
+    end: Moment | None = msgspec.field(name="to", default=None)
     restrict_to_permanent_storage_hwm_date: bool | None = None
 
 
 class InvoiceQueryAmount(Body):
     """OpenAPI: InvoiceQueryAmount."""
 
-    type: Literal["Brutto", "Netto", "Vat"]
+    type: Annotated[str, choice("AmountType", _AMOUNTS)]
     least: float | None = msgspec.field(name="from", default=None)
     most: float | None = msgspec.field(name="to", default=None)
+
+    def rules(self) -> Iterator[Broken]:
+        if self.least is not None and self.most is not None and self.least > self.most:
+            yield Broken("from", at_most(self.most))
 
 
 class InvoiceQueryBuyerIdentifier(Body):
     """OpenAPI: InvoiceQueryBuyerIdentifier."""
 
-    type: BuyerType
+    type: Annotated[BuyerType, msgspec.Meta(extra={"dotnet": "BuyerIdentifierType"})]
     value: IdentifierValue | None = None
+
+    def rules(self) -> Iterator[Broken]:
+        if self.type != "None" and not self.value:
+            yield Broken("value", NOT_EMPTY)
+        elif self.type == "Nip" and CONTEXT_PATTERNS["Nip"].fullmatch(self.value or "") is None:
+            yield Broken("value", FORMAT)
 
 
 class InvoiceQueryFilters(Body):
     """OpenAPI: InvoiceQueryFilters."""
 
-    subject_type: SubjectType
+    subject_type: Annotated[SubjectType, msgspec.Meta(extra={"dotnet": "InvoiceQuerySubjectType"})]
     date_range: InvoiceQueryDateRange
     ksef_number: KsefNumber | None = None
     invoice_number: InvoiceNumber | None = None
     amount: InvoiceQueryAmount | None = None
     seller_nip: Nip | None = None
     buyer_identifier: InvoiceQueryBuyerIdentifier | None = None
-    currency_codes: list[str] | None = None
-    invoicing_mode: InvoicingMode | None = None
+    currency_codes: list[Annotated[str, choice("CurrencyCode", CURRENCY_CODES)]] | None = None
+    invoicing_mode: Annotated[InvoicingMode, msgspec.Meta(extra={"dotnet": "InvoicingMode"})] | None = None
     is_self_invoicing: bool | None = None
-    form_type: Literal["FA", "PEF", "FA_RR"] | None = None
-    invoice_types: list[InvoiceType] | None = None
+    form_type: Annotated[str, choice("InvoiceQueryFormType", ("FA", "PEF", "FA_RR"))] | None = None
+    invoice_types: list[Annotated[InvoiceType, msgspec.Meta(extra={"dotnet": "InvoiceType"})]] | None = None
     has_attachment: bool | None = None
 
-    def checked(self, now: Instant) -> Query:
+    def query(self, now: Instant) -> Query:
         """The query, its dates made definite.
 
         Args:
@@ -105,7 +117,7 @@ class InvoiceQueryFilters(Body):
             amount=self._amount(),
             seller_nip=self.seller_nip,
             buyer=self._buyer(),
-            currencies=self._currencies(),
+            currencies=frozenset(self.currency_codes) if self.currency_codes else None,
             invoicing_mode=self.invoicing_mode,
             is_self_invoicing=self.is_self_invoicing,
             form_type=self.form_type,
@@ -115,8 +127,8 @@ class InvoiceQueryFilters(Body):
 
     def _range(self, now: Instant) -> tuple[Instant, Instant]:
         wanted = self.date_range
-        start = date_time("dateRange.from", wanted.start)
-        end = now if wanted.end is None else date_time("dateRange.to", wanted.end)
+        start = warsaw.parse(wanted.start)
+        end = now if wanted.end is None else warsaw.parse(wanted.end)
         if wanted.restrict_to_permanent_storage_hwm_date and wanted.date_type is DateType.PERMANENT_STORAGE:
             if start > now:
                 raise BadRequest(
@@ -126,36 +138,22 @@ class InvoiceQueryFilters(Body):
                 )
             end = min(end, now)
         if start > end:
-            raise invalid("dateRange", "data początkowa jest późniejsza niż końcowa")
+            raise invalid("filters.dateRange.from", at_most(wanted.end or iso(now)))
         if not warsaw.spans_at_most(start, end, _LONGEST_RANGE):
-            raise invalid("dateRange", f"maksymalny dozwolony okres wynosi {_LONGEST_RANGE} miesiące")
+            raise invalid("filters.dateRange", CONDITION, f"dateRange: longer than {_LONGEST_RANGE} months")
         return start, end
 
     def _amount(self) -> tuple[str, float | None, float | None] | None:
         amount = self.amount
         if amount is None:
             return None
-        if amount.least is not None and amount.most is not None and amount.least > amount.most:
-            raise invalid("amount", "kwota początkowa jest większa niż końcowa")
         return _AMOUNTS[amount.type], amount.least, amount.most
 
     def _buyer(self) -> PartyIdentifier | None:
         buyer = self.buyer_identifier
         if buyer is None:
             return None
-        if buyer.type == "None":
-            return PartyIdentifier("None")
-        if not buyer.value:
-            raise invalid("buyerIdentifier.value", f"wartość jest wymagana dla typu {buyer.type}")
-        if buyer.type == "Nip" and CONTEXT_PATTERNS["Nip"].fullmatch(buyer.value) is None:
-            raise invalid("buyerIdentifier.value", "wartość nie jest poprawnym identyfikatorem Nip")
-        return PartyIdentifier(buyer.type, buyer.value)
-
-    def _currencies(self) -> frozenset[str] | None:
-        for position, code in enumerate(self.currency_codes or ()):
-            if code not in CURRENCY_CODES:
-                raise invalid(f"currencyCodes[{position}]", "nieznany kod waluty")
-        return frozenset(self.currency_codes) if self.currency_codes else None
+        return PartyIdentifier(buyer.type, None if buyer.type == "None" else buyer.value)
 
 
 class InvoiceMetadata(Content, frozen=True, kw_only=True):
@@ -233,7 +231,7 @@ class InvoiceSeed(Body, forbid_unknown_fields=True):
             BadRequest: 21405 naming the field that is wrong.
         """
         if self.currency not in CURRENCY_CODES:
-            raise invalid("currency", "nieznany kod waluty")
+            raise invalid("currency", CONDITION, f"{self.currency!r} is no code of a currency")
         invoiced_at = _date_or("invoicingDate", self.invoicing_date, now)
         acquired_at = _date_or("acquisitionDate", self.acquisition_date, invoiced_at)
         day = to_datetime(acquired_at).astimezone(warsaw.warsaw()).strftime("%Y%m%d")
@@ -279,4 +277,7 @@ class SeedInvoicesResponse(Body):
 
 
 def _date_or(field: str, text: str | None, default: Instant) -> Instant:
-    return default if text is None else date_time(field, text)
+    try:
+        return default if text is None else warsaw.parse(text)
+    except ValueError:
+        raise invalid(field, FORMAT) from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
-from ksef_mock.core.bodies import Body
+from ksef_mock.core.bodies import Body, choice
 from ksef_mock.ksef.limits.limits import (
     CertificateLimits,
     CollectiveIdentifierLimits,
@@ -74,7 +74,9 @@ class CertificateLimitsOverride(Body):
 class SetSubjectLimitsRequest(Body):
     """OpenAPI: SetSubjectLimitsRequest. The limits are those of the current subject, whatever its type."""
 
-    subject_identifier_type: Literal["Nip", "Pesel", "Fingerprint"] | None = None
+    subject_identifier_type: (
+        Annotated[str, choice("SubjectIdentifierType", ("Nip", "Pesel", "Fingerprint"))] | None
+    ) = None
     enrollment: EnrollmentLimitsOverride | None = None
     certificate: CertificateLimitsOverride | None = None
 

@@ -10,6 +10,7 @@ from ksef_mock.clock import Instant, iso
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.bodies import Body, invalid
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
+from ksef_mock.core.validation import FORMAT
 from ksef_mock.ksef.peppol.providers import Provider
 
 PeppolId: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{CONTEXT_PATTERNS['PeppolId'].pattern}\Z")]
@@ -49,7 +50,7 @@ class ProviderSeed(Body, forbid_unknown_fields=True):
         try:
             created_at = now if self.date_created is None else warsaw.parse(self.date_created)
         except ValueError:
-            raise invalid("dateCreated", "wymagana jest data w formacie ISO 8601") from None
+            raise invalid("dateCreated", FORMAT) from None
         return Provider(self.id, self.name, created_at)
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from ksef_mock.clock import Instant
-from ksef_mock.core.bodies import Body, IdentifierBody, StatusInfo, invalid
+from ksef_mock.core.bodies import Body, IdentifierBody, StatusInfo, choice, identifier
 from ksef_mock.core.codes import CHANGE_STATUS_DESCRIPTIONS, CHANGE_STATUS_DETAILS
-from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.identifiers import (
-    Identifier,
-    has_check_digit,
-)
+from ksef_mock.core.identifiers import Identifier, has_check_digit
+from ksef_mock.core.validation import CONDITION, INTERNAL_ID_CHECKSUM, NOT_EMPTY, Broken
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import grants
 from ksef_mock.ksef.permissions.grants import EuEntity, Grant, GrantKind, SubjectDetails
@@ -30,10 +26,25 @@ UpTo20: TypeAlias = Annotated[str, msgspec.Meta(max_length=20)]
 UpTo100: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 UpTo512: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
 
+#: The document's schema of each kind's permissions.
+_PERMISSION_TYPES = {
+    GrantKind.PERSON: "PersonPermissionType",
+    GrantKind.ENTITY: "EntityPermissionType",
+    GrantKind.AUTHORIZATION: "EntityAuthorizationPermissionType",
+    GrantKind.INDIRECT: "IndirectPermissionType",
+    GrantKind.EU_ENTITY: "EuEntityPermissionType",
+}
+
 #: Types of identifiers by which persons are authorized.
 PERSONS = ("Nip", "Pesel", "Fingerprint")
+#: Types of the clients of an indirect grant.
+TARGETS = ("Nip", "AllPartners", "InternalId")
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
+Country: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
+
+
+def _permission(kind: GrantKind) -> msgspec.Meta:
+    return choice(_PERMISSION_TYPES[kind], GRANTING[kind].permissions)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +89,7 @@ class IdDocument(Body):
 
     type: UpTo20
     number: UpTo20
-    country: str
+    country: Country
 
 
 class PersonDetails(Body):
@@ -93,7 +104,7 @@ class PersonByFingerprintWithIdentifierDetails(Body):
 
     first_name: FirstName
     last_name: LastName
-    identifier: IdentifierBody
+    identifier: Annotated[IdentifierBody, identifier("PersonIdentifier", "Pesel", "Nip")]
 
 
 class PersonByFingerprintWithoutIdentifierDetails(Body):
@@ -118,7 +129,25 @@ class EntityDetails(Body):
     full_name: Annotated[str, msgspec.Meta(min_length=5, max_length=90)]
 
 
-class _FingerprintDetails(Body, kw_only=True):
+#: The member that a type of details needs.
+_NEEDED = {
+    "PersonByIdentifier": ("person_by_id", "personById"),
+    "PersonByFingerprintWithIdentifier": ("person_by_fp_with_id", "personByFpWithId"),
+    "PersonByFingerprintWithoutIdentifier": ("person_by_fp_no_id", "personByFpNoId"),
+    "EntityByFingerprint": ("entity_by_fp", "entityByFp"),
+}
+
+
+class _Details(Body, kw_only=True):
+    subject_details_type: str
+
+    def rules(self) -> Iterator[Broken]:
+        attribute, name = _NEEDED[self.subject_details_type]
+        if getattr(self, attribute) is None:
+            yield Broken(name, NOT_EMPTY)
+
+
+class _FingerprintDetails(_Details, kw_only=True):
     person_by_fp_with_id: PersonByFingerprintWithIdentifierDetails | None = None
     person_by_fp_no_id: PersonByFingerprintWithoutIdentifierDetails | None = None
 
@@ -126,24 +155,16 @@ class _FingerprintDetails(Body, kw_only=True):
         """The person whose certificate has no identifier of KSeF's."""
         if kind == "PersonByFingerprintWithIdentifier":
             known = self.person_by_fp_with_id
-            if known is None:
-                raise _needed("personByFpWithId", kind)
+            assert known is not None  # by the rules
             return SubjectDetails(
                 type=kind,
                 first_name=known.first_name,
                 last_name=known.last_name,
-                identifier=known.identifier.checked(
-                    "subjectDetails.personByFpWithId.identifier", ("Pesel", "Nip")
-                ),
+                identifier=known.identifier.identifier,
             )
         unknown = self.person_by_fp_no_id
-        if unknown is None:
-            raise _needed("personByFpNoId", kind)
+        assert unknown is not None
         document = unknown.id_document
-        if _COUNTRY.fullmatch(document.country) is None:
-            raise invalid(
-                "subjectDetails.personByFpNoId.idDocument.country", "wymagane są dwie wielkie litery"
-            )
         return SubjectDetails(
             type=kind,
             first_name=unknown.first_name,
@@ -156,107 +177,87 @@ class _FingerprintDetails(Body, kw_only=True):
 class PersonPermissionSubjectDetails(_FingerprintDetails, kw_only=True):
     """OpenAPI: PersonPermissionSubjectDetails."""
 
-    subject_details_type: Literal[
-        "PersonByIdentifier", "PersonByFingerprintWithIdentifier", "PersonByFingerprintWithoutIdentifier"
-    ]
+    subject_details_type: Annotated[str, choice("PersonPermissionSubjectDetailsType", tuple(_NEEDED)[:3])]
     person_by_id: PersonDetails | None = None
 
-    def checked(self, authorized: Identifier) -> SubjectDetails:
-        """
-        Raises:
-            BadRequest: 21405, what the type needs is absent, or the type is not for such an identifier.
-        """
-        kind = self.subject_details_type
-        if (kind == "PersonByIdentifier") is (authorized.type == "Fingerprint"):
-            raise invalid(
-                "subjectDetails.subjectDetailsType", f"niedozwolona dla identyfikatora {authorized.type}"
-            )
+    def details(self) -> SubjectDetails:
+        """The person as grants keep it."""
+        kind, person = self.subject_details_type, self.person_by_id
         if kind != "PersonByIdentifier":
             return self.of_fingerprint(kind)
-        if self.person_by_id is None:
-            raise _needed("personById", kind)
-        return SubjectDetails(
-            type=kind, first_name=self.person_by_id.first_name, last_name=self.person_by_id.last_name
-        )
+        assert person is not None
+        return SubjectDetails(type=kind, first_name=person.first_name, last_name=person.last_name)
 
 
 class EuEntityPermissionSubjectDetails(_FingerprintDetails, kw_only=True):
     """OpenAPI: EuEntityPermissionSubjectDetails."""
 
-    subject_details_type: Literal[
-        "PersonByFingerprintWithIdentifier", "PersonByFingerprintWithoutIdentifier", "EntityByFingerprint"
-    ]
+    subject_details_type: Annotated[str, choice("EuEntityPermissionSubjectDetailsType", tuple(_NEEDED)[1:])]
     entity_by_fp: EntityByFingerprintDetails | None = None
 
-    def checked(self) -> SubjectDetails:
-        """
-        Raises:
-            BadRequest: 21405, what the type needs is absent.
-        """
-        kind = self.subject_details_type
+    def details(self) -> SubjectDetails:
+        """The person or the firm as grants keep it."""
+        kind, entity = self.subject_details_type, self.entity_by_fp
         if kind != "EntityByFingerprint":
             return self.of_fingerprint(kind)
-        if self.entity_by_fp is None:
-            raise _needed("entityByFp", kind)
-        return SubjectDetails(
-            type=kind, full_name=self.entity_by_fp.full_name, address=self.entity_by_fp.address
-        )
+        assert entity is not None
+        return SubjectDetails(type=kind, full_name=entity.full_name, address=entity.address)
 
 
 class GrantRequest(Body):
     """What the requests that grant have in common."""
 
-    def checked(self) -> Order:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
+    def order(self) -> Order:
+        """What is asked for."""
         raise NotImplementedError
 
 
 class PersonPermissionsGrantRequest(GrantRequest):
     """OpenAPI: PersonPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    permissions: list[str]
+    subject_identifier: Annotated[IdentifierBody, identifier("PersonPermissionsSubjectIdentifier", *PERSONS)]
+    permissions: Annotated[list[Annotated[str, _permission(GrantKind.PERSON)]], msgspec.Meta(min_length=1)]
     description: Text
     subject_details: PersonPermissionSubjectDetails
 
-    def checked(self) -> Order:
-        authorized = self.subject_identifier.checked("subjectIdentifier", PERSONS)
+    def rules(self) -> Iterator[Broken]:
+        yield from _details_fit(self.subject_details, self.subject_identifier)
+        yield from _repeated(self.permissions)
+
+    def order(self) -> Order:
+        authorized = self.subject_identifier.identifier
         return Order(
             kind=GrantKind.PERSON,
             authorized=authorized,
-            grants=_permissions(GrantKind.PERSON, self.permissions),
+            grants=_not_passed_on(self.permissions),
             description=self.description,
-            details=self.subject_details.checked(authorized),
+            details=self.subject_details.details(),
         )
 
 
 class EntityPermission(Body):
     """OpenAPI: EntityPermission."""
 
-    type: str
+    type: Annotated[str, _permission(GrantKind.ENTITY)]
     can_delegate: bool = False
 
 
 class EntityPermissionsGrantRequest(GrantRequest):
     """OpenAPI: EntityPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    permissions: list[EntityPermission]
+    subject_identifier: Annotated[IdentifierBody, identifier("EntityPermissionsSubjectIdentifier", "Nip")]
+    permissions: Annotated[list[EntityPermission], msgspec.Meta(min_length=1)]
     description: Text
     subject_details: EntityDetails
 
-    def checked(self) -> Order:
-        named = _permissions(GrantKind.ENTITY, [permission.type for permission in self.permissions])
+    def rules(self) -> Iterator[Broken]:
+        yield from _repeated([permission.type for permission in self.permissions], ".type")
+
+    def order(self) -> Order:
         return Order(
             kind=GrantKind.ENTITY,
-            authorized=self.subject_identifier.checked("subjectIdentifier", ("Nip",)),
-            grants=tuple(
-                (name, permission.can_delegate)
-                for (name, _), permission in zip(named, self.permissions, strict=True)
-            ),
+            authorized=self.subject_identifier.identifier,
+            grants=tuple((permission.type, permission.can_delegate) for permission in self.permissions),
             description=self.description,
             details=_entity(self.subject_details),
         )
@@ -265,18 +266,17 @@ class EntityPermissionsGrantRequest(GrantRequest):
 class EntityAuthorizationPermissionsGrantRequest(GrantRequest):
     """OpenAPI: EntityAuthorizationPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    permission: str
+    subject_identifier: Annotated[
+        IdentifierBody, identifier("EntityAuthorizationPermissionsSubjectIdentifier", "Nip", "PeppolId")
+    ]
+    permission: Annotated[str, _permission(GrantKind.AUTHORIZATION)]
     description: Text
     subject_details: EntityDetails
 
-    def checked(self) -> Order:
-        allowed = GRANTING[GrantKind.AUTHORIZATION].permissions
-        if self.permission not in allowed:
-            raise invalid("permission", f"dozwolone wartości: {', '.join(allowed)}")
+    def order(self) -> Order:
         return Order(
             kind=GrantKind.AUTHORIZATION,
-            authorized=self.subject_identifier.checked("subjectIdentifier", ("Nip", "PeppolId")),
+            authorized=self.subject_identifier.identifier,
             grants=((self.permission, False),),
             description=self.description,
             details=_entity(self.subject_details),
@@ -286,49 +286,62 @@ class EntityAuthorizationPermissionsGrantRequest(GrantRequest):
 class IndirectPermissionsGrantRequest(GrantRequest):
     """OpenAPI: IndirectPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    permissions: list[str]
+    subject_identifier: Annotated[
+        IdentifierBody, identifier("IndirectPermissionsSubjectIdentifier", *PERSONS)
+    ]
+    permissions: Annotated[list[Annotated[str, _permission(GrantKind.INDIRECT)]], msgspec.Meta(min_length=1)]
     description: Text
     subject_details: PersonPermissionSubjectDetails
-    target_identifier: IdentifierBody | None = None
+    target_identifier: (
+        Annotated[IdentifierBody, identifier("IndirectPermissionsTargetIdentifier", *TARGETS)] | None
+    ) = None
 
-    def checked(self) -> Order:
-        authorized = self.subject_identifier.checked("subjectIdentifier", PERSONS)
+    def rules(self) -> Iterator[Broken]:
+        yield from _details_fit(self.subject_details, self.subject_identifier)
+        yield from _repeated(self.permissions)
+
+    def order(self) -> Order:
+        authorized = self.subject_identifier.identifier
         target = self.target_identifier
         return Order(
             kind=GrantKind.INDIRECT,
             authorized=authorized,
-            context=None if target is None else checked_target(target),
-            grants=_permissions(GrantKind.INDIRECT, self.permissions),
+            context=None if target is None else target_of(target),
+            grants=_not_passed_on(self.permissions),
             description=self.description,
-            details=self.subject_details.checked(authorized),
+            details=self.subject_details.details(),
         )
 
 
 class SubunitPermissionsGrantRequest(GrantRequest):
     """OpenAPI: SubunitPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    context_identifier: IdentifierBody
+    subject_identifier: Annotated[IdentifierBody, identifier("SubunitPermissionsSubjectIdentifier", *PERSONS)]
+    context_identifier: Annotated[
+        IdentifierBody, identifier("SubunitPermissionsContextIdentifier", "InternalId", "Nip")
+    ]
     description: Text
     subject_details: PersonPermissionSubjectDetails
     subunit_name: Text | None = None
 
-    def checked(self) -> Order:
-        authorized = self.subject_identifier.checked("subjectIdentifier", PERSONS)
-        context = self.context_identifier.checked("contextIdentifier", ("InternalId", "Nip"))
-        if context.type == "InternalId":
-            if not has_check_digit(context.value):
-                raise invalid("contextIdentifier.value", "nieprawidłowa suma kontrolna")
+    def rules(self) -> Iterator[Broken]:
+        yield from _details_fit(self.subject_details, self.subject_identifier)
+        unit = self.context_identifier.identifier
+        if unit.type == "InternalId":
+            if not has_check_digit(unit.value):
+                yield Broken("contextIdentifier.value", INTERNAL_ID_CHECKSUM)
             if self.subunit_name is None:
-                raise invalid("subunitName", "wartość jest wymagana dla identyfikatora wewnętrznego")
+                yield Broken("subunitName", NOT_EMPTY)
+
+    def order(self) -> Order:
+        authorized = self.subject_identifier.identifier
         return Order(
             kind=GrantKind.SUBUNIT,
             authorized=authorized,
-            context=context,
+            context=self.context_identifier.identifier,
             grants=_all(GrantKind.SUBUNIT),
             description=self.description,
-            details=self.subject_details.checked(authorized),
+            details=self.subject_details.details(),
             subunit_name=self.subunit_name,
         )
 
@@ -336,22 +349,26 @@ class SubunitPermissionsGrantRequest(GrantRequest):
 class EuEntityAdministrationPermissionsGrantRequest(GrantRequest):
     """OpenAPI: EuEntityAdministrationPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    context_identifier: IdentifierBody
+    subject_identifier: Annotated[
+        IdentifierBody, identifier("EuEntityAdministrationPermissionsSubjectIdentifier", "Fingerprint")
+    ]
+    context_identifier: Annotated[
+        IdentifierBody, identifier("EuEntityAdministrationPermissionsContextIdentifier", "NipVatUe")
+    ]
     description: Text
     eu_entity_name: Text
     subject_details: EuEntityPermissionSubjectDetails
     eu_entity_details: EntityByFingerprintDetails
 
-    def checked(self) -> Order:
+    def order(self) -> Order:
         entity = self.eu_entity_details
         return Order(
             kind=GrantKind.EU_ADMINISTRATION,
-            authorized=self.subject_identifier.checked("subjectIdentifier", ("Fingerprint",)),
-            context=self.context_identifier.checked("contextIdentifier", ("NipVatUe",)),
+            authorized=self.subject_identifier.identifier,
+            context=self.context_identifier.identifier,
             grants=_all(GrantKind.EU_ADMINISTRATION),
             description=self.description,
-            details=self.subject_details.checked(),
+            details=self.subject_details.details(),
             eu_entity=EuEntity(self.eu_entity_name, entity.full_name, entity.address),
         )
 
@@ -359,18 +376,23 @@ class EuEntityAdministrationPermissionsGrantRequest(GrantRequest):
 class EuEntityPermissionsGrantRequest(GrantRequest):
     """OpenAPI: EuEntityPermissionsGrantRequest."""
 
-    subject_identifier: IdentifierBody
-    permissions: list[str]
+    subject_identifier: Annotated[
+        IdentifierBody, identifier("EuEntityPermissionsSubjectIdentifier", "Fingerprint")
+    ]
+    permissions: Annotated[list[Annotated[str, _permission(GrantKind.EU_ENTITY)]], msgspec.Meta(min_length=1)]
     description: Text
     subject_details: EuEntityPermissionSubjectDetails
 
-    def checked(self) -> Order:
+    def rules(self) -> Iterator[Broken]:
+        yield from _repeated(self.permissions)
+
+    def order(self) -> Order:
         return Order(
             kind=GrantKind.EU_ENTITY,
-            authorized=self.subject_identifier.checked("subjectIdentifier", ("Fingerprint",)),
-            grants=_permissions(GrantKind.EU_ENTITY, self.permissions),
+            authorized=self.subject_identifier.identifier,
+            grants=_not_passed_on(self.permissions),
             description=self.description,
-            details=self.subject_details.checked(),
+            details=self.subject_details.details(),
         )
 
 
@@ -395,28 +417,24 @@ class PermissionsOperationStatusResponse(Body):
         )
 
 
-def checked_target(target: IdentifierBody) -> Identifier | None:
-    """The client of an indirect grant; None for all of them (AllPartners, which has no value).
-
-    Raises:
-        BadRequest: 21405 naming the part that is wrong.
-    """
-    if target.type != "AllPartners":
-        return target.checked("targetIdentifier", ("Nip", "AllPartners", "InternalId"))
-    if target.value:
-        raise invalid("targetIdentifier.value", "wartość musi być pusta dla typu AllPartners")
-    return None
+def target_of(target: IdentifierBody) -> Identifier | None:
+    """The client of an indirect grant; None for all of them (AllPartners, which has no value)."""
+    return None if target.type == "AllPartners" else target.identifier
 
 
-def _permissions(kind: GrantKind, names: Sequence[str]) -> tuple[tuple[str, bool], ...]:
-    allowed = GRANTING[kind].permissions
-    if not names:
-        raise invalid("permissions", "wymagane jest co najmniej jedno uprawnienie")
+def _details_fit(details: PersonPermissionSubjectDetails, authorized: IdentifierBody) -> Iterator[Broken]:
+    by_identifier = details.subject_details_type == "PersonByIdentifier"
+    if by_identifier is (authorized.type == "Fingerprint"):
+        yield Broken("subjectDetails.subjectDetailsType", CONDITION)
+
+
+def _repeated(names: Sequence[str], member: str = "") -> Iterator[Broken]:
     for position, name in enumerate(names):
-        if name not in allowed:
-            raise invalid(f"permissions[{position}]", f"dozwolone wartości: {', '.join(allowed)}")
         if name in names[:position]:
-            raise invalid(f"permissions[{position}]", "wartość może wystąpić tylko raz")
+            yield Broken(f"permissions[{position}]{member}", CONDITION)
+
+
+def _not_passed_on(names: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     return tuple((name, False) for name in names)
 
 
@@ -426,7 +444,3 @@ def _all(kind: GrantKind) -> tuple[tuple[str, bool], ...]:
 
 def _entity(details: EntityDetails) -> SubjectDetails:
     return SubjectDetails(type="EntityByIdentifier", full_name=details.full_name)
-
-
-def _needed(field: str, kind: str) -> BadRequest:
-    return invalid(f"subjectDetails.{field}", f"wartość jest wymagana dla {kind}")

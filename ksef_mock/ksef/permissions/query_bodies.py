@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from ksef_mock.clock import iso
-from ksef_mock.core.bodies import Body, IdentifierBody, TypedIdentifier, invalid
+from ksef_mock.core.bodies import Body, IdentifierBody, TypedIdentifier, choice, identifier
 from ksef_mock.core.identifiers import VAT_UE_PATTERN, Identifier
 from ksef_mock.core.permissions import VAT_UE_MANAGE
-from ksef_mock.ksef.permissions.grant_bodies import PERSONS, IdDocument, checked_target
+from ksef_mock.ksef.permissions.grant_bodies import PERSONS, TARGETS, IdDocument, target_of
 from ksef_mock.ksef.permissions.grants import Grant, GrantKind, SubjectDetails
 from ksef_mock.ksef.permissions.rules import GRANTING
 
@@ -18,6 +20,7 @@ Matches: TypeAlias = Callable[[Grant, bool], bool]
 
 _CONTEXTS = ("Nip", "InternalId")
 _PERSONAL = (*GRANTING[GrantKind.PERSON].permissions, VAT_UE_MANAGE)
+PermissionState: TypeAlias = Annotated[str, choice("PermissionState", ("Active", "Inactive"))]
 _STATES: dict[str | None, tuple[bool, ...]] = {None: (True, False), "Active": (True,), "Inactive": (False,)}
 
 
@@ -27,19 +30,20 @@ _STATES: dict[str | None, tuple[bool, ...]] = {None: (True, False), "Active": (T
 class PersonalPermissionsQueryRequest(Body):
     """OpenAPI: PersonalPermissionsQueryRequest."""
 
-    context_identifier: IdentifierBody | None = None
-    target_identifier: IdentifierBody | None = None
-    permission_types: list[str] | None = None
-    permission_state: Literal["Active", "Inactive"] | None = None
+    context_identifier: (
+        Annotated[IdentifierBody, identifier("PersonalPermissionsContextIdentifier", *_CONTEXTS)] | None
+    ) = None
+    target_identifier: (
+        Annotated[IdentifierBody, identifier("PersonalPermissionsTargetIdentifier", *TARGETS)] | None
+    ) = None
+    permission_types: list[Annotated[str, choice("PersonalPermissionType", _PERSONAL)]] | None = None
+    permission_state: PermissionState | None = None
 
-    def checked(self) -> Matches:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        client = _optional("contextIdentifier", self.context_identifier, _CONTEXTS)
+    def matches(self) -> Matches:
+        """Whether a grant satisfies the filters."""
+        client = _optional(self.context_identifier)
         targets = _target(self.target_identifier)
-        types = _types(self.permission_types, _PERSONAL)
+        types = _types(self.permission_types)
         states = _STATES[self.permission_state]
 
         def matches(grant: Grant, active: bool) -> bool:
@@ -56,29 +60,42 @@ class PersonalPermissionsQueryRequest(Body):
 class PersonPermissionsQueryRequest(Body):
     """OpenAPI: PersonPermissionsQueryRequest."""
 
-    query_type: Literal["PermissionsInCurrentContext", "PermissionsGrantedInCurrentContext"]
-    author_identifier: IdentifierBody | None = None
-    authorized_identifier: IdentifierBody | None = None
-    context_identifier: IdentifierBody | None = None
-    target_identifier: IdentifierBody | None = None
-    permission_types: list[str] | None = None
-    permission_state: Literal["Active", "Inactive"] | None = None
+    query_type: Annotated[
+        str,
+        choice(
+            "PersonPermissionsQueryType",
+            ("PermissionsInCurrentContext", "PermissionsGrantedInCurrentContext"),
+        ),
+    ]
+    author_identifier: (
+        Annotated[IdentifierBody, identifier("PersonPermissionsAuthorIdentifier", *PERSONS, "System")] | None
+    ) = None
+    authorized_identifier: (
+        Annotated[IdentifierBody, identifier("PersonPermissionsAuthorizedIdentifier", *PERSONS)] | None
+    ) = None
+    context_identifier: (
+        Annotated[IdentifierBody, identifier("PersonPermissionsContextIdentifier", *_CONTEXTS)] | None
+    ) = None
+    target_identifier: (
+        Annotated[IdentifierBody, identifier("PersonPermissionsTargetIdentifier", *TARGETS)] | None
+    ) = None
+    permission_types: (
+        list[Annotated[str, choice("PersonPermissionType", GRANTING[GrantKind.PERSON].permissions)]] | None
+    ) = None
+    permission_state: PermissionState | None = None
 
     @property
     def granted(self) -> bool:
         """Whether it asks for what the caller has granted, instead of for what is in force."""
         return self.query_type == "PermissionsGrantedInCurrentContext"
 
-    def checked(self) -> Matches:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
+    def matches(self) -> Matches:
+        """Whether a grant satisfies the filters."""
         by_author = _author(self.author_identifier)
-        authorized = _optional("authorizedIdentifier", self.authorized_identifier, PERSONS)
-        unit = _optional("contextIdentifier", self.context_identifier, _CONTEXTS)
+        authorized = _optional(self.authorized_identifier)
+        unit = _optional(self.context_identifier)
         targets = _target(self.target_identifier)
-        types = _types(self.permission_types, GRANTING[GrantKind.PERSON].permissions)
+        types = _types(self.permission_types)
         states = _STATES[self.permission_state]
 
         def matches(grant: Grant, active: bool) -> bool:
@@ -97,52 +114,55 @@ class PersonPermissionsQueryRequest(Body):
 class SubunitPermissionsQueryRequest(Body):
     """OpenAPI: SubunitPermissionsQueryRequest."""
 
-    subunit_identifier: IdentifierBody | None = None
+    subunit_identifier: (
+        Annotated[IdentifierBody, identifier("SubunitPermissionsSubunitIdentifier", "InternalId", "Nip")]
+        | None
+    ) = None
 
-    def checked(self) -> Identifier | None:
-        """The sub-unit to look for; None for all.
-
-        Raises:
-            BadRequest: 21405 naming the part that is wrong.
-        """
-        return _optional("subunitIdentifier", self.subunit_identifier, ("InternalId", "Nip"))
+    def wanted(self) -> Identifier | None:
+        """The sub-unit to look for; None for all."""
+        return _optional(self.subunit_identifier)
 
 
 class EntityPermissionsQueryRequest(Body):
     """OpenAPI: EntityPermissionsQueryRequest."""
 
-    context_identifier: IdentifierBody | None = None
+    context_identifier: (
+        Annotated[IdentifierBody, identifier("EntityPermissionsContextIdentifier", *_CONTEXTS)] | None
+    ) = None
 
-    def checked(self) -> Identifier | None:
-        """Whose permissions to look for; None for everybody's.
-
-        Raises:
-            BadRequest: 21405 naming the part that is wrong.
-        """
-        return _optional("contextIdentifier", self.context_identifier, _CONTEXTS)
+    def wanted(self) -> Identifier | None:
+        """Whose permissions to look for; None for everybody's."""
+        return _optional(self.context_identifier)
 
 
 class EntityAuthorizationPermissionsQueryRequest(Body):
     """OpenAPI: EntityAuthorizationPermissionsQueryRequest."""
 
-    query_type: Literal["Granted", "Received"]
-    authorizing_identifier: IdentifierBody | None = None
-    authorized_identifier: IdentifierBody | None = None
-    permission_types: list[str] | None = None
+    query_type: Annotated[str, choice("QueryType", ("Granted", "Received"))]
+    authorizing_identifier: (
+        Annotated[IdentifierBody, identifier("EntityAuthorizationsAuthorizingEntityIdentifier", "Nip")] | None
+    ) = None
+    authorized_identifier: (
+        Annotated[
+            IdentifierBody, identifier("EntityAuthorizationsAuthorizedEntityIdentifier", "Nip", "PeppolId")
+        ]
+        | None
+    ) = None
+    permission_types: (
+        list[Annotated[str, choice("InvoicePermissionType", GRANTING[GrantKind.AUTHORIZATION].permissions)]]
+        | None
+    ) = None
 
     @property
     def received(self) -> bool:
         return self.query_type == "Received"
 
-    def checked(self) -> Callable[[Grant], bool]:
-        """Whether an authorization satisfies the filters; that of the other queryType does not apply.
-
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        authorizing = _optional("authorizingIdentifier", self.authorizing_identifier, ("Nip",))
-        authorized = _optional("authorizedIdentifier", self.authorized_identifier, ("Nip", "PeppolId"))
-        types = _types(self.permission_types, GRANTING[GrantKind.AUTHORIZATION].permissions)
+    def matches(self) -> Callable[[Grant], bool]:
+        """Whether an authorization satisfies the filters; that of the other queryType does not apply."""
+        authorizing = _optional(self.authorizing_identifier)
+        authorized = _optional(self.authorized_identifier)
+        types = _types(self.permission_types)
 
         def matches(grant: Grant) -> bool:
             if types is not None and grant.permission not in types:
@@ -157,20 +177,26 @@ class EntityAuthorizationPermissionsQueryRequest(Body):
 class EuEntityPermissionsQueryRequest(Body):
     """OpenAPI: EuEntityPermissionsQueryRequest."""
 
-    vat_ue_identifier: str | None = None
+    vat_ue_identifier: Annotated[str, msgspec.Meta(pattern=rf"^(?:{VAT_UE_PATTERN.pattern})\Z")] | None = None
     authorized_fingerprint_identifier: str | None = None
-    permission_types: list[str] | None = None
+    permission_types: (
+        list[
+            Annotated[
+                str,
+                choice(
+                    "EuEntityPermissionsQueryPermissionType",
+                    GRANTING[GrantKind.EU_ADMINISTRATION].permissions,
+                ),
+            ]
+        ]
+        | None
+    ) = None
 
-    def checked(self) -> Callable[[Grant], bool]:
-        """
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
+    def matches(self) -> Callable[[Grant], bool]:
+        """Whether a grant satisfies the filters."""
         number = self.vat_ue_identifier
-        if number is not None and VAT_UE_PATTERN.fullmatch(number) is None:
-            raise invalid("vatUeIdentifier", "wartość nie jest poprawnym numerem VAT UE")
         fingerprint = (self.authorized_fingerprint_identifier or "").upper()
-        types = _types(self.permission_types, GRANTING[GrantKind.EU_ADMINISTRATION].permissions)
+        types = _types(self.permission_types)
 
         def matches(grant: Grant) -> bool:
             return (
@@ -182,18 +208,13 @@ class EuEntityPermissionsQueryRequest(Body):
         return matches
 
 
-def _optional(field: str, body: IdentifierBody | None, types: tuple[str, ...]) -> Identifier | None:
-    return None if body is None else body.checked(field, types)
+def _optional(body: IdentifierBody | None) -> Identifier | None:
+    return None if body is None else body.identifier
 
 
-def _types(names: list[str] | None, allowed: tuple[str, ...]) -> frozenset[str] | None:
+def _types(names: list[str] | None) -> frozenset[str] | None:
     # An empty list asks for nothing in particular, as clients that send one mean it.
-    if not names:
-        return None
-    for position, name in enumerate(names):
-        if name not in allowed:
-            raise invalid(f"permissionTypes[{position}]", f"dozwolone wartości: {', '.join(allowed)}")
-    return frozenset(names)
+    return frozenset(names) if names else None
 
 
 def _any(_: Grant) -> bool:
@@ -203,7 +224,7 @@ def _any(_: Grant) -> bool:
 def _target(body: IdentifierBody | None) -> Callable[[Grant], bool]:
     if body is None:
         return _any
-    wanted = checked_target(body)
+    wanted = target_of(body)
     return lambda grant: grant.kind is GrantKind.INDIRECT and grant.context == wanted
 
 
@@ -211,10 +232,8 @@ def _author(body: IdentifierBody | None) -> Callable[[Grant], bool]:
     if body is None:
         return _any
     if body.type == "System":
-        if body.value:
-            raise invalid("authorIdentifier.value", "wartość musi być pusta dla typu System")
         return lambda grant: grant.author is None
-    wanted = body.checked("authorIdentifier", (*PERSONS, "System"))
+    wanted = body.identifier
     return lambda grant: grant.author == wanted
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from ksef_mock.clock import Instant, iso
-from ksef_mock.core.bodies import Body, TypedIdentifier, invalid
-from ksef_mock.core.identifiers import SUBJECT_PATTERNS
+from ksef_mock.core.bodies import Body, IdentifierBody, TypedIdentifier, identifier
 from ksef_mock.ksef.subjects.attachments import AttachmentConsent
 from ksef_mock.ksef.subjects.subjects import HeldRole
 
@@ -50,22 +51,15 @@ class QueryEntityRolesResponse(Body):
 class SubordinateEntityRolesQueryRequest(Body):
     """OpenAPI: SubordinateEntityRolesQueryRequest."""
 
-    subordinate_entity_identifier: TypedIdentifier | None = None
+    subordinate_entity_identifier: (
+        Annotated[IdentifierBody, identifier("EntityPermissionsSubordinateEntityIdentifier", "Nip")] | None
+    ) = None
 
-    def checked(self) -> str | None:
-        """The NIP to look for; None for all.
-
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
+    @property
+    def nip(self) -> str | None:
+        """The NIP to look for; None for all."""
         wanted = self.subordinate_entity_identifier
-        if wanted is None:
-            return None
-        if wanted.type != "Nip":
-            raise invalid("subordinateEntityIdentifier.type", "dozwolone wartości: Nip")
-        if SUBJECT_PATTERNS["Nip"].fullmatch(wanted.value) is None:
-            raise invalid("subordinateEntityIdentifier.value", "wartość nie jest poprawnym numerem NIP")
-        return wanted.value
+        return None if wanted is None else wanted.value
 
 
 class SubordinateEntityRole(Body):

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from ksef_mock.clock import Instant, from_datetime
 from ksef_mock.core import dates as warsaw
-from ksef_mock.core.bodies import Body, invalid
-from ksef_mock.core.codes import Code
-from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.identifiers import (
-    SUBJECT_PATTERNS,
-    Identifier,
-    is_context_identifier,
-    is_subject_identifier,
-)
+from ksef_mock.core.bodies import Body, IdentifierBody, identifier
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS, SUBJECT_PATTERNS, Identifier
 from ksef_mock.core.permissions import Permission
+from ksef_mock.core.validation import NOT_EMPTY, Broken
 from ksef_mock.ksef.subjects.subjects import SubjectType, SubUnit
 
 Nip: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{SUBJECT_PATTERNS['Nip'].pattern}$", max_length=10)]
@@ -92,81 +87,48 @@ class PersonRemoveRequest(Body):
     nip: Nip
 
 
-class TestDataContextIdentifier(Body):
-    """OpenAPI: TestDataContextIdentifier."""
-
-    type: Literal["Nip"]
-    value: Nip
-
-    def checked(self) -> Identifier:
-        return Identifier(self.type, self.value)
-
-
-class TestDataAuthorizedIdentifier(Body):
-    """OpenAPI: TestDataAuthorizedIdentifier."""
-
-    type: Literal["Nip", "Pesel", "Fingerprint"]
-    value: Annotated[str, msgspec.Meta(min_length=10, max_length=64)]
-
-    def checked(self) -> Identifier:
-        """The identifier.
-
-        Raises:
-            BadRequest: 21405, the value is none of its type.
-        """
-        identifier = Identifier(self.type, self.value)
-        if not is_subject_identifier(identifier):
-            raise _no_identifier("authorizedIdentifier.value", self.type)
-        return identifier
+ContextIdentifier: TypeAlias = Annotated[IdentifierBody, identifier("TestDataContextIdentifier", "Nip")]
+AuthorizedIdentifier: TypeAlias = Annotated[
+    IdentifierBody, identifier("TestDataAuthorizedIdentifier", *SUBJECT_PATTERNS)
+]
 
 
 class TestDataPermission(Body):
     """OpenAPI: TestDataPermission."""
 
-    permission_type: Permission
+    permission_type: Annotated[Permission, msgspec.Meta(extra={"dotnet": "TestDataPermissionType"})]
     description: Description
 
 
 class TestDataPermissionsGrantRequest(Body):
     """OpenAPI: TestDataPermissionsGrantRequest."""
 
-    context_identifier: TestDataContextIdentifier
-    authorized_identifier: TestDataAuthorizedIdentifier
+    context_identifier: ContextIdentifier
+    authorized_identifier: AuthorizedIdentifier
     permissions: list[TestDataPermission]
 
 
 class TestDataPermissionsRevokeRequest(Body):
     """OpenAPI: TestDataPermissionsRevokeRequest."""
 
-    context_identifier: TestDataContextIdentifier
-    authorized_identifier: TestDataAuthorizedIdentifier
-
-
-class TestDataAuthenticationContextIdentifier(Body):
-    """OpenAPI: TestDataAuthenticationContextIdentifier."""
-
-    type: Literal["Nip", "InternalId", "NipVatUe", "PeppolId"]
-    value: str
+    context_identifier: ContextIdentifier
+    authorized_identifier: AuthorizedIdentifier
 
 
 class ContextAuthenticationRequest(Body):
     """OpenAPI: BlockContextAuthenticationRequest, UnblockContextAuthenticationRequest."""
 
-    context_identifier: TestDataAuthenticationContextIdentifier | None = None
+    context_identifier: (
+        Annotated[IdentifierBody, identifier("TestDataAuthenticationContextIdentifier", *CONTEXT_PATTERNS)]
+        | None
+    ) = None
 
-    def checked(self) -> Identifier:
-        """The context. The document lets it be absent, but without one there is nothing to block.
-
-        Raises:
-            BadRequest: 21405, no identifier, or one whose value is none of its type.
-        """
+    def rules(self) -> Iterator[Broken]:
+        # The document lets it be absent, but without one there is nothing to block.
         if self.context_identifier is None:
-            raise BadRequest(Code.VALIDATION, "Pole 'contextIdentifier' jest wymagane.")
-        identifier = Identifier(self.context_identifier.type, self.context_identifier.value)
-        if not is_context_identifier(identifier):
-            raise _no_identifier("contextIdentifier.value", identifier.type)
-        return identifier
+            yield Broken("contextIdentifier", NOT_EMPTY)
 
-
-def _no_identifier(field: str, kind: str) -> BadRequest:
-    return invalid(field, f"wartość nie jest poprawnym identyfikatorem {kind}")
+    @property
+    def context(self) -> Identifier:
+        assert self.context_identifier is not None  # by the rules
+        return self.context_identifier.identifier

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
 
 from ksef_mock.clock import iso
-from ksef_mock.core.bodies import Body, TypedIdentifier, invalid
+from ksef_mock.core.bodies import Body, TypedIdentifier, choice
 from ksef_mock.core.permissions import Permission
-from ksef_mock.ksef.tokens.tokens import KsefToken, TokenStatus
+from ksef_mock.core.reading import breaking
+from ksef_mock.core.validation import Broken, length
+from ksef_mock.ksef.tokens.tokens import KsefToken
 from ksef_mock.state.paging import Page
 
-_DESCRIPTION_LENGTHS = range(5, 257)
 _SHORTEST_SEARCH = 3
-_AUTHOR_TYPES = ("Nip", "Pesel", "Fingerprint")
+AUTHOR_TYPES = ("Nip", "Pesel", "Fingerprint")
 
 
 class GenerateTokenRequest(Body):
     """OpenAPI: GenerateTokenRequest."""
 
-    permissions: list[str]
-    description: str
+    permissions: list[Annotated[str, choice("TokenPermissionType", Permission)]]
+    description: Annotated[str, msgspec.Meta(min_length=5, max_length=256)]
 
-    def checked(self) -> tuple[list[Permission], str]:
-        """The permissions, each once, and the description.
-
-        Raises:
-            BadRequest: 21405 naming the field that is wrong.
-        """
-        if len(self.description) not in _DESCRIPTION_LENGTHS:
-            raise invalid("description", "wymagane jest od 5 do 256 znaków")
-        known = {permission.value: permission for permission in Permission}
-        for position, name in enumerate(self.permissions):
-            if name not in known:
-                raise invalid(f"permissions[{position}]", f"dozwolone wartości: {', '.join(known)}")
-        return [known[name] for name in dict.fromkeys(self.permissions)], self.description
+    def each_once(self) -> list[Permission]:
+        """The permissions, each once."""
+        return [Permission(name) for name in dict.fromkeys(self.permissions)]
 
 
 class GenerateTokenResponse(Body):
@@ -93,21 +87,23 @@ class TokenFilter:
     author_type: str | None
 
     @classmethod
-    def checked(
+    def of(
         cls, statuses: list[str], description: str | None, author: str | None, author_type: str | None
     ) -> TokenFilter:
         """
+        Args:
+            statuses, author_type: as documented; other spellings are the query string's affair.
+
         Raises:
-            BadRequest: 21405 naming the parameter that is wrong.
+            BadRequest: 21405 with each parameter that is too short.
         """
-        known = [status.value for status in TokenStatus]
-        if any(status not in known for status in statuses):
-            raise invalid("status", f"dozwolone wartości: {', '.join(known)}")
-        for name, text in (("description", description), ("authorIdentifier", author)):
-            if text is not None and len(text) < _SHORTEST_SEARCH:
-                raise invalid(name, f"wymagane są co najmniej {_SHORTEST_SEARCH} znaki")
-        if author_type is not None and author_type not in _AUTHOR_TYPES:
-            raise invalid("authorIdentifierType", f"dozwolone wartości: {', '.join(_AUTHOR_TYPES)}")
+        broken = [
+            Broken(name, length(_SHORTEST_SEARCH, None, len(text)))
+            for name, text in (("description", description), ("authorIdentifier", author))
+            if text is not None and len(text) < _SHORTEST_SEARCH
+        ]
+        if broken:
+            raise breaking(broken)
         return cls(
             frozenset(statuses), (description or "").casefold(), (author or "").casefold(), author_type
         )
