@@ -189,7 +189,7 @@ def public_key_id_is_required(mock: Mock) -> None:
     def judge(ask: Any) -> BadRequest | None:
         body = ask.json()
         if isinstance(body, dict) and body.get("publicKeyId") is None:
-            return BadRequest(Code.VALIDATION, "Pole 'publicKeyId' jest wymagane.")
+            return BadRequest(Code.VALIDATION, "'publicKeyId' must not be empty.")
         return None
 
     mock.refuse(judge, method="POST", path="/auth/ksef-token")

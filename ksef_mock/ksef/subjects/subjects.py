@@ -14,9 +14,11 @@ from typing import NamedTuple
 import msgspec
 
 from ksef_mock.clock import Clock, Instant, from_datetime
+from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.validation import CONDITION, EMPTY
 from ksef_mock.state.store import Delete, Insert, Store, Swap, Table, Write
 from ksef_mock.state.update import committed, placed
 
@@ -185,9 +187,9 @@ class Subjects:
         """
         nips = tuple(unit.nip for unit in subunits)
         if nips and kind not in _SUB_UNIT_ROLES:
-            raise BadRequest(Code.VALIDATION, f"Podmiot typu {kind} nie może mieć jednostek podrzędnych.")
+            raise invalid("subunits", EMPTY, f"subunits: {kind} has none")
         if len({nip, *nips}) <= len(nips):
-            raise BadRequest(Code.VALIDATION, "Pole 'subunits' zawiera powtórzony numer NIP.")
+            raise invalid("subunits", CONDITION, "subunits: a NIP occurs twice")
         moment = self._moment(created_at)
         subject = Subject(
             nip=nip, role=_ROLES[kind], description=description, subunits=nips, created_at=moment

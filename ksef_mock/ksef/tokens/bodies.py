@@ -12,7 +12,7 @@ from ksef_mock.core.bodies import Body, TypedIdentifier, choice
 from ksef_mock.core.permissions import Permission
 from ksef_mock.core.reading import breaking
 from ksef_mock.core.validation import Broken, length
-from ksef_mock.ksef.tokens.tokens import KsefToken
+from ksef_mock.ksef.tokens.tokens import KsefToken, TokenStatus
 from ksef_mock.state.paging import Page
 
 _SHORTEST_SEARCH = 3
