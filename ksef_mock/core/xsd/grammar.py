@@ -251,10 +251,10 @@ class Grammar:
 
     # -- attributes -------------------------------------------------------------------------------------
 
-    def attribute(self, declaration: Part, qname: str) -> Part | None:
-        """The declaration of an attribute of an element."""
+    def attributes(self, declaration: Part) -> dict[str, Part]:
+        """The declarations of an element's attributes, by their qualified names."""
         definition = self.type_of(declaration)
-        return dict(self._attributes(definition)).get(qname) if definition is not None else None
+        return dict(self._attributes(definition)) if definition is not None else {}
 
     def _attributes(self, part: Part) -> Iterator[tuple[str, Part]]:
         for child in part.children():

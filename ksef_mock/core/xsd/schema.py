@@ -76,8 +76,8 @@ class Schema:
             entries = list(log)
         if valid:
             blanks: Any = _BLANK(element)
-            return _Translation(self._grammar, element).blank_tokens(blanks)[:most] if blanks else []
-        return list(islice(_Translation(self._grammar, element).faults(entries), most))
+            return _Translation(self.grammar, element).blank_tokens(blanks)[:most] if blanks else []
+        return list(islice(_Translation(self.grammar, element).faults(entries), most))
 
     @cached_property
     def _documents(self) -> list[tuple[etree._Element, str]]:
@@ -127,7 +127,8 @@ class Schema:
             raise ValueError(f"no schema: {error}") from None
 
     @cached_property
-    def _grammar(self) -> Grammar:
+    def grammar(self) -> Grammar:
+        """What the schema says."""
         return Grammar(self._documents)
 
 
@@ -305,7 +306,7 @@ class _Translation:
         if attribute is None:
             return declaration, (node.text or "") + "".join(child.tail or "" for child in node)
         value = str(node.get(attribute, ""))
-        return (None if declaration is None else self._grammar.attribute(declaration, attribute)), value
+        return (None if declaration is None else self._grammar.attributes(declaration).get(attribute)), value
 
     def _declaration(self, node: etree._Element) -> Part | None:
         """The declaration of an element of the document."""

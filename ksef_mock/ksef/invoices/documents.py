@@ -1,0 +1,268 @@
+"""What a FA, FA_RR or PEF document says of itself: who, to whom, how much, of which kind.
+
+Tolerant: what is missing or makes no sense is None, whether the document is valid or not. Sources of the
+names: OpenAPI (InvoiceMetadata), the ministry's schemas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+from lxml import etree
+
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS
+from ksef_mock.ksef.invoices.forms import BY_TAG, Form
+from ksef_mock.ksef.invoices.metadata import (
+    AuthorizedSubject,
+    Buyer,
+    InvoiceType,
+    PartyIdentifier,
+    Seller,
+    ThirdSubject,
+)
+
+#: RodzajFaktury -> OpenAPI: InvoiceType.
+INVOICE_TYPES: dict[str, InvoiceType] = {
+    "VAT": "Vat",
+    "ZAL": "Zal",
+    "KOR": "Kor",
+    "ROZ": "Roz",
+    "UPR": "Upr",
+    "KOR_ZAL": "KorZal",
+    "KOR_ROZ": "KorRoz",
+    "VAT_RR": "VatRr",
+    "KOR_VAT_RR": "KorVatRr",
+}
+_NONE = PartyIdentifier("None")
+#: UNCL1001: a self-billed invoice or credit note.
+_SELF_BILLED = ("389", "261")
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read. Amounts in `currency`, that of the VAT in PLN; texts with their blanks collapsed."""
+
+    #: By the root element; None if it is none of KSeF's.
+    form: Form | None
+    #: kodSystemowy, wersjaSchemy and the text of KodFormularza, as they stand there; PEF has none.
+    form_code: tuple[str | None, str | None, str | None] | None = None
+    #: P_2, P_4C, or UBL's ID.
+    number: str | None = None
+    #: P_1, P_4B, or UBL's IssueDate, as written: YYYY-MM-DD in a valid document.
+    issue_date: str | None = None
+    seller: Seller | None = None
+    buyer: Buyer = Buyer(_NONE)
+    net: Decimal = Decimal()
+    gross: Decimal = Decimal()
+    vat: Decimal = Decimal()
+    currency: str | None = None
+    #: RodzajFaktury, or UBL's type code.
+    kind: str | None = None
+    invoice_type: InvoiceType | None = None
+    is_self_invoicing: bool = False
+    has_attachment: bool = False
+    third_subjects: tuple[ThirdSubject, ...] = ()
+    authorized_subject: AuthorizedSubject | None = None
+
+    @property
+    def duplicate_key(self) -> tuple[str, str, str] | None:
+        """What no two accepted invoices have in common: the seller's NIP, RodzajFaktury, and the number."""
+        if self.seller is None or self.kind is None or self.number is None:
+            return None
+        return self.seller.nip, self.kind, self.number
+
+
+def read(root: etree._Element) -> Document:
+    """What a parsed document says. Linear in its size."""
+    form = BY_TAG.get(str(root.tag))
+    if form is not None and form.is_pef:
+        return _read_ubl(root, form)
+    body = root.find("{*}FakturaRR")
+    if body is not None:
+        return _read_rr(root, body, form)
+    return _read_fa(root, form)
+
+
+# -- FA and FA_RR -----------------------------------------------------------------------------------------
+
+
+def _read_fa(root: etree._Element, form: Form | None) -> Document:
+    parts = _parts(root.find("{*}Fa"))
+    currency = _text(parts.get("KodWaluty"))
+    suffix = "" if currency == "PLN" else "W"
+    kind = _text(parts.get("RodzajFaktury"))
+    return Document(
+        form=form,
+        form_code=_form_code(root),
+        number=_text(parts.get("P_2")),
+        issue_date=_text(parts.get("P_1")),
+        seller=_seller(root.find("{*}Podmiot1")),
+        buyer=_buyer(root.find("{*}Podmiot2")),
+        net=_sum(part for name, part in parts.items() if name.startswith("P_13_")),
+        gross=_amount(parts.get("P_15")),
+        vat=_sum(part for name, part in parts.items() if re.fullmatch(rf"P_14_[0-9]{suffix}", name)),
+        currency=currency,
+        kind=kind,
+        invoice_type=INVOICE_TYPES.get(kind or ""),
+        is_self_invoicing=_text(root.find("{*}Fa/{*}Adnotacje/{*}P_17")) == "1",
+        has_attachment=root.find("{*}Zalacznik") is not None,
+        third_subjects=_third_subjects(root),
+        authorized_subject=_authorized(root.find("{*}PodmiotUpowazniony")),
+    )
+
+
+def _read_rr(root: etree._Element, body: etree._Element, form: Form | None) -> Document:
+    parts = _parts(body)
+    currency = _text(parts.get("KodWaluty"))
+    kind = _text(parts.get("RodzajFaktury"))
+    return Document(
+        form=form,
+        form_code=_form_code(root),
+        number=_text(parts.get("P_4C")),
+        issue_date=_text(parts.get("P_4B")),
+        seller=_seller(root.find("{*}Podmiot1")),
+        buyer=_buyer(root.find("{*}Podmiot2")),
+        net=_amount(parts.get("P_11_1")),
+        gross=_amount(parts.get("P_12_1")),
+        vat=_amount(parts.get("P_11_2" if currency == "PLN" else "P_11_2W")),
+        currency=currency,
+        kind=kind,
+        invoice_type=INVOICE_TYPES.get(kind or ""),
+        third_subjects=_third_subjects(root),
+    )
+
+
+def _parts(body: etree._Element | None) -> dict[str, etree._Element]:
+    """The children by their local names, the first of each; none without a body."""
+    parts: dict[str, etree._Element] = {}
+    for child in body.iterchildren("*") if body is not None else ():
+        parts.setdefault(etree.QName(child).localname, child)
+    return parts
+
+
+def _form_code(root: etree._Element) -> tuple[str | None, str | None, str | None] | None:
+    element = root.find("{*}Naglowek/{*}KodFormularza")
+    if element is None:
+        return None
+    return element.get("kodSystemowy"), element.get("wersjaSchemy"), _text(element)
+
+
+def _seller(party: etree._Element | None) -> Seller | None:
+    if party is None:
+        return None
+    nip = _text(party.find("{*}DaneIdentyfikacyjne/{*}NIP"))
+    return None if nip is None else Seller(nip, _text(party.find("{*}DaneIdentyfikacyjne/{*}Nazwa")))
+
+
+def _buyer(party: etree._Element | None) -> Buyer:
+    data = None if party is None else party.find("{*}DaneIdentyfikacyjne")
+    return Buyer(_NONE) if data is None else Buyer(_identifier(data), _text(data.find("{*}Nazwa")))
+
+
+def _identifier(data: etree._Element) -> PartyIdentifier:
+    parts = {name: _text(part) for name, part in _parts(data).items()}
+    if parts.get("NIP"):
+        return PartyIdentifier("Nip", parts["NIP"])
+    if parts.get("IDWew"):
+        return PartyIdentifier("InternalId", parts["IDWew"])
+    if parts.get("NrVatUE"):
+        return PartyIdentifier("VatUe", f"{parts.get('KodUE') or ''}{parts['NrVatUE']}")
+    return PartyIdentifier("Other", parts["NrID"]) if parts.get("NrID") else _NONE
+
+
+def _third_subjects(root: etree._Element) -> tuple[ThirdSubject, ...]:
+    return tuple(_third(party) for party in root.iterchildren("{*}Podmiot3"))
+
+
+def _third(party: etree._Element) -> ThirdSubject:
+    buyer = _buyer(party)
+    return ThirdSubject(buyer.identifier, _role(party.find("{*}Rola"), 11) or 0, buyer.name)
+
+
+def _authorized(party: etree._Element | None) -> AuthorizedSubject | None:
+    seller = _seller(party)
+    role = None if party is None else _role(party.find("{*}RolaPU"), 3)
+    return None if seller is None or role is None else AuthorizedSubject(seller.nip, role, seller.name)
+
+
+def _role(element: etree._Element | None, most: int) -> int | None:
+    text = _text(element) or ""
+    return int(text) if re.fullmatch("[0-9]{1,2}", text) and 1 <= int(text) <= most else None
+
+
+# -- PEF: UBL -------------------------------------------------------------------------------------------
+
+
+def _read_ubl(root: etree._Element, form: Form) -> Document:
+    code = _text(root.find("{*}InvoiceTypeCode" if form.root == "Invoice" else "{*}CreditNoteTypeCode"))
+    currency = _text(root.find("{*}DocumentCurrencyCode"))
+    seller = _ubl_party(root.find("{*}AccountingSupplierParty/{*}Party"))
+    totals = root.find("{*}LegalMonetaryTotal")
+    amounts = _parts(totals)
+    vat = (
+        amount for amount in root.iterfind("{*}TaxTotal/{*}TaxAmount") if amount.get("currencyID") == "PLN"
+    )
+    return Document(
+        form=form,
+        number=_text(root.find("{*}ID")),
+        issue_date=_text(root.find("{*}IssueDate")),
+        seller=Seller(seller.identifier.value, seller.name)
+        if seller.identifier.type == "Nip" and seller.identifier.value
+        else None,
+        buyer=_ubl_party(root.find("{*}AccountingCustomerParty/{*}Party")),
+        net=_amount(amounts.get("TaxExclusiveAmount")),
+        gross=_amount(amounts.get("TaxInclusiveAmount")),
+        vat=_amount(next(vat, None)),
+        currency=currency,
+        kind=code or form.root,
+        invoice_type="VatPef" if form.root == "Invoice" else "KorPef",
+        is_self_invoicing=code in _SELF_BILLED,
+        has_attachment=root.find("{*}AdditionalDocumentReference/{*}Attachment") is not None,
+    )
+
+
+def _ubl_party(party: etree._Element | None) -> Buyer:
+    if party is None:
+        return Buyer(_NONE)
+    name = _text(party.find("{*}PartyLegalEntity/{*}RegistrationName")) or _text(
+        party.find("{*}PartyName/{*}Name")
+    )
+    numbers = list(_ubl_numbers(party))
+    for number in numbers:
+        if CONTEXT_PATTERNS["Nip"].fullmatch(number.removeprefix("PL")):
+            return Buyer(PartyIdentifier("Nip", number.removeprefix("PL")), name)
+    for number in numbers:
+        is_vat_ue = re.fullmatch("[A-Z]{2}[0-9A-Z+*]{1,12}", number) is not None
+        return Buyer(PartyIdentifier("VatUe" if is_vat_ue else "Other", number), name)
+    return Buyer(_NONE, name)
+
+
+def _ubl_numbers(party: etree._Element) -> Iterator[str]:
+    for path in ("{*}PartyTaxScheme/{*}CompanyID", "{*}PartyLegalEntity/{*}CompanyID"):
+        for element in party.iterfind(path):
+            number = _text(element)
+            if number:
+                yield number
+
+
+# -- values -----------------------------------------------------------------------------------------------
+
+
+def _text(element: etree._Element | None) -> str | None:
+    """The text with blanks collapsed, as xs:token; None if there is no element or nothing in it."""
+    if element is None:
+        return None
+    return " ".join("".join(map(str, element.itertext())).split()) or None
+
+
+def _amount(element: etree._Element | None) -> Decimal:
+    text = _text(element)
+    if text is None or not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,10})?", text):
+        return Decimal()
+    return Decimal(text)
+
+
+def _sum(elements: Iterable[etree._Element]) -> Decimal:
+    return sum((_amount(element) for element in elements), Decimal())
