@@ -44,8 +44,11 @@ _NEAR = {
     "challenges": ("CHAL",),
     "jwts": ("JWT", "REFRESH"),
     "keys": ("KEYS",),
+    "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
+    "permissions": ("PERM",),
     "resources": ("CERT", "KTOK", "PERM", "DATA"),
+    "testdata": ("DATA", "PERM"),
     "token_login": ("TOKEN",),
     "xades_login": ("XADES",),
 }

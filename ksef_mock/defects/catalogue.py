@@ -51,15 +51,21 @@ def defect(rule: str) -> Callable[[Callable[[Mock], None]], Defect]:
     return decorate
 
 
+def table(area: str, rows: Iterable[tuple[str, str, str, Callable[[Mock], None]]]) -> tuple[Defect, ...]:
+    """Defects that differ in a value: rows of name, summary, rule, and what breaks the rule."""
+    return tuple(Defect(name, summary, rule, area, break_) for name, summary, rule, break_ in rows)
+
+
 @cache
 def catalogue() -> dict[str, Defect]:
     """All defects by name, module by module in the order in which they are written."""
     found: dict[str, Defect] = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)], f"{__package__}."):
         for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, Defect):
-                assert value.name not in found, f"two defects are called {value.name}"
-                found[value.name] = value
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, Defect):
+                    assert each.name not in found, f"two defects are called {each.name}"
+                    found[each.name] = each
     return found
 
 

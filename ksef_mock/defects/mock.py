@@ -110,6 +110,19 @@ class Mock:
         """Let the mock see requests differently from how they came. `path`: a pattern, without prefix."""
         self._in_front(_Editor(self._max_body, method, path, on_request=change))
 
+    def edit_body(
+        self, change: Callable[[dict[str, Any]], object], *, method: str | None = None, path: str = EVERYTHING
+    ) -> None:
+        """Let the mock see the JSON objects of requests differently: `change` changes them in place."""
+
+        def edit(ask: Ask) -> None:
+            body = ask.json()
+            if isinstance(body, dict):
+                change(body)
+                ask.body = msgspec.json.encode(body)
+
+        self.edit_request(edit, method=method, path=path)
+
     def edit_answer(
         self,
         change: Callable[[Answer], None],
