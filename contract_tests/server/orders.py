@@ -210,9 +210,7 @@ class Fault:
         Raises:
             Failed: it was not refused for this.
         """
-        code = reply.error()[0]
-        # Versions before 2.9.0 documented 21405 for what is unreadable too.
-        reply.refused(21001 if self.unreadable and code != 21405 else 21405)
+        reply.refused(21001 if self.unreadable else 21405, None)
 
 
 def body_of(order: str, **context: str) -> dict[str, Any]:

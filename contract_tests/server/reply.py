@@ -83,7 +83,8 @@ class Reply:
     def refused(self, code: int, *details: str | None) -> Reply:
         """Expect 400 with one error of this code, its documented description, and exactly these details.
 
-        Both formats are understood. Without details none are asked about; `None` stands for any one detail.
+        Both formats are understood. Without details none are asked about; `None` stands for any one detail,
+        and alone for one or more: KSeF names all the faults of a body at once.
 
         Raises:
             Failed: anything else came.
@@ -93,7 +94,10 @@ class Reply:
             self._fail(f"error code {code}", self._summary())
         if code in DESCRIPTIONS and description != DESCRIPTIONS[code]:
             self._fail(f"{code} described as {DESCRIPTIONS[code]!r}", repr(description))
-        if details and (
+        if details == (None,):
+            if not received:
+                self._fail(f"{code} with details", "none")
+        elif details and (
             len(received) != len(details)
             or any(
                 wanted is not None and wanted != got for wanted, got in zip(details, received, strict=True)

@@ -117,20 +117,20 @@ def both_formats_agree(ctx: Probe) -> None:
 
 @family(
     {
-        "KSEF-ERR-010": ("no body", b""),
-        "KSEF-ERR-011": ("a body that is no JSON", b"{not json"),
-        "KSEF-ERR-012": ("an array", b"[]"),
-        "KSEF-ERR-013": ("null", b"null"),
-        "KSEF-ERR-014": ("octets that are not UTF-8", b'{"challenge": "\xff\xfe"}'),
-        "KSEF-ERR-015": ("arrays a thousand deep", b"[" * 1_000 + b"]" * 1_000),
-        "KSEF-ERR-016": ("a number of a thousand digits", b'{"challenge": ' + b"9" * 1_000 + b"}"),
-        "KSEF-ERR-017": ("a name with a NUL", b'{"challenge\\u0000": "x"}'),
+        "KSEF-ERR-010": ("no body", b"", 21405),
+        "KSEF-ERR-011": ("a body that is no JSON", b"{not json", 21001),
+        "KSEF-ERR-012": ("an array", b"[]", 21001),
+        "KSEF-ERR-013": ("null", b"null", 21405),
+        "KSEF-ERR-014": ("octets that are not UTF-8", b'{"challenge": "\xff\xfe"}', 21001),
+        "KSEF-ERR-015": ("arrays a thousand deep", b"[" * 1_000 + b"]" * 1_000, 21001),
+        "KSEF-ERR-016": ("a number of a thousand digits", b'{"challenge": ' + b"9" * 1_000 + b"}", 21001),
+        "KSEF-ERR-017": ("a name with a NUL", b'{"challenge\\u0000": "x"}', 21405),
     },
-    lambda case: f"A token login with {case[0]} is refused with 21405, not with a 5xx.",
-    source="OpenAPI POST /auth/ksef-token: 21405",
+    lambda case: f"A token login with {case[0]} is refused with {case[2]}, not with a 5xx.",
+    source="OpenAPI POST /auth/ksef-token: 21405, 21001 since API 2.9.0",
 )
-def broken_body_is_refused(ctx: Probe, case: tuple[str, bytes]) -> None:
-    ctx.post("/auth/ksef-token", content=case[1], headers=_JSON).refused(21405, None)
+def broken_body_is_refused(ctx: Probe, case: tuple[str, bytes, int]) -> None:
+    ctx.post("/auth/ksef-token", content=case[1], headers=_JSON).refused(case[2], None)
 
 
 @family(

@@ -98,10 +98,6 @@ _REFUSED_ORDERS: dict[str, tuple[str, object]] = {
         "a description of 257 characters",
         {"permissions": ["InvoiceRead"], "description": "x" * 257},
     ),
-    "KSEF-KTOK-009": (
-        "an unknown permission",
-        {"permissions": ["Everything"], "description": "opis tokenu"},
-    ),
 }
 
 
@@ -114,6 +110,17 @@ def wrong_order_is_refused(ctx: Probe, case: tuple[str, object]) -> None:
     bearer = ctx.session.access_token
     ctx.post("/tokens", bearer=bearer, json=case[1]).refused(21405, None)
     ctx.post("/tokens", bearer=bearer, json=case[1], headers=PROBLEM_DETAILS).refused(21405, None)
+
+
+@requirement(
+    "KSEF-KTOK-009",
+    "An order of a KSeF token with an unknown permission is refused with 21001.",
+    source=f"{_GENERATE}: GenerateTokenRequest, 21001 since API 2.9.0",
+)
+def unknown_permission_is_refused(ctx: Probe) -> None:
+    order = {"permissions": ["Everything"], "description": "opis tokenu"}
+    for headers in ({}, PROBLEM_DETAILS):
+        ctx.post("/tokens", bearer=ctx.session.access_token, json=order, headers=headers).refused(21001, None)
 
 
 @family(
@@ -278,18 +285,19 @@ def list_comes_in_pages(ctx: Probe) -> None:
 
 @family(
     {
-        "KSEF-KTOK-022": ("pageSize", "9"),
-        "KSEF-KTOK-023": ("pageSize", "101"),
-        "KSEF-KTOK-024": ("status", "Lost"),
-        "KSEF-KTOK-025": ("description", "ab"),
-        "KSEF-KTOK-026": ("authorIdentifier", "12"),
-        "KSEF-KTOK-027": ("authorIdentifierType", "Regon"),
+        "KSEF-KTOK-022": ("pageSize", "9", 21405),
+        "KSEF-KTOK-023": ("pageSize", "101", 21405),
+        "KSEF-KTOK-024": ("status", "Lost", 21001),
+        "KSEF-KTOK-025": ("description", "ab", 21405),
+        "KSEF-KTOK-026": ("authorIdentifier", "12", 21405),
+        "KSEF-KTOK-027": ("authorIdentifierType", "Regon", 21001),
     },
-    lambda filter_: f"The filter {filter_[0]}={filter_[1]} is refused with 21405.",
-    source=f"{_LIST}: parameters, 21405",
+    lambda case: f"The filter {case[0]}={case[1]} is refused with {case[2]}.",
+    source=f"{_LIST}: parameters, 21405; 21001 since API 2.9.0",
 )
-def wrong_filter_is_refused(ctx: Probe, filter_: tuple[str, str]) -> None:
-    ctx.get("/tokens", bearer=ctx.session.access_token, params=dict([filter_])).refused(21405, None)
+def wrong_filter_is_refused(ctx: Probe, case: tuple[str, str, int]) -> None:
+    name, value, code = case
+    ctx.get("/tokens", bearer=ctx.session.access_token, params={name: value}).refused(code, None)
 
 
 @requirement(

@@ -120,13 +120,14 @@ def default_page_is_ten(ctx: Probe) -> None:
 
 
 @family(
-    {"KSEF-SESS-007": "9", "KSEF-SESS-008": "101", "KSEF-SESS-009": "ten"},
-    "A pageSize of {} is refused with 21405.",
-    source=f"{_LIST}: pageSize from 10 to 100, 21405",
+    {"KSEF-SESS-007": ("9", 21405), "KSEF-SESS-008": ("101", 21405), "KSEF-SESS-009": ("ten", 21001)},
+    lambda case: f"A pageSize of {case[0]} is refused with {case[1]}.",
+    source=f"{_LIST}: pageSize from 10 to 100, 21405; 21001 since API 2.9.0",
 )
-def wrong_page_size_is_refused(ctx: Probe, size: str) -> None:
+def wrong_page_size_is_refused(ctx: Probe, case: tuple[str, int]) -> None:
+    size, code = case
     bearer = ctx.session.access_token
-    ctx.get("/auth/sessions", bearer=bearer, params={"pageSize": size}).refused(21405, None)
+    ctx.get("/auth/sessions", bearer=bearer, params={"pageSize": size}).refused(code, None)
 
 
 @requirement(
