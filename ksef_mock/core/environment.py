@@ -31,8 +31,13 @@ class Profile:
     requires_chain: bool
     #: Seconds that a login stays at 100 while the issuer of a qualified certificate is asked for its status.
     certificate_status_delay: float
-    #: XAdES properties are mandatory: on TEST since schema 2.1, elsewhere if `X-KSeF-Feature` asks for it.
+    #: XAdES properties are mandatory: on TEST since schema 2.1, on DEMO since 2026-03-16 (ministry's
+    #: changelog); on PRD a signature without them is reported to pass with a system warning (one report).
     enforces_xades: bool
+    #: `X-System-Warning` of a login whose signature is no XAdES, where that is accepted.
+    plain_signature_warning: str | None
+    #: SHA-1 may be the hash of digests (reported: TEST accepts it, PRD refuses; DEMO taken as PRD).
+    allows_sha1: bool
 
 
 PROFILES: dict[ProfileName, Profile] = {
@@ -44,6 +49,8 @@ PROFILES: dict[ProfileName, Profile] = {
         requires_chain=False,
         certificate_status_delay=0.0,
         enforces_xades=True,
+        plain_signature_warning=None,
+        allows_sha1=True,
     ),
     "demo": Profile(
         "demo",
@@ -52,7 +59,9 @@ PROFILES: dict[ProfileName, Profile] = {
         has_test_data=False,
         requires_chain=True,
         certificate_status_delay=3.0,
-        enforces_xades=False,
+        enforces_xades=True,
+        plain_signature_warning=None,
+        allows_sha1=False,
     ),
     "prod": Profile(
         "prod",
@@ -62,6 +71,8 @@ PROFILES: dict[ProfileName, Profile] = {
         requires_chain=True,
         certificate_status_delay=3.0,
         enforces_xades=False,
+        plain_signature_warning="sig-001: Format podpisu niezgodny z akceptowanymi profilami XAdES",
+        allows_sha1=False,
     ),
 }
 

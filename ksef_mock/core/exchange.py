@@ -39,6 +39,7 @@ class Exchange:
         "routed",
         "started_at",
         "trace_id",
+        "warnings",
     )
 
     def __init__(self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str) -> None:
@@ -49,6 +50,8 @@ class Exchange:
         self.trace_id = trace_id
         self.decisions: list[tuple[str, Outcome, str]] = []
         self.facts: dict[str, Any] = {}
+        #: What `X-System-Warning` of the answer says beyond what all answers say.
+        self.warnings: list[str] = []
         #: Reference number of the authentication operation that the request is about.
         self.operation: str | None = None
         #: The operation of the official document that it was routed to.

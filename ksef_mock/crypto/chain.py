@@ -33,6 +33,10 @@ MAX_INTERMEDIATES = 8
 MIN_RSA_BITS = 2_048
 MIN_EC_BITS = 256
 
+#: Largest RSA keys with which anything is computed at all: beyond, one operation can take seconds.
+MAX_RSA_BITS = 8_192
+MAX_RSA_EXPONENT = 2**32
+
 _KNOWN_EXTENSIONS = {
     ExtensionOID.BASIC_CONSTRAINTS,
     ExtensionOID.KEY_USAGE,
@@ -174,8 +178,11 @@ def _is_other_key(issuer: Certificate, issued: Certificate) -> bool:
 def _obstacle(issuer: Certificate, issued: Certificate, below: int, at: Instant) -> str | None:
     """Why `issuer` cannot vouch for `issued`; `below` counts the CAs between it and the end of the chain."""
     try:
-        require_issued_by(issued, issuer)
         key = issuer.public_key()
+        excess = excess_of(key)
+        if excess is not None:
+            return f"has a key that is not used: {excess}"
+        require_issued_by(issued, issuer)
     except InvalidSignature:
         return f"has not signed {issued.subject.rfc4514_string()!r}: the signature is wrong"
     except (TypeError, UnsupportedAlgorithm):
@@ -195,6 +202,17 @@ def _obstacle(issuer: Certificate, issued: Certificate, below: int, at: Instant)
         return "may not sign certificates (keyUsage)"
     unknown = _unknown_critical(issuer)
     return None if unknown is None else f"has the critical extension {unknown}, which is not supported"
+
+
+def excess_of(key: object) -> str | None:
+    """Why nothing may be computed with a public key; None if that takes no more than a moment."""
+    if not isinstance(key, rsa.RSAPublicKey):
+        return None
+    if key.key_size > MAX_RSA_BITS:
+        return f"the RSA key has {key.key_size} bits, at most {MAX_RSA_BITS} are accepted"
+    if key.public_numbers().e > MAX_RSA_EXPONENT:
+        return "the public exponent of the RSA key is greater than 2^32"
+    return None
 
 
 def is_strong(key: object) -> bool:

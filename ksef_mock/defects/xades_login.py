@@ -24,9 +24,9 @@ from ksef_mock.defects.mock import Mock, overlooking
 from ksef_mock.ksef.certificates.revocations import Withdrawal
 from ksef_mock.xades import (
     AuthTokenRequest,
+    Cause,
     Check,
     CheckResult,
-    Outcome,
     Reading,
     Refusal,
     Report,
@@ -34,7 +34,7 @@ from ksef_mock.xades import (
     passed,
 )
 from ksef_mock.xades.document import Layout
-from ksef_mock.xades.identity import Identification, Signer, SignerKind, SubjectIdentifierType
+from ksef_mock.xades.identity import Identification, Signer, SignerKind, SubjectIdentifierType, kind_of
 from ksef_mock.xades.names import VERSIONS, ds, local_name, text_of
 from ksef_mock.xades.report import BAD_SIGNATURE
 
@@ -44,7 +44,7 @@ from ksef_mock.xades.report import BAD_SIGNATURE
 @defect("The digest of each reference is verified.")
 def digest_is_not_checked(mock: Mock) -> None:
     """The document may be changed after signing: digests of references are not compared."""
-    mock.overlook(lambda result: result.check is Check.REFERENCES and "computed" in result.evidence)
+    mock.overlook(lambda result: result.cause is Cause.WRONG_DIGEST)
 
 
 @defect("The signature value is verified.")
@@ -56,47 +56,43 @@ def signature_value_is_not_checked(mock: Mock) -> None:
 @defect("A reference covers the AuthTokenRequest.")
 def request_need_not_be_signed(mock: Mock) -> None:
     """A signature that covers its signed properties alone is accepted."""
-    mock.overlook(lambda result: result.check is Check.REFERENCES and "no reference covers" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.REQUEST_NOT_COVERED)
 
 
 @defect("SignedProperties are mandatory.")
 def signed_properties_may_be_absent(mock: Mock) -> None:
     """A plain XML Signature without SignedProperties is accepted."""
-    mock.overlook(lambda result: result.check is Check.SIGNED_PROPERTIES and "has no xades" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.NO_SIGNED_PROPERTIES)
 
 
 @defect("A reference of the type SignedProperties covers them.")
 def signed_properties_may_be_unsigned(mock: Mock) -> None:
     """SignedProperties that no reference covers are accepted."""
-    mock.overlook(
-        lambda result: result.check is Check.SIGNED_PROPERTIES and "has no xades" not in result.reason
-    )
+    mock.overlook(lambda result: result.cause is Cause.PROPERTIES_NOT_COVERED)
 
 
 @defect("SignedProperties have a SigningTime.")
 def signing_time_may_be_absent(mock: Mock) -> None:
     """SignedProperties without SigningTime are accepted."""
-    mock.overlook(lambda result: result.check is Check.SIGNING_TIME and "no SigningTime" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.NO_SIGNING_TIME)
 
 
 @defect("SigningTime is not in the future.")
 def signing_time_may_be_in_the_future(mock: Mock) -> None:
     """A document that was signed tomorrow is accepted."""
-    mock.overlook(lambda result: result.check is Check.SIGNING_TIME and "future" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.SIGNED_IN_FUTURE)
 
 
 @defect("SignedProperties have SigningCertificate or SigningCertificateV2.")
 def signing_certificate_may_be_absent(mock: Mock) -> None:
     """SignedProperties without SigningCertificate are accepted."""
-    mock.overlook(
-        lambda result: result.check is Check.SIGNING_CERTIFICATE and "have neither" in result.reason
-    )
+    mock.overlook(lambda result: result.cause is Cause.NO_SIGNING_CERTIFICATE)
 
 
 @defect("The digest in SigningCertificate is that of the certificate in KeyInfo.")
 def signing_certificate_digest_is_not_checked(mock: Mock) -> None:
     """SigningCertificate may name another certificate."""
-    mock.overlook(lambda result: result.check is Check.SIGNING_CERTIFICATE and "is not that" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.OTHER_CERTIFICATE)
 
 
 @defect("Only the documented transforms are allowed.")
@@ -116,19 +112,19 @@ def any_transform_is_accepted(mock: Mock) -> None:
 @defect("Only the documented algorithms are allowed.")
 def any_algorithm_is_accepted(mock: Mock) -> None:
     """Digest and signature methods may be any, MD5 and HMAC among them."""
-    mock.overlook(lambda result: result.check is Check.ALGORITHMS and result.consequence == BAD_SIGNATURE)
+    mock.overlook(lambda result: result.cause is Cause.ALGORITHM)
 
 
 @defect("RSA keys have at least 2048 bits.")
 def small_rsa_keys_are_accepted(mock: Mock) -> None:
     """A signature with RSA-1024 is accepted."""
-    mock.overlook(lambda result: result.check is Check.ALGORITHMS and "RSA key has" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.SMALL_RSA_KEY)
 
 
 @defect("Curves have at least 256 bits.")
 def small_curves_are_accepted(mock: Mock) -> None:
     """A signature on P-192 is accepted."""
-    mock.overlook(lambda result: result.check is Check.ALGORITHMS and "fewer than" in result.reason)
+    mock.overlook(lambda result: result.cause is Cause.SMALL_CURVE)
 
 
 @defect("The value of an ECDSA signature is R and S side by side, not DER.")
@@ -140,7 +136,7 @@ def der_ecdsa_value_is_accepted(mock: Mock) -> None:
 @defect("A key beside the certificate in KeyInfo is the certificate's.")
 def contradicting_key_value_is_accepted(mock: Mock) -> None:
     """KeyInfo may contain a KeyValue that is not the certificate's key."""
-    mock.overlook(lambda result: result.check is Check.KEY_INFO and result.consequence == BAD_SIGNATURE)
+    mock.overlook(lambda result: result.cause is Cause.OTHER_KEY)
 
 
 @defect("A signature with an empty list of references signs nothing.")
@@ -148,7 +144,7 @@ def empty_reference_list_is_accepted(mock: Mock) -> None:
     """A signature without any reference is accepted."""
 
     def change(reading: Reading, report: Report) -> tuple[Reading, Report]:
-        if reading.root is None or not any("no Reference" in result.reason for result in report.results):
+        if reading.root is None or not any(result.cause is Cause.NO_REFERENCES for result in report.results):
             return reading, report
         lenient = overlooking(report, lambda result: result.check is Check.ONE_SIGNATURE)
         found = next(reading.root.iter(ds("X509Certificate")), None)
@@ -257,9 +253,7 @@ def schema_is_not_checked(mock: Mock) -> None:
 @defect("No comment stands inside of a value: a reader that stops there reads something unsigned.")
 def comment_inside_of_a_value_is_accepted(mock: Mock) -> None:
     """A value of the request may have a comment in its middle."""
-    mock.overlook(
-        lambda result: result.check is Check.SCHEMA and result.consequence == Refusal(Code.INVALID_DOCUMENT)
-    )
+    mock.overlook(lambda result: result.cause is Cause.SPLIT_VALUE)
 
 
 # -- what KSeF allows, refused ----------------------------------------------------------------------------
@@ -435,13 +429,13 @@ def seal_counts_as_signature(mock: Mock) -> None:
 @defect("A person's certificate has givenName, surname, CN and C.")
 def person_without_surname_is_accepted(mock: Mock) -> None:
     """A person's certificate may lack attributes of its subject."""
-    _identify_leniently(mock, "a person's certificate must have")
+    _identify_leniently(mock, Cause.MISSING_ATTRIBUTE, SignerKind.PERSON)
 
 
 @defect("A seal's certificate has neither givenName nor surname.")
 def seal_with_given_name_is_accepted(mock: Mock) -> None:
     """A seal's certificate may have the name of a person."""
-    _identify_leniently(mock, "must not have")
+    _identify_leniently(mock, Cause.EXCESS_ATTRIBUTE, SignerKind.PERSON)
 
 
 @defect("A certificate whose subject has no identifier is refused with 21115.")
@@ -449,9 +443,9 @@ def subject_without_identifier_is_accepted(mock: Mock) -> None:
     """A certificate without an identifier in its subject counts as the owner's."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
-            found: Identification = original(certificate, kind, context)
-            if found.signer is None and any("no identifier" in each.reason for each in found.results):
+        def identify(certificate: Certificate, kind: str, context: Identifier, *rest: Any) -> Identification:
+            found: Identification = original(certificate, kind, context, *rest)
+            if _is_refused(found, Cause.NO_IDENTIFIER):
                 return _identified(SignerKind.PERSON, context)
             return found
 
@@ -466,24 +460,21 @@ def fingerprint_is_ignored(mock: Mock) -> None:
     mock.replace(
         mock.system.xades_login,
         "_identify",
-        lambda original: (
-            lambda certificate, _kind, context: original(certificate, "certificateSubject", context)
-        ),
+        lambda original: lambda certificate, _kind, *rest: original(certificate, "certificateSubject", *rest),
     )
 
 
-@defect("A NipVatUe context takes certificateFingerprint only: 21117.")
-def subject_in_vat_ue_context_is_accepted(mock: Mock) -> None:
-    """A signer in a NipVatUe context may be named by the certificate's subject."""
+@defect("In a NipVatUe context a certificate's subject may name the signer: 202.")
+def subject_in_vat_ue_context_is_refused(mock: Mock) -> None:
+    """In a NipVatUe context only certificateFingerprint is taken; else 21117."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
-            found: Identification = original(certificate, kind, context)
-            if any(
-                result.check is Check.SUBJECT_IDENTIFIER_TYPE and result.outcome is Outcome.FAILED
-                for result in found.results
-            ):
-                return _identified(SignerKind.PERSON, context)
+        def identify(certificate: Certificate, kind: str, context: Identifier, *rest: Any) -> Identification:
+            found: Identification = original(certificate, kind, context, *rest)
+            if context.type == "NipVatUe" and kind == SubjectIdentifierType.SUBJECT:
+                refusal = Refusal(Code.INVALID_SUBJECT_IDENTIFIER)
+                result = failed(Check.SUBJECT_IDENTIFIER_TYPE, Cause.DEFECT, "a subject", refusal)
+                return Identification(None, (result,))
             return found
 
         return identify
@@ -496,11 +487,13 @@ def pesel_is_not_recognised(mock: Mock) -> None:
     """A PESEL in a certificate's subject names nobody."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
-            found: Identification = original(certificate, kind, context)
+        def identify(*arguments: Any) -> Identification:
+            found: Identification = original(*arguments)
             if found.signer is not None and found.signer.identifier.type == "Pesel":
                 refusal = Refusal(Code.INVALID_CERTIFICATE)
-                return Identification(None, (failed(Check.SIGNER_IDENTITY, "a PESEL", refusal),))
+                return Identification(
+                    None, (failed(Check.SIGNER_IDENTITY, Cause.DEFECT, "a PESEL", refusal),)
+                )
             return found
 
         return identify
@@ -674,7 +667,7 @@ def _overlook(mock: Mock, check: Check) -> None:
 
 
 def _not_allowed(check: Check) -> CheckResult:
-    return failed(check, "refused by a defect", BAD_SIGNATURE)
+    return failed(check, Cause.DEFECT, "refused by a defect", BAD_SIGNATURE)
 
 
 def _refuse_method(mock: Mock, *parts: str) -> None:
@@ -736,22 +729,26 @@ def _admit(mock: Mock, status: Status) -> None:
     mock.replace(mock.system.permissions, "admit", make)
 
 
-def _identify_leniently(mock: Mock, reason: str) -> None:
-    """Name the signer although the subject is refused for this reason."""
+def _identify_leniently(mock: Mock, cause: Cause, kind: SignerKind) -> None:
+    """Name the signer although the subject, of this kind, is refused because of `cause`."""
 
     def make(original: Any) -> Any:
-        def identify(certificate: Certificate, kind: str, context: Identifier) -> Identification:
-            found: Identification = original(certificate, kind, context)
-            if found.signer is None and any(reason in each.reason for each in found.results):
+        def identify(certificate: Certificate, *rest: Any) -> Identification:
+            found: Identification = original(certificate, *rest)
+            if _is_refused(found, cause) and kind_of(certificate.subject) is kind:
                 digits = re.search(r"[0-9]{10,11}", _identifiers(certificate))
                 if digits is not None:
-                    kind_of = "Pesel" if len(digits[0]) == 11 else "Nip"
-                    return _identified(SignerKind.PERSON, Identifier(kind_of, digits[0]))
+                    named = "Pesel" if len(digits[0]) == 11 else "Nip"
+                    return _identified(SignerKind.PERSON, Identifier(named, digits[0]))
             return found
 
         return identify
 
     mock.replace(mock.system.xades_login, "_identify", make)
+
+
+def _is_refused(found: Identification, cause: Cause) -> bool:
+    return found.signer is None and any(result.cause is cause for result in found.results)
 
 
 def _identifiers(certificate: Certificate) -> str:

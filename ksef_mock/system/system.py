@@ -57,7 +57,8 @@ class System(Parts):
             self._begin()
 
     async def close(self) -> None:
-        """Let go of the store; what is in it stays there."""
+        """Let go of the store, in which everything stays, and of documents that nobody has looked at yet."""
+        self.xades_login.close()
         await self.store.close()
 
     async def populate(self) -> None:

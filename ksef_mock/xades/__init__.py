@@ -13,11 +13,22 @@ A library of its own, no server needed:
 """
 
 from ksef_mock.xades.reading import AuthTokenRequest, Reading, read
-from ksef_mock.xades.report import Check, CheckResult, Outcome, Refusal, Report, failed, passed, skipped
+from ksef_mock.xades.report import (
+    Cause,
+    Check,
+    CheckResult,
+    Outcome,
+    Refusal,
+    Report,
+    failed,
+    passed,
+    skipped,
+)
 from ksef_mock.xades.verification import verify
 
 __all__ = [
     "AuthTokenRequest",
+    "Cause",
     "Check",
     "CheckResult",
     "Outcome",

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from lxml import etree
 
-from ksef_mock.crypto.chain import MIN_EC_BITS, MIN_RSA_BITS
+from ksef_mock.crypto.chain import MIN_EC_BITS, MIN_RSA_BITS, excess_of
 from ksef_mock.xades.names import DS, MORE_2007, ds, text_of
+from ksef_mock.xades.report import Cause
 
 _MORE_2001 = "http://www.w3.org/2001/04/xmldsig-more#"
 _MORE_2021 = "http://www.w3.org/2021/04/xmldsig-more#"
@@ -35,11 +36,19 @@ DIGESTS: dict[str, hashes.HashAlgorithm] = {
 
 
 class Forbidden(Exception):
-    """An algorithm, parameter or key that KSeF does not allow; the message says which."""
+    """An algorithm or a parameter that KSeF does not allow; the message says which."""
 
 
-class WeakKey(Forbidden):
-    """The algorithm is allowed, the certificate's key is not: too small, or of another kind."""
+class OtherKeyKind(Forbidden):
+    """The certificate's key is of another kind than the signature method."""
+
+
+class UnfitKey(Forbidden):
+    """The algorithm is allowed, the certificate's key is too small or too large for it."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 def digest(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:
@@ -71,8 +80,8 @@ class SignatureMethod(Protocol):
         """Make sure that the key is of the kind and size that the method needs.
 
         Raises:
-            Forbidden: a key of another kind.
-            WeakKey: too small.
+            OtherKeyKind: a key of another kind.
+            UnfitKey: too small, or too large to compute anything with it.
         """
 
     def verifies(self, key: CertificatePublicKeyTypes, value: bytes, octets: bytes) -> bool:
@@ -118,9 +127,10 @@ class Ecdsa:
 
     def check_key(self, key: CertificatePublicKeyTypes) -> None:
         if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise Forbidden(f"the signature method is ECDSA, but the certificate's key is {kind_of(key)}")
+            raise OtherKeyKind(f"the signature method is ECDSA, but the certificate's key is {kind_of(key)}")
         if key.curve.key_size < MIN_EC_BITS:
-            raise WeakKey(f"the curve {key.curve.name} has fewer than {MIN_EC_BITS} bits")
+            reason = f"the curve {key.curve.name} has fewer than {MIN_EC_BITS} bits"
+            raise UnfitKey(reason, Cause.SMALL_CURVE)
 
     def verifies(self, key: CertificatePublicKeyTypes, value: bytes, octets: bytes) -> bool:
         if not isinstance(key, ec.EllipticCurvePublicKey):
@@ -267,6 +277,10 @@ def _pss(name: str) -> str:
 
 def _check_rsa(key: CertificatePublicKeyTypes) -> None:
     if not isinstance(key, rsa.RSAPublicKey):
-        raise Forbidden(f"the signature method is RSA, but the certificate's key is {kind_of(key)}")
+        raise OtherKeyKind(f"the signature method is RSA, but the certificate's key is {kind_of(key)}")
     if key.key_size < MIN_RSA_BITS:
-        raise WeakKey(f"the RSA key has {key.key_size} bits, at least {MIN_RSA_BITS} are required")
+        reason = f"the RSA key has {key.key_size} bits, at least {MIN_RSA_BITS} are required"
+        raise UnfitKey(reason, Cause.SMALL_RSA_KEY)
+    excess = excess_of(key)
+    if excess is not None:
+        raise UnfitKey(excess, Cause.EXCESSIVE_KEY)

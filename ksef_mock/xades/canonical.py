@@ -12,6 +12,7 @@ two levels further down: it undeclares it there (xmlns=""), which no other imple
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import msgspec
 from lxml import etree
@@ -81,12 +82,16 @@ class Selection(msgspec.Struct, frozen=True):
         if not self.covers(self.apex):
             return None
         cuts = [cut for cut in self.without if any(node is self.apex for node in cut.iterancestors())]
-        root = copy.deepcopy(self.apex.getroottree()).getroot()
-        apex, *doomed = [_counterpart(node, root) for node in (self.apex, *cuts)]
+        apex, doomed = self.isolate_with(cuts)
         for element in doomed:
             if element.getparent() is not None:  # two transforms may cut out the same element
                 cut_out(element)
         return apex
+
+    def isolate_with(self, elements: Sequence[etree._Element]) -> tuple[etree._Element, list[etree._Element]]:
+        """A copy of the apex in a copy of its surroundings, nothing cut out, and its copies of `elements`."""
+        root = copy.deepcopy(self.apex.getroottree()).getroot()
+        return _counterpart(self.apex, root), [_counterpart(node, root) for node in elements]
 
 
 def canonicalize(selection: Selection, method: Canonicalization) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import msgspec
 from lxml import etree
 
@@ -19,6 +21,10 @@ _SIGNATURES = etree.XPath(
 #: In any namespace: two elements of this name are never an honest document.
 _REQUEST = "{*}AuthTokenRequest"
 _ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
+
+
+#: Signatures and countersignatures together: each is looked for in every part.
+MAX_SIGNATURES = 20
 
 
 class NoSignature(Exception):
@@ -46,6 +52,9 @@ def find_signature(root: etree._Element) -> etree._Element:
         raise NoSignature("there is no ds:Signature in the document")
     if len(found) > 1:
         raise TooManySignatures(f"there are {len(found)} ds:Signature elements, exactly one is accepted")
+    every = list(islice(root.iter(ds("Signature")), MAX_SIGNATURES + 1))
+    if len(every) > MAX_SIGNATURES:
+        raise TooManySignatures(f"there are more than {MAX_SIGNATURES - 1} countersignatures")
     signature = found[0]
     assert isinstance(signature, etree._Element)
     return signature

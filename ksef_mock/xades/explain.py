@@ -1,42 +1,40 @@
-"""Which of the usual mistakes explains a wrong digest or signature. Every answer is proven by recomputing."""
+"""Which of the usual mistakes explains a wrong digest or signature. Every answer is proven by recomputing.
+
+All searches for one document share one `Budget`; the likelier mistakes are looked for first.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ksef_mock.core.dates import warsaw
 from ksef_mock.crypto.certificate import Certificate
-from ksef_mock.xades.algorithms import (
-    DIGESTS,
-    Ecdsa,
-    RsaPkcs1,
-    RsaPss,
-    SignatureMethod,
-    digest,
-    ecdsa_verifies,
-    integer_size,
-    rsa_verifies,
-)
+from ksef_mock.crypto.chain import excess_of
+from ksef_mock.xades.algorithms import DIGESTS, RsaPkcs1, SignatureMethod, digest, integer_size, kind_of
+from ksef_mock.xades.budget import Budget, Spent
 from ksef_mock.xades.canonical import Canonicalization, Selection
-from ksef_mock.xades.parsing import canonical_work
+from ksef_mock.xades.key_info import Candidate
 from ksef_mock.xades.properties import CertificateDigest
 from ksef_mock.xades.reading import Reading
 from ksef_mock.xades.references import Resolved
 from ksef_mock.xades.structure import Signature, decode_base64
 from ksef_mock.xades.transforms import ENVELOPED
-from ksef_mock.xades.variants import Variant, documents, variants
+from ksef_mock.xades.values import read_value
+from ksef_mock.xades.variants import Variant, Variants
 
-#: Documents beyond these bounds are not searched for an explanation: it takes dozens of canonicalisations.
-MAX_OCTETS = 65_536
-MAX_CANONICAL_WORK = 10**6
-
+_HOUR = timedelta(hours=1)
+#: Hours by which a place can be ahead of UTC.
+_MAX_OFFSET = 14
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -45,75 +43,83 @@ def b64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()
 
 
-def reference(found: Resolved, reading: Reading) -> str | None:
+def reference(found: Resolved, reading: Reading, budget: Budget) -> str | None:
     """Why the stated digest of a reference is not that of its octets, or None if that cannot be proven."""
-    assert found.hash is not None
-    assert found.processed is not None
-    octets, algorithm = found.processed.octets, found.hash
-    if not _is_affordable(reading.octets):
-        return None
-    spelled = _misspelled(found.reference.digest_text, digest(algorithm, octets))
-    if spelled is not None:
-        return f"the digest is right, but {spelled}"
-    stated = found.reference.digest
-    if stated is None:
-        return None
-    for uri, other in DIGESTS.items():
-        if digest(other, octets) == stated:
-            return f"the digest is by {uri}, while DigestMethod says {found.reference.digest_algorithm}"
-    for variant in _reference_variants(found, reading):
-        if digest(algorithm, variant.octets) == stated:
-            return variant.mistake
+    with contextlib.suppress(Spent):
+        return _reference_mistake(found, reading, budget)
     return None
 
 
 def signature_value(
-    document: bytes,
+    reading: Reading,
     signature: Signature,
     method: SignatureMethod,
     canonicalization: Canonicalization,
     signed_info: bytes,
     references: Sequence[Resolved],
     key: CertificatePublicKeyTypes,
-    others: Sequence[Certificate],
+    others: Sequence[Candidate],
+    budget: Budget,
 ) -> str | None:
     """Why the signature value does not verify, or None if that cannot be proven."""
-    if not _is_affordable(document):
-        return None
-    for value, spelled in _values(signature.value_text):
-        signed = _signed_with(key, method, value, signed_info)
-        if signed is not None:
-            return "; ".join(part for part in (spelled, signed) if part)
-        for certificate in others:
-            if _signed_with(certificate.public_key(), method, value, signed_info) == "":
-                subject = certificate.subject.rfc4514_string()
-                return f"signed with the key of another certificate in KeyInfo: {subject}"
-        for variant in _signed_info_variants(signature, canonicalization, signed_info, references):
-            signed = _signed_with(key, method, value, variant.octets)
-            if signed is not None:
-                return "; ".join(part for part in (variant.mistake, signed) if part)
-        opened = _opened(key, value) if isinstance(method, RsaPkcs1) else None
-        if opened is not None:
-            return opened
-    return None
+    search = _ValueSearch(
+        reading, signature, method, canonicalization, signed_info, references, key, others, budget
+    )
+    readings = list(_values(signature.value_text))
+    with contextlib.suppress(Spent):
+        for value, spelled in readings:
+            found = search.mistake(value)
+            if found is not None:
+                return "; ".join(part for part in (spelled, found) if part)
+    return _told_by_value(key, method, readings[0][0]) if readings else None
 
 
 def certificate_digest(
-    group: Sequence[CertificateDigest], certificate: Certificate, others: Sequence[Certificate]
+    group: Sequence[CertificateDigest], candidate: Candidate, others: Sequence[Candidate], budget: Budget
 ) -> str | None:
     """Why none of the digests in SigningCertificate is that of the certificate, or None if unproven."""
-    for entry in group:
-        found = _certificate_mistake(entry, certificate, others)
-        if found is not None:
-            return found
+    with contextlib.suppress(Spent):
+        for entry in group:
+            found = _certificate_mistake(entry, candidate, others, budget)
+            if found is not None:
+                return found
     return None
 
 
-def _is_affordable(document: bytes) -> bool:
-    return len(document) <= MAX_OCTETS and canonical_work(document) <= MAX_CANONICAL_WORK
+def signing_time(stated: datetime, moment: datetime, skew: timedelta) -> str | None:
+    """Why a signing time lies ahead of `moment`: read as local time it is right; None if it is not."""
+    if abs(stated.replace(tzinfo=warsaw()) - moment) <= skew:
+        return "local time of Poland was written as if it were UTC: read as local time it is right"
+    hours = round((stated - moment) / _HOUR)
+    if 1 <= hours <= _MAX_OFFSET and abs(stated - moment - hours * _HOUR) <= skew:
+        return f"the local time of a place {hours} h ahead of UTC was written as if it were UTC"
+    return None
 
 
 # ---- digests
+
+
+def _reference_mistake(found: Resolved, reading: Reading, budget: Budget) -> str | None:
+    assert found.hash is not None
+    assert found.processed is not None
+    octets, algorithm = found.processed.octets, found.hash
+    spelled = _misspelled(found.reference.digest_text, found.computed or b"")
+    if spelled is not None:
+        return f"the digest is right, but {spelled}"
+    stated = found.reference.digest
+    if stated is None:
+        return None
+    if len(stated) == algorithm.digest_size:
+        for variant in _reference_variants(found, reading, budget):
+            budget.read(len(variant.octets))
+            if digest(algorithm, variant.octets) == stated:
+                return variant.mistake
+    for uri, other in DIGESTS.items():
+        if other.digest_size == len(stated) and other.name != algorithm.name:
+            budget.read(len(octets))
+            if digest(other, octets) == stated:
+                return f"the digest is by {uri}, while DigestMethod says {found.reference.digest_algorithm}"
+    return None
 
 
 def _misspelled(text: str, right: bytes) -> str | None:
@@ -128,30 +134,23 @@ def _misspelled(text: str, right: bytes) -> str | None:
     return None
 
 
-def _reference_variants(found: Resolved, reading: Reading) -> Iterator[Variant]:
+def _reference_variants(found: Resolved, reading: Reading, budget: Budget) -> Iterator[Variant]:
     processed = found.processed
     assert processed is not None
     if processed.selection is None or processed.method is None:
         return
-    yield from _enveloped_variants(found, reading)
-    yield from variants(processed.selection, processed.method, processed.octets)
-    if reading.layout is not None and processed.selection.covers(reading.layout.request):
-        yield from documents(reading.octets)
-
-
-def _enveloped_variants(found: Resolved, reading: Reading) -> Iterator[Variant]:
-    """The signature left in or out, against what the transforms say."""
-    assert found.processed is not None
-    selection, method = found.processed.selection, found.processed.method
-    if selection is None or method is None or reading.signature is None:
-        return
-    if not selection.without:
-        cut = Selection(
-            selection.apex, selection.document, selection.comments, without=(reading.signature.element,)
-        )
-        for variant in variants(cut, method, found.processed.octets):
+    variants = Variants(reading.octets, budget)
+    selection, method, signature = processed.selection, processed.method, reading.signature
+    if signature is not None and not selection.without and selection.covers(signature.element):
+        cut = msgspec.structs.replace(selection, without=(signature.element,))
+        for variant in variants.of(cut, method, processed.octets):
             mistake = f"the digest is without the signature, but the transform {ENVELOPED} is missing"
             yield Variant(variant.octets, mistake)
+    yield from variants.of(selection, method, processed.octets)
+    if selection.without:
+        yield from variants.with_signature(selection, method, found.reference.digest_element)
+    if reading.layout is not None and selection.covers(reading.layout.request):
+        yield from variants.of_document()
 
 
 # ---- signature values
@@ -173,87 +172,84 @@ def _values(text: str) -> Iterator[tuple[bytes, str]]:
         yield url_safe, "SignatureValue is in the URL-safe alphabet of base64, or without its padding"
 
 
-def _signed_info_variants(
-    signature: Signature,
-    canonicalization: Canonicalization,
-    signed_info: bytes,
-    references: Sequence[Resolved],
-) -> Iterator[Variant]:
-    for uri, algorithm in DIGESTS.items():
-        hashed = digest(algorithm, signed_info)
-        yield Variant(hashed, f"the hash of SignedInfo ({uri}) was hashed once more before signing")
+class _ValueSearch(msgspec.Struct, frozen=True):
+    """What all readings of a SignatureValue are tried against."""
+
+    reading: Reading
+    signature: Signature
+    method: SignatureMethod
+    canonicalization: Canonicalization
+    signed_info: bytes
+    references: Sequence[Resolved]
+    key: CertificatePublicKeyTypes
+    others: Sequence[Candidate]
+    budget: Budget
+
+    def mistake(self, octets: bytes) -> str | None:
+        """What is wrong with a signature value.
+
+        Raises:
+            Spent: the budget's end.
+        """
+        value = read_value(self.key, self.method, octets, self.budget)
+        if value is not None:
+            found = value.signs(self.signed_info, thorough=True)
+            if found is not None:
+                return found
+        for other in self.others:
+            if self._is_by(other, octets):
+                return f"signed with the key of another certificate in KeyInfo: {other.subject}"
+        if value is None:
+            return None
+        for variant in self._variants():
+            found = value.signs(variant.octets, thorough=False)
+            if found is not None:
+                return "; ".join(part for part in (variant.mistake, found) if part)
+        return None
+
+    def _is_by(self, other: Candidate, octets: bytes) -> bool:
+        if excess_of(other.key) is not None:
+            return False
+        self.budget.operate(other.key)
+        return self.method.verifies(other.key, octets, self.signed_info)
+
+    def _variants(self) -> Iterator[Variant]:
+        own = self.method.hash
+        yield from self._hashed(own)
+        for found in self.references:
+            if found.processed is None or found.computed is None:
+                continue
+            name = repr(found.reference.uri)
+            yield Variant(
+                found.processed.octets, f"what reference {name} names was signed instead of SignedInfo"
+            )
+            yield Variant(found.computed, f"the digest of reference {name} was signed instead of SignedInfo")
+            yield Variant(
+                b64(found.computed).encode(), f"the digest of reference {name} was signed, in base64"
+            )
+        selection = Selection(self.signature.signed_info, comments=True)
+        variants = Variants(self.reading.octets, self.budget)
+        for variant in variants.of(selection, self.canonicalization, self.signed_info):
+            yield Variant(variant.octets, f"SignedInfo: {variant.mistake}")
+        for algorithm in DIGESTS.values():
+            if algorithm.name != own.name:
+                yield from self._hashed(algorithm)
+
+    def _hashed(self, algorithm: hashes.HashAlgorithm) -> Iterator[Variant]:
+        hashed, name = digest(algorithm, self.signed_info), algorithm.name
+        yield Variant(hashed, f"the hash of SignedInfo ({name}) was hashed once more before signing")
         yield Variant(hashed.hex().encode(), "the hash of SignedInfo in hexadecimal was signed")
         yield Variant(b64(hashed).encode(), "the hash of SignedInfo in base64 was signed")
-    for found in references:
-        if found.processed is None or found.computed is None:
-            continue
-        name = repr(found.reference.uri)
-        yield Variant(found.processed.octets, f"what reference {name} names was signed instead of SignedInfo")
-        yield Variant(found.computed, f"the digest of reference {name} was signed instead of SignedInfo")
-        yield Variant(b64(found.computed).encode(), f"the digest of reference {name} was signed, in base64")
-    selection = Selection(signature.signed_info, comments=True)
-    for variant in variants(selection, canonicalization, signed_info):
-        yield Variant(variant.octets, f"SignedInfo: {variant.mistake}")
 
 
-def _signed_with(
-    key: CertificatePublicKeyTypes, method: SignatureMethod, value: bytes, octets: bytes
-) -> str | None:
-    """How `value` signs `octets`: "" if as `method` says, else in which other way; None if it does not."""
-    if method.verifies(key, value, octets):
-        return ""
-    if isinstance(key, rsa.RSAPublicKey):
-        return _signed_with_rsa(key, method, value, octets)
+def _told_by_value(key: CertificatePublicKeyTypes, method: SignatureMethod, value: bytes) -> str | None:
+    """What the value alone tells, whatever it signs."""
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return _signed_with_ec(key, method, value, octets)
-    return None
-
-
-def _signed_with_rsa(
-    key: rsa.RSAPublicKey, method: SignatureMethod, value: bytes, octets: bytes
-) -> str | None:
-    for algorithm in DIGESTS.values():
-        if rsa_verifies(key, value, octets, padding.PKCS1v15(), algorithm):
-            return f"signed by RSA PKCS#1 v1.5 with {algorithm.name}, which is not what SignatureMethod says"
-        pss = padding.PSS(padding.MGF1(algorithm), padding.PSS.AUTO)
-        if rsa_verifies(key, value, octets, pss, algorithm):
-            if isinstance(method, RsaPss) and algorithm.name == method.hash.name:
-                return f"RSA-PSS with another salt length, SignatureMethod means {method.salt_length} octets"
-            return f"signed by RSA-PSS with {algorithm.name}, which is not what SignatureMethod says"
-    return None
-
-
-def _signed_with_ec(
-    key: ec.EllipticCurvePublicKey, method: SignatureMethod, value: bytes, octets: bytes
-) -> str | None:
-    size = integer_size(key)
-    for algorithm in DIGESTS.values():
-        differs = algorithm.name != method.hash.name
-        suffix = f", and made with {algorithm.name}, not {method.hash.name}" if differs else ""
-        if ecdsa_verifies(key, value, octets, algorithm):
-            right = f"it has to be r and s side by side, {2 * size} octets"
-            return f"the ECDSA value is DER-encoded, {right}{suffix}"
-        if len(value) == 2 * size and Ecdsa(algorithm).verifies(key, value, octets):
-            return f"ECDSA with {algorithm.name}, SignatureMethod says {method.hash.name}"
-        if size < len(value) < 2 * size and _verifies_split(key, value, octets, algorithm):
-            return f"r or s lacks its leading zeros, each has to have {size} octets{suffix}"
-    return None
-
-
-def _verifies_split(
-    key: ec.EllipticCurvePublicKey, value: bytes, octets: bytes, algorithm: hashes.HashAlgorithm
-) -> bool:
-    size = integer_size(key)
-    for split in range(len(value) - size, size + 1):
-        r, s = int.from_bytes(value[:split], "big"), int.from_bytes(value[split:], "big")
-        if ecdsa_verifies(key, utils.encode_dss_signature(r, s), octets, algorithm):
-            return True
-    return False
-
-
-def _opened(key: CertificatePublicKeyTypes, value: bytes) -> str | None:
-    """What opening an RSA signature with the certificate's key tells."""
-    if not isinstance(key, rsa.RSAPublicKey):
+        right = 2 * integer_size(key)
+        if len(value) == right or value.startswith(b"0"):
+            return None
+        return f"SignatureValue has {len(value)} octets, a signature by this key ({kind_of(key)}) has {right}"
+    if not isinstance(key, rsa.RSAPublicKey) or not isinstance(method, RsaPkcs1):
         return None
     if len(value) != key.key_size // 8:
         return f"SignatureValue has {len(value)} octets, a signature by this key has {key.key_size // 8}"
@@ -270,24 +266,24 @@ def _opened(key: CertificatePublicKeyTypes, value: bytes) -> str | None:
 
 
 def _certificate_mistake(
-    entry: CertificateDigest, certificate: Certificate, others: Sequence[Certificate]
+    entry: CertificateDigest, candidate: Candidate, others: Sequence[Candidate], budget: Budget
 ) -> str | None:
     if entry.hash is None:
         return None
-    der = certificate.public_bytes(Encoding.DER)
-    spelled = _misspelled(entry.digest_text, digest(entry.hash, der))
+    spelled = _misspelled(entry.digest_text, candidate.digest(entry.hash))
     if spelled is not None:
         return f"the digest is right, but {spelled}"
     stated = entry.digest
     for uri, algorithm in DIGESTS.items():
-        if digest(algorithm, der) == stated:
+        if candidate.digest(algorithm) == stated:
             return f"the digest is by {uri}, while DigestMethod says {entry.algorithm}"
-    for octets, mistake in _certificate_forms(certificate):
+    for octets, mistake in _certificate_forms(candidate.certificate):
+        budget.read(len(octets))
         if digest(entry.hash, octets) == stated:
             return mistake
     for other in others:
-        if digest(entry.hash, other.public_bytes(Encoding.DER)) == stated:
-            return f"the digest is of another certificate in KeyInfo: {other.subject.rfc4514_string()}"
+        if other.digest(entry.hash) == stated:
+            return f"the digest is of another certificate in KeyInfo: {other.subject}"
     return None
 
 

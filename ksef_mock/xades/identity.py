@@ -20,7 +20,7 @@ from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
 from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER, fingerprint_of
 from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.chain import MALFORMED
-from ksef_mock.xades.report import Check, CheckResult, Refusal, failed, passed, skipped
+from ksef_mock.xades.report import Cause, Check, CheckResult, Refusal, failed, passed, skipped
 
 _PESEL = re.compile(r"(?:PNOPL|PESEL).*?([0-9]{11})", re.DOTALL)
 _PERSON_NIP = re.compile(r"(?:TINPL|NIP).*?([0-9]{10})", re.DOTALL)
@@ -62,6 +62,17 @@ class SignerKind(StrEnum):
 class SubjectRefused(Exception):
     """The subject names nobody that KSeF knows; the message says what is wrong with it."""
 
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+    @property
+    def code(self) -> Code:
+        """21406 (seen on TEST): complete, but nothing in it can be read as an identifier; else 21115."""
+        if self.cause is Cause.MALFORMED_IDENTIFIER:
+            return Code.SIGNATURE_TYPE_CONFLICT
+        return Code.INVALID_CERTIFICATE
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:
@@ -81,29 +92,37 @@ class Identification:
     results: tuple[CheckResult, ...]
 
 
-def identify(certificate: Certificate, subject_identifier_type: str, context: Identifier) -> Identification:
-    """The checks "signer identity" (refused: 21115) and "subject identifier type" (21117)."""
+def identify(
+    certificate: Certificate,
+    subject_identifier_type: str,
+    context: Identifier,
+    enrolled_by: Identifier | None = None,
+) -> Identification:
+    """The checks "signer identity" (refused: 21115, 21406) and "subject identifier type".
+
+    `enrolled_by`: whose KSeF certificate it is. Whoever was known by a fingerprint when they enrolled it is
+    known by that fingerprint still (ministry's documentation of KSeF certificates).
+    """
+    # What 21117 is for nobody knows: the ministry's own example names a subject in a NipVatUe context.
+    agreed = passed(Check.SUBJECT_IDENTIFIER_TYPE, f"{subject_identifier_type} in a {context.type} context")
     try:
+        if enrolled_by is not None and enrolled_by.type == "Fingerprint":
+            signer = Signer(kind_of(certificate.subject), enrolled_by, _name(certificate.subject))
+            return Identification(
+                signer, (passed(Check.SIGNER_IDENTITY, f"enrolled as {enrolled_by}"), agreed)
+            )
         signer = signer_of(certificate, SubjectIdentifierType(subject_identifier_type))
     except SubjectRefused as refused:
         return Identification(
             None,
             (
-                failed(Check.SIGNER_IDENTITY, str(refused), Refusal(Code.INVALID_CERTIFICATE)),
+                failed(Check.SIGNER_IDENTITY, refused.cause, str(refused), Refusal(refused.code)),
                 skipped(Check.SUBJECT_IDENTIFIER_TYPE, "the certificate names no signer"),
             ),
         )
-    identity = passed(Check.SIGNER_IDENTITY, f"{signer.kind} {signer.identifier}")
-    # OpenAPI, /permissions/eu-entities: in a compound context fingerprints are the only way to name anybody.
-    if context.type == "NipVatUe" and signer.identifier.type != "Fingerprint":
-        conflict = failed(
-            Check.SUBJECT_IDENTIFIER_TYPE,
-            f"{subject_identifier_type}: a NipVatUe context takes {SubjectIdentifierType.FINGERPRINT} only",
-            Refusal(Code.INVALID_SUBJECT_IDENTIFIER),
-        )
-        return Identification(None, (identity, conflict))
-    agreed = passed(Check.SUBJECT_IDENTIFIER_TYPE, f"{subject_identifier_type} in a {context.type} context")
-    return Identification(signer, (identity, agreed))
+    return Identification(
+        signer, (passed(Check.SIGNER_IDENTITY, f"{signer.kind} {signer.identifier}"), agreed)
+    )
 
 
 def signer_of(certificate: Certificate, by: SubjectIdentifierType) -> Signer:
@@ -119,14 +138,18 @@ def signer_of(certificate: Certificate, by: SubjectIdentifierType) -> Signer:
             return Signer(kind_of(subject), identifier, _name(subject))
         return _signer_by_subject(subject)
     except MALFORMED as error:
-        raise SubjectRefused(f"the certificate's subject cannot be read: {error}") from None
+        reason = f"the certificate's subject cannot be read: {error}"
+        raise SubjectRefused(Cause.UNUSABLE_CERTIFICATE, reason) from None
 
 
 def kind_of(subject: x509.Name) -> SignerKind:
     """Person or seal by the attributes that are there, whether or not they are complete."""
     if any(_values(subject, oid) for oid in _SEAL_FORBIDS.values()):
         return SignerKind.PERSON
-    if _PEPPOL.fullmatch(_name(subject)) is not None and not _values(subject, ORGANIZATION_IDENTIFIER):
+    # The official clients write the Peppol id into both attributes.
+    if _PEPPOL.fullmatch(_name(subject)) is not None and set(_values(subject, ORGANIZATION_IDENTIFIER)) <= {
+        _name(subject)
+    }:
         return SignerKind.PROVIDER
     return SignerKind.SEAL if _values(subject, NameOID.ORGANIZATION_NAME) else SignerKind.UNKNOWN
 
@@ -142,32 +165,44 @@ def _signer_by_subject(subject: x509.Name) -> Signer:
     if value is not None:
         for attribute, oid in _SEAL_FORBIDS.items():
             if _values(subject, oid):
-                raise SubjectRefused(f"a seal's certificate (VATPL-{value}) must not have {attribute}")
+                reason = f"a seal's certificate (VATPL-{value}) must not have {attribute}"
+                raise SubjectRefused(Cause.EXCESS_ATTRIBUTE, reason)
         _require(subject, _SEAL_NEEDS, "a seal's certificate")
         return Signer(SignerKind.SEAL, Identifier("Nip", value), _name(subject))
-    if kind_of(subject) is SignerKind.PROVIDER:
+    kind = kind_of(subject)
+    if kind is SignerKind.PROVIDER:
         _require(subject, _SEAL_NEEDS, "a Peppol service provider's certificate")
         return Signer(SignerKind.PROVIDER, Identifier("PeppolId", _name(subject)), _name(subject))
     raise SubjectRefused(
+        Cause.MALFORMED_IDENTIFIER if _is_complete(subject, kind) else Cause.NO_IDENTIFIER,
         "the subject has no identifier: neither a serialNumber with PNOPL or PESEL and 11 digits, or with "
         "TINPL or NIP and 10 digits, nor an organizationIdentifier with VATPL and 10 digits; "
-        f"only {SubjectIdentifierType.FINGERPRINT} can name this signer"
+        f"only {SubjectIdentifierType.FINGERPRINT} can name this signer",
     )
+
+
+def _is_complete(subject: x509.Name, kind: SignerKind) -> bool:
+    """Whether a person or a seal has every attribute, the one for the identifier too."""
+    needed = {
+        SignerKind.PERSON: [*_PERSON_NEEDS.values(), NameOID.SERIAL_NUMBER],
+        SignerKind.SEAL: [*_SEAL_NEEDS.values(), ORGANIZATION_IDENTIFIER],
+    }.get(kind)
+    return needed is not None and all(any(_values(subject, oid)) for oid in needed)
 
 
 def _only(pattern: re.Pattern[str], values: Sequence[str], attribute: str) -> str | None:
     found = {match[1] for match in map(pattern.search, values) if match is not None}
     if len(found) > 1:
-        raise SubjectRefused(
-            f"the subject names several identifiers in {attribute}: {', '.join(sorted(found))}"
-        )
+        reason = f"the subject names several identifiers in {attribute}: {', '.join(sorted(found))}"
+        raise SubjectRefused(Cause.SEVERAL_IDENTIFIERS, reason)
     return found.pop() if found else None
 
 
 def _require(subject: x509.Name, needed: dict[str, x509.ObjectIdentifier], what: str) -> None:
     missing = [attribute for attribute, oid in needed.items() if not any(_values(subject, oid))]
     if missing:
-        raise SubjectRefused(f"{what} must have {', '.join(missing)} in its subject")
+        reason = f"{what} must have {', '.join(missing)} in its subject"
+        raise SubjectRefused(Cause.MISSING_ATTRIBUTE, reason)
 
 
 def _name(subject: x509.Name) -> str:

@@ -8,18 +8,26 @@ from functools import lru_cache
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
-from ksef_mock.crypto.chain import MALFORMED
+from ksef_mock.crypto.chain import MALFORMED, MAX_RSA_BITS
+from ksef_mock.xades.algorithms import digest
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.structure import decode_base64
 
 _DATA, _CERTIFICATE = ds("X509Data"), ds("X509Certificate")
 _KEY_VALUE, _DER_KEY_VALUE = ds("KeyValue"), f"{{{DS11}}}DEREncodedKeyValue"
+
+#: Certificates in a KeyInfo, and bare keys beside them; real ones have a chain of three.
+MAX_CERTIFICATES = 10
+#: Octets of one certificate: real ones have up to 3,000.
+MAX_CERTIFICATE = 32_768
+
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -39,6 +47,14 @@ class Candidate(msgspec.Struct, frozen=True):
     key: CertificatePublicKeyTypes
     #: Its subject (RFC 4514).
     subject: str
+    _digests: dict[str, bytes] = msgspec.field(default_factory=dict)
+
+    def digest(self, algorithm: hashes.HashAlgorithm) -> bytes:
+        """The hash value of its DER form, computed once."""
+        known = self._digests.get(algorithm.name)
+        if known is None:
+            known = self._digests[algorithm.name] = digest(algorithm, self.der)
+        return known
 
 
 def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
@@ -52,12 +68,17 @@ def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
     found = [element for data in key_info.iterchildren(_DATA) for element in data.iterchildren(_CERTIFICATE)]
     if not found:
         raise Unusable("KeyInfo has no X509Data with an X509Certificate")
+    if len(found) > MAX_CERTIFICATES:
+        raise Unusable(f"KeyInfo has {len(found)} certificates, at most {MAX_CERTIFICATES} are accepted")
     return [_read_certificate(text_of(element)) for element in found]
 
 
 def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> str | None:
     """Why a KeyValue or DEREncodedKeyValue is not the certificate's `key`; None if all of them are."""
-    for element in key_info.iterchildren(_KEY_VALUE, _DER_KEY_VALUE):
+    elements = list(key_info.iterchildren(_KEY_VALUE, _DER_KEY_VALUE))
+    if len(elements) > MAX_CERTIFICATES:
+        return f"KeyInfo has {len(elements)} bare keys, at most {MAX_CERTIFICATES} are accepted"
+    for element in elements:
         if _bare_key(element) != _der(key):
             return f"{etree.QName(element).localname} in KeyInfo is not the certificate's key"
     return None
@@ -67,6 +88,8 @@ def _read_certificate(text: str) -> Candidate:
     der = decode_base64(text)
     if der is None:
         raise Unusable("X509Certificate is not base64", _why_not_base64(text))
+    if len(der) > MAX_CERTIFICATE:
+        raise Unusable(f"a certificate of {len(der)} octets, at most {MAX_CERTIFICATE} are accepted")
     try:
         return _load(der)
     except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
@@ -112,7 +135,7 @@ def _from_rsa(element: etree._Element) -> bytes | None:
         decode_base64(element.findtext(f"{ds('RSAKeyValue')}/{ds(name)}", ""))
         for name in ("Exponent", "Modulus")
     ]
-    if not all(numbers):
+    if not all(numbers) or max(map(len, filter(None, numbers))) * 8 > MAX_RSA_BITS:
         return None
     exponent, modulus = (int.from_bytes(number or b"", "big") for number in numbers)
     return _der(rsa.RSAPublicNumbers(exponent, modulus).public_key())

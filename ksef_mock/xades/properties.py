@@ -10,7 +10,8 @@ import msgspec
 from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
-from ksef_mock.xades.algorithms import DIGESTS, digest
+from ksef_mock.xades.algorithms import DIGESTS
+from ksef_mock.xades.key_info import Candidate
 from ksef_mock.xades.names import child, ds, text_of, xades
 from ksef_mock.xades.structure import Signature, decode_base64
 
@@ -21,6 +22,10 @@ _TIME = xades("SigningTime")
 _SIGNING_CERTIFICATES = (xades("SigningCertificate"), xades("SigningCertificateV2"))
 _CERT, _CERT_DIGEST, _ISSUER_SERIAL = xades("Cert"), xades("CertDigest"), xades("IssuerSerial")
 _DIGEST_METHOD, _DIGEST_VALUE, _SERIAL_NUMBER = ds("DigestMethod"), ds("DigestValue"), ds("X509SerialNumber")
+
+
+#: Cert entries of SigningCertificate and SigningCertificateV2 together: both may name a whole chain.
+MAX_NAMED = 20
 
 
 class Misplaced(Exception):
@@ -46,9 +51,9 @@ class CertificateDigest(msgspec.Struct, frozen=True):
         """The stated digest; None if it is not base64."""
         return decode_base64(self.digest_text)
 
-    def names(self, der: bytes) -> bool:
-        """Whether the digest is that of the certificate with this DER form."""
-        return self.hash is not None and self.digest == digest(self.hash, der)
+    def names(self, candidate: Candidate) -> bool:
+        """Whether the digest is that of this certificate."""
+        return self.hash is not None and self.digest == candidate.digest(self.hash)
 
 
 class SignedProperties(msgspec.Struct, frozen=True):
@@ -67,7 +72,7 @@ def read_signed_properties(signature: Signature) -> SignedProperties | None:
     """The signed properties inside the signature's own ds:Object; None if there are none.
 
     Raises:
-        Misplaced: more than one set of them.
+        Misplaced: more than one set of them, or more certificates than anybody names.
     """
     holders = [
         holder for container in signature.objects for holder in container.iterchildren(_QUALIFYING_PROPERTIES)
@@ -84,6 +89,9 @@ def read_signed_properties(signature: Signature) -> SignedProperties | None:
     own = child(found[0], _SIGNED_SIGNATURE_PROPERTIES)
     time = None if own is None else child(own, _TIME)
     groups = () if own is None else tuple(_certificate_groups(own))
+    named = sum(map(len, groups))
+    if named > MAX_NAMED:
+        raise Misplaced(f"SigningCertificate names {named} certificates, at most {MAX_NAMED} are accepted")
     return SignedProperties(
         found[0], holders[0].get("Target"), None if time is None else text_of(time), groups
     )
@@ -146,6 +154,6 @@ def _certificate(cert: etree._Element) -> CertificateDigest:
     )
 
 
-def naming(groups: Sequence[Sequence[CertificateDigest]], der: bytes) -> bool:
-    """Whether any of the stated digests is that of the certificate with this DER form."""
-    return any(entry.names(der) for group in groups for entry in group)
+def naming(groups: Sequence[Sequence[CertificateDigest]], candidate: Candidate) -> bool:
+    """Whether any of the stated digests is that of this certificate."""
+    return any(entry.names(candidate) for group in groups for entry in group)

@@ -18,9 +18,13 @@ from ksef_mock.xades.document import (
     find_signature,
 )
 from ksef_mock.xades.names import local_name, text_of
-from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, check_encoding, parse
-from ksef_mock.xades.report import BAD_SIGNATURE, Check, Refusal, Report, failed, passed
+from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, canonical_octets, check_encoding, parse
+from ksef_mock.xades.report import BAD_SIGNATURE, Cause, Check, Refusal, Report, failed, passed
 from ksef_mock.xades.structure import Malformed, Signature, read_signature
+from ksef_mock.xades.transforms import canonicalizes
+
+#: `canonical_octets` that all references of a document together may take; an ordinary one takes 20,000.
+MAX_WORK = 8 * 2**20
 
 
 class AuthTokenRequest(msgspec.Struct, frozen=True):
@@ -60,7 +64,7 @@ def read(document: bytes) -> Reading:
     element = _locate_signature(root, report)
     if element is None:
         return Reading(document, report, root)
-    signature = _read_signature(element, report)
+    signature = _read_signature(document, element, report)
     layout = _locate_request(root, element, report)
     if layout is None:
         return Reading(document, report, root, signature)
@@ -72,13 +76,15 @@ def _read_tree(document: bytes, report: Report) -> etree._Element | None:
     try:
         remark = check_encoding(document)
     except WrongEncoding as error:
-        report.record(failed(Check.ENCODING, str(error), Refusal(Code.INVALID_ENCODING)))
+        report.record(failed(Check.ENCODING, Cause.ENCODING, str(error), Refusal(Code.INVALID_ENCODING)))
         return None
     report.record(passed(Check.ENCODING, remark))
     try:
         root = parse(document).getroot()
     except NotWellFormed as error:
-        report.record(failed(Check.WELL_FORMEDNESS, str(error), Refusal(Code.UNREADABLE)))
+        report.record(
+            failed(Check.WELL_FORMEDNESS, Cause.NOT_WELL_FORMED, str(error), Refusal(Code.UNREADABLE))
+        )
         return None
     report.record(passed(Check.WELL_FORMEDNESS))
     return root
@@ -88,29 +94,45 @@ def _locate_signature(root: etree._Element, report: Report) -> etree._Element | 
     try:
         signature = find_signature(root)
     except NoSignature as error:
-        report.record(failed(Check.ONE_SIGNATURE, str(error), Refusal(Code.NO_SIGNATURE)))
+        report.record(failed(Check.ONE_SIGNATURE, Cause.NO_SIGNATURE, str(error), Refusal(Code.NO_SIGNATURE)))
         return None
     except TooManySignatures as error:
-        report.record(failed(Check.ONE_SIGNATURE, str(error), Refusal(Code.TOO_MANY_SIGNATURES)))
+        report.record(
+            failed(
+                Check.ONE_SIGNATURE, Cause.TOO_MANY_SIGNATURES, str(error), Refusal(Code.TOO_MANY_SIGNATURES)
+            )
+        )
         return None
     return signature
 
 
-def _read_signature(element: etree._Element, report: Report) -> Signature | None:
+def _read_signature(document: bytes, element: etree._Element, report: Report) -> Signature | None:
     try:
         signature = read_signature(element)
+        _check_work(document, signature)
     except Malformed as error:
-        report.record(failed(Check.ONE_SIGNATURE, str(error), BAD_SIGNATURE))
+        report.record(failed(Check.ONE_SIGNATURE, error.cause, str(error), BAD_SIGNATURE))
         return None
     report.record(passed(Check.ONE_SIGNATURE))
     return signature
+
+
+def _check_work(document: bytes, signature: Signature) -> None:
+    """Make sure that the references can be hashed in a moment.
+
+    Raises:
+        Malformed: they cannot.
+    """
+    parts = sum(max(1, sum(map(canonicalizes, each.transforms))) for each in signature.references)
+    if canonical_octets(document) * (parts + 1) > MAX_WORK:
+        raise Malformed(f"a document of {len(document)} octets is too large to be hashed in {parts} parts")
 
 
 def _locate_request(root: etree._Element, signature: etree._Element, report: Report) -> Layout | None:
     try:
         layout = find_layout(root, signature)
     except WrongForm as error:
-        report.record(failed(Check.FORM, str(error), Refusal(Code.INVALID_DOCUMENT)))
+        report.record(failed(Check.FORM, Cause.FORM, str(error), Refusal(Code.INVALID_DOCUMENT)))
         return None
     report.facts.form = layout.form
     report.record(passed(Check.FORM, layout.form))
@@ -123,20 +145,20 @@ def _read_request(layout: Layout, signature: etree._Element, report: Report) -> 
     except schema.Invalid as error:
         details = tuple(str(error).splitlines())
         reason = f"not valid against the schema: {details[0]}"
-        report.record(failed(Check.SCHEMA, reason, Refusal(Code.SCHEMA, details)))
+        report.record(failed(Check.SCHEMA, Cause.SCHEMA, reason, Refusal(Code.SCHEMA, details)))
         return None
     report.facts.version = version
     request = _values(layout, version)
     if not is_context_identifier(request.context):
         # The schema's \d means any Unicode digit.
         reason = f"valid, but {request.context.type} has digits other than 0 to 9"
-        report.record(failed(Check.SCHEMA, reason, Refusal(Code.VALIDATION)))
+        report.record(failed(Check.SCHEMA, Cause.FOREIGN_DIGITS, reason, Refusal(Code.VALIDATION)))
         return None
     split = _split_values(layout, signature)
     if split:
         # Comments are no part of what is usually signed: a reader that stops at one reads something unsigned.
         reason = f"a comment or processing instruction stands inside of a value: {', '.join(split)}"
-        report.record(failed(Check.SCHEMA, reason, Refusal(Code.INVALID_DOCUMENT)))
+        report.record(failed(Check.SCHEMA, Cause.SPLIT_VALUE, reason, Refusal(Code.INVALID_DOCUMENT)))
     else:
         report.record(passed(Check.SCHEMA, f"version {version}"))
     return request

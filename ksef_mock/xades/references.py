@@ -21,6 +21,10 @@ class Unresolvable(Exception):
     """The URI names nothing that may be signed here; the message says why."""
 
 
+class Ambiguous(Unresolvable):
+    """More than one element has the Id."""
+
+
 class Resolved(msgspec.Struct, frozen=True):
     """A reference with all that could be found out about it."""
 
@@ -37,6 +41,8 @@ class Resolved(msgspec.Struct, frozen=True):
     transform_error: str | None = None
     #: Why there is nothing to hash, other than a refused transform.
     error: str | None = None
+    #: The URI names nothing.
+    is_missing: bool = False
 
     @property
     def matches(self) -> bool:
@@ -70,11 +76,11 @@ def resolve(
         steps = _read_steps(reference, signature)
     except Refused as error:
         transform_error = str(error)
-    target, failure = None, None
+    target, failure, is_missing = None, None, False
     try:
         target = dereference(reference.uri, root, identified)
     except Unresolvable as error:
-        failure = str(error)
+        failure, is_missing = str(error), not isinstance(error, Ambiguous)
     processed = None
     if target is not None and transform_error is None:
         try:
@@ -93,6 +99,7 @@ def resolve(
         algorithm_error,
         transform_error,
         failure,
+        is_missing,
     )
 
 
@@ -102,7 +109,8 @@ def dereference(
     """What a reference's URI names (XML Signature, 4.4.3.3): the document or one element of it.
 
     Raises:
-        Unresolvable: it leads out of the document, or names no element, or more than one.
+        Unresolvable: it leads out of the document, or names no element.
+        Ambiguous: it names more than one.
     """
     if uri is None:
         raise Unresolvable("a reference without URI, which only its writer can understand")
@@ -115,9 +123,10 @@ def dereference(
     match = _XPOINTER_ID.fullmatch(uri)
     name = (match[1] or match[2] or "") if match else uri[1:]
     elements = identified.get(name, ())
-    if len(elements) != 1:
-        what = f"{len(elements)} elements have" if elements else "no element has"
-        raise Unresolvable(f"{what} the Id {name[:100]!r}")
+    if not elements:
+        raise Unresolvable(f"no element has the Id {name[:100]!r}")
+    if len(elements) > 1:
+        raise Ambiguous(f"{len(elements)} elements have the Id {name[:100]!r}")
     return Selection(elements[0], comments=match is not None)
 
 

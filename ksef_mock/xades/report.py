@@ -63,6 +63,64 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class Cause(StrEnum):
+    """Why a check failed, for programs; the reason beside it says the same of this document, for people."""
+
+    # the document
+    ENCODING = "encoding"
+    NOT_WELL_FORMED = "not well-formed"
+    NO_SIGNATURE = "no signature"
+    TOO_MANY_SIGNATURES = "too many signatures"
+    NO_REFERENCES = "no references"
+    MALFORMED_SIGNATURE = "malformed signature"
+    FORM = "neither enveloped nor enveloping"
+    SCHEMA = "not valid against the schema"
+    FOREIGN_DIGITS = "digits other than 0 to 9"
+    SPLIT_VALUE = "comment inside of a value"
+    CHALLENGE = "challenge"
+    # the signature
+    CANONICALIZATION = "canonicalisation not allowed"
+    ALGORITHM = "algorithm not allowed"
+    SHA1 = "SHA-1 not allowed"
+    SMALL_RSA_KEY = "RSA key too small"
+    SMALL_CURVE = "curve too small"
+    EXCESSIVE_KEY = "key too large"
+    OTHER_KEY_KIND = "key of another kind"
+    TRANSFORM = "transform not allowed"
+    UNRESOLVED_REFERENCE = "reference to nothing"
+    UNCANONICAL = "no canonical form"
+    WRONG_DIGEST = "wrong digest"
+    REQUEST_NOT_COVERED = "request not signed"
+    WRONG_VALUE = "wrong signature value"
+    # XAdES
+    MISPLACED_PROPERTIES = "signed properties misplaced"
+    NO_SIGNED_PROPERTIES = "no signed properties"
+    PROPERTIES_NOT_COVERED = "signed properties not signed"
+    NO_SIGNING_TIME = "no signing time"
+    NOT_A_TIME = "signing time is no time"
+    SIGNED_IN_FUTURE = "signed in the future"
+    NO_SIGNING_CERTIFICATE = "no signing certificate"
+    OTHER_CERTIFICATE = "digest of another certificate"
+    # the certificate and its holder
+    UNUSABLE_CERTIFICATE = "unusable certificate"
+    OTHER_KEY = "key of another certificate"
+    NOT_YET_VALID = "not valid yet"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+    WRONG_PURPOSE = "certificate for another purpose"
+    ISSUER_SILENT = "issuer does not answer"
+    BROKEN_CHAIN = "broken chain"
+    UNTRUSTED = "untrusted chain"
+    NO_IDENTIFIER = "no identifier in the subject"
+    MALFORMED_IDENTIFIER = "malformed identifier in the subject"
+    SEVERAL_IDENTIFIERS = "several identifiers in the subject"
+    MISSING_ATTRIBUTE = "attribute missing in the subject"
+    EXCESS_ATTRIBUTE = "attribute in excess in the subject"
+    PERMISSION = "permission"
+    DEFECT = "defect"
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Answered at once with 400: the exception code and KSeF's details, in Polish where KSeF writes them."""
 
@@ -70,13 +128,29 @@ class Refusal(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
 
-#: For whatever is wrong with the signature other than a digest (seen on TEST).
+#: For what is wrong with the signature and has no text of its own (seen on TEST).
 BAD_SIGNATURE = Refusal(Code.INVALID_SIGNATURE, ("Podpis zweryfikowany negatywnie.",))
+#: For a signature that is no XAdES (seen on TEST and DEMO).
+NOT_XADES = Refusal(Code.INVALID_SIGNATURE, ("Format podpisu niezgodny z akceptowanymi profilami XAdES.",))
+#: For a digest or signature algorithm that is not allowed (recorded on PRD).
+BAD_ALGORITHM = Refusal(
+    Code.INVALID_SIGNATURE, ("Podpis złożony z użyciem niewspieranego algorytmu kryptograficznego.",)
+)
+
+#: Characters of a document that a detail repeats.
+_LONGEST_NAME = 200
 
 
 def bad_digest(name: str) -> Refusal:
     """For a reference whose digest is wrong (seen on TEST). `name`: its URI without the #."""
     detail = f"Nieprawidłowa wartość skrótu dla referencji wskazującej na element '{name}'."
+    return Refusal(Code.INVALID_SIGNATURE, (detail,))
+
+
+def unresolved(name: str | None) -> Refusal:
+    """For a reference to nothing (recorded, with `null`). `name`: its URI without the #, if it has one."""
+    text = "null" if name is None else name[:_LONGEST_NAME]
+    detail = f"Element wskazywany przez referencję '{text}' nie został odnaleziony."
     return Refusal(Code.INVALID_SIGNATURE, (detail,))
 
 
@@ -92,6 +166,8 @@ class CheckResult(msgspec.Struct, frozen=True):
     #: What was found, in English and precise. Also set on success where there is something to say.
     reason: str = ""
     consequence: Consequence | None = None
+    #: Set if it failed.
+    cause: Cause | None = None
     #: The usual mistake that explains a failure; set only when recomputing proved it.
     explanation: str | None = None
     #: Values that the reader needs to follow the reason: URIs, digests in base64, lengths.
@@ -104,6 +180,7 @@ class CheckResult(msgspec.Struct, frozen=True):
             "outcome": self.outcome.value,
             "reason": self.reason,
             "consequence": _consequence_to_dict(self.consequence),
+            "cause": None if self.cause is None else self.cause.value,
             "explanation": self.explanation,
             "evidence": self.evidence,
         }
@@ -116,6 +193,7 @@ def passed(check: Check, reason: str = "", /, **evidence: str) -> CheckResult:
 
 def failed(
     check: Check,
+    cause: Cause,
     reason: str,
     consequence: Consequence,
     /,
@@ -124,7 +202,7 @@ def failed(
     **evidence: str,
 ) -> CheckResult:
     """The check did not hold."""
-    return CheckResult(check, Outcome.FAILED, reason, consequence, explanation, evidence)
+    return CheckResult(check, Outcome.FAILED, reason, consequence, cause, explanation, evidence)
 
 
 def skipped(check: Check, reason: str, /) -> CheckResult:
@@ -174,6 +252,8 @@ class Facts(msgspec.Struct):
     signed_info: bytes | None = None
     #: As written in the document.
     signing_time: str | None = None
+    #: Whether the signature has signed properties with signing time and signing certificate.
+    is_xades: bool = False
 
 
 class Report:

@@ -9,6 +9,7 @@ import msgspec
 from lxml import etree
 
 from ksef_mock.xades.names import ds, local_name, text_of
+from ksef_mock.xades.report import Cause
 
 #: Real signatures have two or three references; the bound keeps the work linear in the document's size.
 MAX_REFERENCES = 10
@@ -16,6 +17,10 @@ MAX_REFERENCES = 10
 
 class Malformed(Exception):
     """Not the structure of a ds:Signature; the message says where."""
+
+    def __init__(self, reason: str, cause: Cause = Cause.MALFORMED_SIGNATURE) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -28,6 +33,8 @@ class Reference(msgspec.Struct, frozen=True):
     #: The stated digest as written, and as octets; None if it is not base64.
     digest_text: str
     digest: bytes | None
+    #: The ds:DigestValue itself.
+    digest_element: etree._Element
 
     @property
     def name(self) -> str:
@@ -67,7 +74,7 @@ def read_signature(element: etree._Element) -> Signature:
     info = _children(signed_info, _SIGNED_INFO)
     references = info["Reference"]
     if not references:
-        raise Malformed("SignedInfo has no Reference: the signature signs nothing")
+        raise Malformed("SignedInfo has no Reference: the signature signs nothing", Cause.NO_REFERENCES)
     if len(references) > MAX_REFERENCES:
         raise Malformed(f"SignedInfo has {len(references)} references, at most {MAX_REFERENCES} are accepted")
     return Signature(
@@ -97,7 +104,8 @@ def _read_reference(element: etree._Element) -> Reference:
         raise Malformed("Reference has more than one Transforms")
     transforms = _children(groups[0], _TRANSFORMS)["Transform"] if groups else []
     method = _one(element, parts, "DigestMethod")
-    digest_text = text_of(_one(element, parts, "DigestValue"))
+    value = _one(element, parts, "DigestValue")
+    digest_text = text_of(value)
     return Reference(
         uri=element.get("URI"),
         type=element.get("Type"),
@@ -105,6 +113,7 @@ def _read_reference(element: etree._Element) -> Reference:
         digest_algorithm=method.get("Algorithm", ""),
         digest_text=digest_text,
         digest=decode_base64(digest_text),
+        digest_element=value,
     )
 
 

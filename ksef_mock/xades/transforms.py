@@ -74,6 +74,11 @@ def read_transform(element: etree._Element, signature: etree._Element) -> Step:
     raise Refused(f"transform {uri or '(none)'} is not allowed")
 
 
+def canonicalizes(element: etree._Element) -> bool:
+    """Whether a ds:Transform is a canonicalisation."""
+    return element.get("Algorithm") in METHODS
+
+
 def read_canonicalization(element: etree._Element) -> Canonicalization:
     """The method of a ds:CanonicalizationMethod, or of a ds:Transform that canonicalises.
 

@@ -10,17 +10,30 @@ from lxml import etree
 
 from ksef_mock.clock import Instant, from_datetime, to_datetime
 from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
-from ksef_mock.xades import explain, key_info, properties
-from ksef_mock.xades.algorithms import Forbidden, SignatureMethod, WeakKey, kind_of, signature_method
+from ksef_mock.xades import explain as explanations
+from ksef_mock.xades import key_info, properties
+from ksef_mock.xades.algorithms import (
+    DIGESTS,
+    Forbidden,
+    OtherKeyKind,
+    SignatureMethod,
+    UnfitKey,
+    kind_of,
+    signature_method,
+)
+from ksef_mock.xades.budget import Budget
 from ksef_mock.xades.canonical import Canonicalization, Selection, Uncanonical, canonicalize
 from ksef_mock.xades.document import identified_elements
-from ksef_mock.xades.names import SIGNED_PROPERTIES_TYPE
+from ksef_mock.xades.names import DS, SIGNED_PROPERTIES_TYPE
 from ksef_mock.xades.properties import CertificateDigest, SignedProperties
 from ksef_mock.xades.reading import Reading, read
 from ksef_mock.xades.references import Resolved, resolve
 from ksef_mock.xades.report import (
+    BAD_ALGORITHM,
     BAD_SIGNATURE,
+    NOT_XADES,
     SERVER_CHECKS,
+    Cause,
     Check,
     CheckResult,
     ReferenceFacts,
@@ -30,6 +43,7 @@ from ksef_mock.xades.report import (
     failed,
     passed,
     skipped,
+    unresolved,
 )
 from ksef_mock.xades.structure import Signature
 from ksef_mock.xades.transforms import Refused, read_canonicalization
@@ -39,16 +53,37 @@ CLOCK_SKEW = timedelta(minutes=5)
 #: A signing time without an offset may be local time anywhere on earth.
 UNKNOWN_OFFSET = timedelta(hours=14)
 
+_SHA1 = DIGESTS[f"{DS}sha1"]
 _DOCUMENT_CHECKS = tuple(check for check in Check if check not in SERVER_CHECKS)
 _CERTIFICATE = Code.INVALID_CERTIFICATE
 _NO_XADES = "; tolerated where XAdES is not enforced"
 
 
-def verify(document: bytes | Reading, *, at: datetime | Instant, enforce_xades: bool = True) -> Report:
+class _Rules(msgspec.Struct, frozen=True):
+    """What an environment asks of a signature beyond its being right."""
+
+    enforce_xades: bool
+    allow_sha1: bool
+
+
+def verify(
+    document: bytes | Reading,
+    *,
+    at: datetime | Instant,
+    enforce_xades: bool = True,
+    allow_sha1: bool = True,
+    explain: bool = True,
+) -> Report:
     """Verify a signed AuthTokenRequest as of a moment, and report on every check.
 
-    `at`: an aware datetime (naive means UTC), or ns since the epoch. With `enforce_xades=False`, KSeF's
-    earlier behaviour on demo and prod, signed properties may be absent; present ones must be right.
+    Args:
+        document: its octets, or what `read` made of them.
+        at: an aware datetime (naive means UTC), or ns since the epoch.
+        enforce_xades: signed properties with signing time and certificate must be there, as on TEST and DEMO;
+            where they may be absent, present ones must be right all the same.
+        allow_sha1: SHA-1 may be the hash of digests and of the signature, as on TEST.
+        explain: look for the mistakes that explain failures. That takes many times as long as the
+            verification, but never more than its budget.
 
     Never raises, whatever the bytes. Checks that need a server are reported as skipped: their results
     are added by whoever has one (`Report.record`).
@@ -60,7 +95,9 @@ def verify(document: bytes | Reading, *, at: datetime | Instant, enforce_xades: 
         report = reading.report
     moment = to_datetime(from_datetime(at) if isinstance(at, datetime) else at)
     if reading.root is not None and reading.signature is not None:
-        for result in _results(reading, reading.root, reading.signature, moment, enforce_xades, report):
+        rules, budget = _Rules(enforce_xades, allow_sha1), Budget() if explain else None
+        work = _Work(reading, reading.signature, moment, rules, report, budget)
+        for result in _results(work, reading.root):
             report.record(result)
     failure = report.failure
     if failure is not None:
@@ -70,10 +107,23 @@ def verify(document: bytes | Reading, *, at: datetime | Instant, enforce_xades: 
     return report
 
 
+class _Work(msgspec.Struct, frozen=True):
+    """What all checks of one document share."""
+
+    reading: Reading
+    signature: Signature
+    moment: datetime
+    rules: _Rules
+    report: Report
+    #: None: failures are not to be explained.
+    budget: Budget | None
+
+
 class _Signer(msgspec.Struct, frozen=True):
     """The signing certificate, or why there is none."""
 
     candidate: key_info.Candidate | None
+    others: tuple[key_info.Candidate, ...] = ()
     error: key_info.Unusable | None = None
 
 
@@ -82,17 +132,12 @@ class _Methods(msgspec.Struct, frozen=True):
 
     canonicalization: Canonicalization | None
     signature: SignatureMethod | None
-    errors: tuple[str, ...]
+    canonicalization_error: str | None
+    signature_error: str | None
 
 
-def _results(
-    reading: Reading,
-    root: etree._Element,
-    signature: Signature,
-    moment: datetime,
-    enforce_xades: bool,
-    report: Report,
-) -> Iterator[CheckResult]:
+def _results(work: _Work, root: etree._Element) -> Iterator[CheckResult]:
+    reading, signature, report = work.reading, work.signature, work.report
     own_properties, misplaced = _find_properties(signature)
     signer = _find_signer(signature, own_properties, report)
     methods = _read_methods(signature)
@@ -108,16 +153,21 @@ def _results(
     facts.signed_info = signed_info
     facts.signing_time = own_properties.signing_time if own_properties else None
     facts.references = tuple(_facts(found, reading, own_properties) for found in references)
+    facts.is_xades = (
+        own_properties is not None
+        and own_properties.signing_time is not None
+        and bool(own_properties.certificates)
+    )
 
-    yield from _check_algorithms(methods, references, signer)
+    yield from _check_algorithms(work, methods, references, own_properties, signer)
     yield from _check_transforms(references)
-    yield from _check_references(reading, references, facts.references)
-    yield _check_signature_value(reading, signature, methods, signed_info, references, signer, report)
-    yield _check_signed_properties(signature, own_properties, misplaced, references, enforce_xades)
-    yield _check_signing_time(own_properties, signer, moment, enforce_xades)
-    yield _check_signing_certificate(own_properties, signer, report, enforce_xades)
+    yield from _check_references(work, references)
+    yield _check_signature_value(work, methods, signed_info, references, signer)
+    yield _check_signed_properties(work, own_properties, misplaced, references)
+    yield _check_signing_time(work, own_properties, signer)
+    yield _check_signing_certificate(work, own_properties, signer)
     yield _check_key_info(signature, signer)
-    yield _check_validity(signer, moment)
+    yield _check_validity(signer, work.moment)
 
 
 # ---- what the checks work on
@@ -134,25 +184,26 @@ def _find_signer(signature: Signature, own_properties: SignedProperties | None, 
     try:
         candidates = key_info.read_certificates(signature.key_info)
     except key_info.Unusable as error:
-        return _Signer(None, error)
+        return _Signer(None, error=error)
     groups = own_properties.certificates if own_properties else ()
-    chosen = next((found for found in candidates if properties.naming(groups, found.der)), candidates[0])
+    chosen = next((found for found in candidates if properties.naming(groups, found)), candidates[0])
     report.certificate = chosen.certificate
-    report.other_certificates = tuple(found.certificate for found in candidates if found is not chosen)
-    return _Signer(chosen)
+    others = tuple(found for found in candidates if found is not chosen)
+    report.other_certificates = tuple(found.certificate for found in others)
+    return _Signer(chosen, others)
 
 
 def _read_methods(signature: Signature) -> _Methods:
-    canonicalization, method, errors = None, None, []
+    canonicalization, method, canonicalization_error, method_error = None, None, None, None
     try:
         canonicalization = read_canonicalization(signature.canonicalization)
     except Refused as error:
-        errors.append(str(error))
+        canonicalization_error = str(error)
     try:
         method = signature_method(signature.method)
     except Forbidden as error:
-        errors.append(str(error))
-    return _Methods(canonicalization, method, tuple(errors))
+        method_error = str(error)
+    return _Methods(canonicalization, method, canonicalization_error, method_error)
 
 
 def _canonical_signed_info(signature: Signature, methods: _Methods) -> bytes | None:
@@ -189,53 +240,84 @@ def _facts(found: Resolved, reading: Reading, own_properties: SignedProperties |
 
 
 def _check_algorithms(
-    methods: _Methods, references: tuple[Resolved, ...], signer: _Signer
+    work: _Work,
+    methods: _Methods,
+    references: tuple[Resolved, ...],
+    own_properties: SignedProperties | None,
+    signer: _Signer,
 ) -> Iterator[CheckResult]:
-    check = Check.ALGORITHMS
-    errors = [*methods.errors, *(found.algorithm_error for found in references if found.algorithm_error)]
-    for error in dict.fromkeys(errors):
-        yield failed(check, error, BAD_SIGNATURE)
-    if signer.candidate is not None and methods.signature is not None:
-        key = signer.candidate.key
-        try:
-            methods.signature.check_key(key)
-        except WeakKey as weak:
-            yield failed(check, str(weak), Refusal(_CERTIFICATE))
-        except Forbidden as wrong:
-            yield failed(check, str(wrong), BAD_SIGNATURE)
-        else:
-            if not errors:
-                yield passed(check, kind_of(key))
-    elif not errors:
-        yield passed(check, "allowed; the size of the key is unknown without the certificate")
+    check, failures = Check.ALGORITHMS, 0
+    if methods.canonicalization_error is not None:
+        failures += 1
+        yield failed(check, Cause.CANONICALIZATION, methods.canonicalization_error, BAD_SIGNATURE)
+    errors = [methods.signature_error, *(found.algorithm_error for found in references)]
+    for error in dict.fromkeys(filter(None, errors)):
+        failures += 1
+        yield failed(check, Cause.ALGORITHM, error, BAD_ALGORITHM)
+    for user in () if work.rules.allow_sha1 else _users_of_sha1(methods, references, own_properties):
+        failures += 1
+        yield failed(check, Cause.SHA1, f"{user} is by SHA-1, which TEST alone allows", BAD_ALGORITHM)
+    if signer.candidate is None or methods.signature is None:
+        if not failures:
+            yield passed(check, "allowed; the size of the key is unknown without the certificate")
+        return
+    key = signer.candidate.key
+    try:
+        methods.signature.check_key(key)
+    except UnfitKey as unfit:
+        yield failed(check, unfit.cause, str(unfit), Refusal(_CERTIFICATE))
+    except OtherKeyKind as wrong:
+        yield failed(check, Cause.OTHER_KEY_KIND, str(wrong), BAD_SIGNATURE)
+    else:
+        if not failures:
+            yield passed(check, kind_of(key))
+
+
+def _users_of_sha1(
+    methods: _Methods, references: tuple[Resolved, ...], own_properties: SignedProperties | None
+) -> Iterator[str]:
+    for found in references:
+        if found.hash is _SHA1:
+            yield f"the digest of reference {found.reference.uri!r}"
+    if any(entry.hash is _SHA1 for group in _groups(own_properties) for entry in group):
+        yield "the digest in SigningCertificate"
+    if methods.signature is not None and methods.signature.hash is _SHA1:
+        yield "the signature value"
+
+
+def _groups(found: SignedProperties | None) -> tuple[tuple[CertificateDigest, ...], ...]:
+    return () if found is None else found.certificates
 
 
 def _check_transforms(references: tuple[Resolved, ...]) -> Iterator[CheckResult]:
     errors = [found.transform_error for found in references if found.transform_error]
     for error in dict.fromkeys(errors):
-        yield failed(Check.TRANSFORMS, error, BAD_SIGNATURE)
+        yield failed(Check.TRANSFORMS, Cause.TRANSFORM, error, BAD_SIGNATURE)
     if not errors:
         yield passed(Check.TRANSFORMS)
 
 
-def _check_references(
-    reading: Reading, references: tuple[Resolved, ...], facts: tuple[ReferenceFacts, ...]
-) -> Iterator[CheckResult]:
+def _check_references(work: _Work, references: tuple[Resolved, ...]) -> Iterator[CheckResult]:
     for found in references:
-        yield _check_reference(found, reading)
-    if reading.layout is not None and not any(each.covers == "request" for each in facts):
+        yield _check_reference(work, found)
+    covered = work.report.facts.references
+    if work.reading.layout is not None and not any(each.covers == "request" for each in covered):
         yield failed(
             Check.REFERENCES,
+            Cause.REQUEST_NOT_COVERED,
             "no reference covers the AuthTokenRequest: what is read here is not what was signed",
             BAD_SIGNATURE,
         )
 
 
-def _check_reference(found: Resolved, reading: Reading) -> CheckResult:
+def _check_reference(work: _Work, found: Resolved) -> CheckResult:
     check, reference = Check.REFERENCES, found.reference
     uri = repr(reference.uri)
+    if found.is_missing:
+        missing = unresolved(None if reference.uri is None else reference.name)
+        return failed(check, Cause.UNRESOLVED_REFERENCE, str(found.error), missing)
     if found.error is not None:
-        return failed(check, found.error, BAD_SIGNATURE)
+        return failed(check, Cause.UNCANONICAL, found.error, BAD_SIGNATURE)
     if found.transform_error is not None:
         return skipped(check, f"reference {uri}: its transforms were refused")
     if found.hash is None or found.processed is None:
@@ -244,22 +326,21 @@ def _check_reference(found: Resolved, reading: Reading) -> CheckResult:
         return passed(check, f"reference {uri}: {len(found.processed.octets)} octets, the digest is right")
     return failed(
         check,
+        Cause.WRONG_DIGEST,
         f"reference {uri}: the digest is not that of the {len(found.processed.octets)} octets it stands for",
         bad_digest(reference.name),
-        explanation=explain.reference(found, reading),
+        explanation=explanations.reference(found, work.reading, work.budget) if work.budget else None,
         stated=reference.digest_text.strip()[:200],
-        computed=explain.b64(found.computed or b""),
+        computed=explanations.b64(found.computed or b""),
     )
 
 
 def _check_signature_value(
-    reading: Reading,
-    signature: Signature,
+    work: _Work,
     methods: _Methods,
     signed_info: bytes | None,
     references: tuple[Resolved, ...],
     signer: _Signer,
-    report: Report,
 ) -> CheckResult:
     check = Check.SIGNATURE_VALUE
     if methods.signature is None:
@@ -267,89 +348,106 @@ def _check_signature_value(
     if methods.canonicalization is None:
         return skipped(check, "the canonicalisation of SignedInfo was refused")
     if signed_info is None:
-        return failed(check, "SignedInfo has no canonical form", BAD_SIGNATURE)
+        return failed(check, Cause.UNCANONICAL, "SignedInfo has no canonical form", BAD_SIGNATURE)
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
     key = signer.candidate.key
     try:
         methods.signature.check_key(key)
-    except WeakKey:
-        pass  # said under algorithms; whether the value is right is still worth knowing
-    except Forbidden:
+    except UnfitKey as unfit:
+        # Whether the value is right is still worth knowing, unless it takes too long.
+        if unfit.cause is Cause.EXCESSIVE_KEY:
+            return skipped(check, str(unfit))
+    except OtherKeyKind:
         return skipped(check, "the key of the certificate is of another kind than the signature method")
-    value = signature.value
+    value = work.signature.value
     if value is None:
         reason = "SignatureValue is not base64"
     elif methods.signature.verifies(key, value, signed_info):
         return passed(check, f"signs the {len(signed_info)} octets of the canonical SignedInfo")
     else:
         reason = "the signature value does not sign the canonical SignedInfo with the certificate's key"
-    explanation = explain.signature_value(
-        reading.octets,
-        signature,
-        methods.signature,
-        methods.canonicalization,
-        signed_info,
-        references,
-        key,
-        report.other_certificates,
-    )
-    return failed(check, reason, BAD_SIGNATURE, explanation=explanation)
+    explanation = None
+    if work.budget is not None:
+        explanation = explanations.signature_value(
+            work.reading,
+            work.signature,
+            methods.signature,
+            methods.canonicalization,
+            signed_info,
+            references,
+            key,
+            signer.others,
+            work.budget,
+        )
+    return failed(check, Cause.WRONG_VALUE, reason, BAD_SIGNATURE, explanation=explanation)
 
 
 def _check_signed_properties(
-    signature: Signature,
+    work: _Work,
     found: SignedProperties | None,
     misplaced: str | None,
     references: tuple[Resolved, ...],
-    enforce_xades: bool,
 ) -> CheckResult:
     check = Check.SIGNED_PROPERTIES
     if misplaced is not None:
-        return failed(check, misplaced, BAD_SIGNATURE)
+        return failed(check, Cause.MISPLACED_PROPERTIES, misplaced, BAD_SIGNATURE)
     if found is None:
         reason = "the signature has no xades:SignedProperties: plain XML Signature, not XAdES"
-        return failed(check, reason, BAD_SIGNATURE) if enforce_xades else skipped(check, reason + _NO_XADES)
+        return _not_xades(work, check, Cause.NO_SIGNED_PROPERTIES, reason)
     typed = [each for each in references if each.reference.type == SIGNED_PROPERTIES_TYPE]
     if not typed:
         return failed(
             check,
+            Cause.PROPERTIES_NOT_COVERED,
             f"no reference has the Type {SIGNED_PROPERTIES_TYPE}, so the signed properties count as unsigned",
             BAD_SIGNATURE,
         )
     if not all(_is_of(each, found.element) for each in typed):
         return failed(
-            check, "the reference to SignedProperties does not cover those of this signature", BAD_SIGNATURE
+            check,
+            Cause.PROPERTIES_NOT_COVERED,
+            "the reference to SignedProperties does not cover those of this signature",
+            BAD_SIGNATURE,
         )
-    own_id = signature.element.get("Id")
+    own_id = work.signature.element.get("Id")
     if found.target != f"#{own_id}":
         return passed(check, f"covered; their Target {found.target!r} is not the signature's Id {own_id!r}")
     return passed(check, "covered by their reference")
+
+
+def _not_xades(work: _Work, check: Check, cause: Cause, reason: str) -> CheckResult:
+    if work.rules.enforce_xades:
+        return failed(check, cause, reason, NOT_XADES)
+    return skipped(check, reason + _NO_XADES)
 
 
 def _is_of(found: Resolved, element: etree._Element) -> bool:
     return found.target is not None and found.target.apex is element and found.protects(element)
 
 
-def _check_signing_time(
-    found: SignedProperties | None, signer: _Signer, moment: datetime, enforce_xades: bool
-) -> CheckResult:
+def _check_signing_time(work: _Work, found: SignedProperties | None, signer: _Signer) -> CheckResult:
     check = Check.SIGNING_TIME
     if found is None:
         return skipped(check, "needs SignedProperties")
     text = found.signing_time
     if text is None:
-        reason = "SignedProperties have no SigningTime"
-        return failed(check, reason, BAD_SIGNATURE) if enforce_xades else skipped(check, reason + _NO_XADES)
+        return _not_xades(work, check, Cause.NO_SIGNING_TIME, "SignedProperties have no SigningTime")
     try:
         time = properties.read_time(text)
     except properties.NotATime as error:
-        return failed(check, f"SigningTime: {error}", BAD_SIGNATURE)
+        return failed(check, Cause.NOT_A_TIME, f"SigningTime: {error}", BAD_SIGNATURE)
     known = properties.has_offset(text)
     tolerance = CLOCK_SKEW if known else CLOCK_SKEW + UNKNOWN_OFFSET
-    if time - moment > tolerance:
-        ahead = round((time - moment).total_seconds())
-        return failed(check, f"SigningTime {text.strip()} is {ahead} s in the future", BAD_SIGNATURE)
+    if time - work.moment > tolerance:
+        ahead = round((time - work.moment).total_seconds())
+        return failed(
+            check,
+            Cause.SIGNED_IN_FUTURE,
+            f"SigningTime {text.strip()} is {ahead} s in the future",
+            BAD_SIGNATURE,
+            explanation=explanations.signing_time(time, work.moment, CLOCK_SKEW),
+        )
     remarks = [] if known else ["has no offset from UTC"]
     if signer.candidate and time < signer.candidate.certificate.not_valid_before_utc:
         # Clients that set their signing time back a minute do this with a certificate made just now.
@@ -357,15 +455,13 @@ def _check_signing_time(
     return passed(check, ", ".join([text.strip(), *remarks]))
 
 
-def _check_signing_certificate(
-    found: SignedProperties | None, signer: _Signer, report: Report, enforce_xades: bool
-) -> CheckResult:
+def _check_signing_certificate(work: _Work, found: SignedProperties | None, signer: _Signer) -> CheckResult:
     check = Check.SIGNING_CERTIFICATE
     if found is None:
         return skipped(check, "needs SignedProperties")
     if not found.certificates:
         reason = "SignedProperties have neither SigningCertificate nor SigningCertificateV2"
-        return failed(check, reason, BAD_SIGNATURE) if enforce_xades else skipped(check, reason + _NO_XADES)
+        return _not_xades(work, check, Cause.NO_SIGNING_CERTIFICATE, reason)
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
     certificate = signer.candidate.certificate
@@ -373,13 +469,18 @@ def _check_signing_certificate(
         for entry in group:
             if entry.hash is None:
                 reason = f"digest algorithm {entry.algorithm or '(none)'} is not allowed"
-                return failed(check, reason, BAD_SIGNATURE)
-        if not any(entry.names(signer.candidate.der) for entry in group):
+                return failed(check, Cause.ALGORITHM, reason, BAD_ALGORITHM)
+        if not any(entry.names(signer.candidate) for entry in group):
             return failed(
                 check,
+                Cause.OTHER_CERTIFICATE,
                 "the digest in SigningCertificate is not that of the certificate in KeyInfo",
                 BAD_SIGNATURE,
-                explanation=explain.certificate_digest(group, certificate, report.other_certificates),
+                explanation=explanations.certificate_digest(
+                    group, signer.candidate, signer.others, work.budget
+                )
+                if work.budget
+                else None,
                 stated=group[0].digest_text.strip()[:200] if group else "",
             )
     return passed(check, _serial_remark(found.certificates, str(certificate.serial_number)))
@@ -397,11 +498,17 @@ def _check_key_info(signature: Signature, signer: _Signer) -> CheckResult:
     check = Check.KEY_INFO
     if signer.candidate is None:
         assert signer.error is not None
-        return failed(check, str(signer.error), Refusal(_CERTIFICATE), explanation=signer.error.explanation)
+        return failed(
+            check,
+            Cause.UNUSABLE_CERTIFICATE,
+            str(signer.error),
+            Refusal(_CERTIFICATE),
+            explanation=signer.error.explanation,
+        )
     assert signature.key_info is not None
     error = key_info.contradiction(signature.key_info, signer.candidate.key)
     if error is not None:
-        return failed(check, error, BAD_SIGNATURE)
+        return failed(check, Cause.OTHER_KEY, error, BAD_SIGNATURE)
     return passed(check, signer.candidate.subject)
 
 
@@ -413,7 +520,8 @@ def _check_validity(signer: _Signer, moment: datetime) -> CheckResult:
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     verdict = Verdict(Status.CERTIFICATE_ERROR, StatusDetail.CERTIFICATE_EXPIRED)
     if moment < begin:
-        return failed(check, f"the certificate is not valid before {begin.isoformat()}", verdict)
+        reason = f"the certificate is not valid before {begin.isoformat()}"
+        return failed(check, Cause.NOT_YET_VALID, reason, verdict)
     if moment > end:
-        return failed(check, f"the certificate expired at {end.isoformat()}", verdict)
+        return failed(check, Cause.EXPIRED, f"the certificate expired at {end.isoformat()}", verdict)
     return passed(check, f"until {end.isoformat()}")

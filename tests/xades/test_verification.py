@@ -12,6 +12,7 @@ import pytest
 from ksef_mock.clock import from_datetime
 from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.xades import (
+    Cause,
     Check,
     CheckResult,
     Outcome,
@@ -23,7 +24,7 @@ from ksef_mock.xades import (
     skipped,
     verify,
 )
-from ksef_mock.xades.report import BAD_SIGNATURE
+from ksef_mock.xades.report import BAD_SIGNATURE, NOT_XADES
 from tests.xades import signer
 from tests.xades.signer import (
     FILTER,
@@ -192,7 +193,8 @@ def test_a_plain_signature_is_refused_only_where_xades_is_enforced() -> None:
     report = verify(plain, at=NOW)
     assert report.failure is not None
     assert report.failure.check is Check.SIGNED_PROPERTIES
-    assert report.failure.consequence == BAD_SIGNATURE
+    assert report.failure.cause is Cause.NO_SIGNED_PROPERTIES
+    assert report.failure.consequence == NOT_XADES
     tolerant = verify(plain, at=NOW, enforce_xades=False)
     assert tolerant.ok
     for check in (Check.SIGNED_PROPERTIES, Check.SIGNING_TIME, Check.SIGNING_CERTIFICATE):
@@ -266,9 +268,9 @@ def test_every_check_is_in_the_report_in_order() -> None:
 
 
 def test_the_first_failure_in_check_order_decides() -> None:
-    report = Report([failed(Check.VALIDITY, "late", BAD_SIGNATURE), passed(Check.FORM)])
+    report = Report([failed(Check.VALIDITY, Cause.EXPIRED, "late", BAD_SIGNATURE), passed(Check.FORM)])
     assert not report.ok
-    report.record(failed(Check.CHALLENGE, "unknown", Refusal(Code.INVALID_CHALLENGE)))
+    report.record(failed(Check.CHALLENGE, Cause.CHALLENGE, "unknown", Refusal(Code.INVALID_CHALLENGE)))
     assert report.failure is not None
     assert report.failure.check is Check.CHALLENGE
 
@@ -277,7 +279,7 @@ def test_a_result_takes_the_place_of_a_skipped_one_only() -> None:
     report = verify(Signer().sign(), at=NOW)
     assert report.of(Check.PERMISSION)[0].outcome is Outcome.SKIPPED
     report.record(passed(Check.PERMISSION, "owner"))
-    report.record(failed(Check.REFERENCES, "another", BAD_SIGNATURE))
+    report.record(failed(Check.REFERENCES, Cause.WRONG_DIGEST, "another", BAD_SIGNATURE))
     assert report.of(Check.PERMISSION) == (passed(Check.PERMISSION, "owner"),)
     assert [each.outcome for each in report.of(Check.REFERENCES)] == ["passed", "passed", "failed"]
     assert not report.passed(Check.REFERENCES)

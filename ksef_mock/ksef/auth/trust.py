@@ -13,7 +13,7 @@ from enum import StrEnum
 from cryptography import x509
 
 from ksef_mock.clock import Instant, from_datetime, iso
-from ksef_mock.core.codes import Status, StatusDetail, Verdict
+from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.chain import (
@@ -29,7 +29,7 @@ from ksef_mock.crypto.pki import Pki, Purpose, Role, role_of
 from ksef_mock.crypto.qualified import QcType, qc_type_of
 from ksef_mock.ksef.certificates.revocations import Revocations, Withdrawal
 from ksef_mock.xades.identity import SignerKind, kind_of
-from ksef_mock.xades.report import Check, CheckResult, failed, passed
+from ksef_mock.xades.report import Cause, Check, CheckResult, Consequence, Refusal, failed, passed
 
 
 class CertificateKind(StrEnum):
@@ -55,25 +55,31 @@ _QUALIFIED = {
     QcType.SEAL: CertificateKind.QUALIFIED_SEAL,
 }
 
-_WITHDRAWAL_DETAILS = {
-    Withdrawal.REVOKED: StatusDetail.CERTIFICATE_REVOKED,
-    Withdrawal.SUSPENDED: StatusDetail.CERTIFICATE_SUSPENDED,
-}
+_WITHDRAWAL_CAUSES = {Withdrawal.REVOKED: Cause.REVOKED, Withdrawal.SUSPENDED: Cause.SUSPENDED}
 
+#: What status 460 says of each cause (OpenAPI).
+_DETAILS = {
+    Cause.EXPIRED: StatusDetail.CERTIFICATE_EXPIRED,
+    Cause.NOT_YET_VALID: StatusDetail.CERTIFICATE_EXPIRED,
+    Cause.REVOKED: StatusDetail.CERTIFICATE_REVOKED,
+    Cause.SUSPENDED: StatusDetail.CERTIFICATE_SUSPENDED,
+    Cause.ISSUER_SILENT: StatusDetail.CERTIFICATE_CHAIN_ERROR,
+    Cause.BROKEN_CHAIN: StatusDetail.CERTIFICATE_CHAIN_ERROR,
+    Cause.UNTRUSTED: StatusDetail.CERTIFICATE_UNTRUSTED,
+    Cause.WRONG_PURPOSE: StatusDetail.CERTIFICATE_INVALID,
+    Cause.UNUSABLE_CERTIFICATE: StatusDetail.CERTIFICATE_INVALID,
+}
 
 #: Seconds of the mock's clock until an issuer that does not answer is given up.
 _ISSUER_TIMEOUT = 15.0
 
 
 class TrustRefused(Exception):
-    """The certificate is not accepted: the documented detail of status 460, and the cause in English.
+    """The certificate is not accepted; the message says why. `delay`: seconds until that is found out."""
 
-    `delay`: seconds until that is found out.
-    """
-
-    def __init__(self, detail: StatusDetail, reason: str, delay: float = 0.0) -> None:
+    def __init__(self, cause: Cause, reason: str, delay: float = 0.0) -> None:
         super().__init__(reason)
-        self.detail = detail
+        self.cause = cause
         self.reason = reason
         self.delay = delay
 
@@ -100,10 +106,9 @@ class Trust:
 
     @property
     def verdict(self) -> Verdict | None:
-        """How the operation ends because of the certificate; None if the certificate is good."""
+        """How the operation ends because of the certificate; None if that is good, or refused at once."""
         consequence = self.result.consequence
-        assert consequence is None or isinstance(consequence, Verdict)
-        return consequence
+        return consequence if isinstance(consequence, Verdict) else None
 
 
 class TrustService:
@@ -144,8 +149,8 @@ class TrustService:
         try:
             return await self._judge(certificate, intermediates, at, verify_chain, issuer_answers)
         except MALFORMED as error:
-            malformed = TrustRefused(StatusDetail.CERTIFICATE_INVALID, f"a certificate is malformed: {error}")
-            return _refused(CertificateKind.UNKNOWN, AuthenticationMethod.QUALIFIED_SIGNATURE, malformed)
+            malformed = TrustRefused(Cause.UNUSABLE_CERTIFICATE, f"a certificate is malformed: {error}")
+            return self._refused(CertificateKind.UNKNOWN, AuthenticationMethod.QUALIFIED_SIGNATURE, malformed)
 
     async def _judge(
         self,
@@ -163,7 +168,7 @@ class TrustService:
         except NoChain as missing:
             chain = missing.with_traceback(None)  # which would hold on to this frame, and it to the error
         kind = _kind_of(certificate, chain)
-        method = _METHODS.get(kind) or _method_by_subject(certificate.subject)
+        method = _method_of(kind, certificate.subject)
         strict = self._policy.requires_chain or verify_chain
         asks_issuer = strict and kind in _QUALIFIED.values()
         try:
@@ -171,7 +176,7 @@ class TrustService:
             _require_purpose(certificate, kind)
             if asks_issuer and issuer_answers is not None and not await issuer_answers():
                 raise TrustRefused(
-                    StatusDetail.CERTIFICATE_CHAIN_ERROR,
+                    Cause.ISSUER_SILENT,
                     "the issuer did not tell whether the certificate is revoked: OCSP does not answer",
                     _ISSUER_TIMEOUT,
                 )
@@ -179,50 +184,54 @@ class TrustService:
             if strict:
                 _require_trusted(kind, chain)
         except TrustRefused as refused:
-            return _refused(kind, method, refused)
+            return self._refused(kind, method, refused)
         result = passed(Check.CERTIFICATE_TYPE, _describe(kind, chain))
         return Trust(kind, method, result, self._policy.status_delay if asks_issuer else 0.0)
+
+    def _refused(self, kind: CertificateKind, method: AuthenticationMethod, refused: TrustRefused) -> Trust:
+        consequence: Consequence = Verdict(Status.CERTIFICATE_ERROR, _DETAILS[refused.cause])
+        # Recorded on DEMO and PRD; where TEST is only asked to verify the chain, the status says it.
+        if refused.cause is Cause.UNTRUSTED and self._policy.requires_chain:
+            consequence = Refusal(Code.INVALID_CERTIFICATE)
+        result = failed(Check.CERTIFICATE_TYPE, refused.cause, refused.reason, consequence)
+        return Trust(kind, method, result, refused.delay)
 
     async def _require_not_withdrawn(self, certificate: Certificate) -> None:
         entry = await self._revocations.entry(certificate)
         if entry is not None:
             raise TrustRefused(
-                _WITHDRAWAL_DETAILS[entry.status], f"the certificate was {entry.status} at {iso(entry.at)}"
+                _WITHDRAWAL_CAUSES[entry.status], f"the certificate was {entry.status} at {iso(entry.at)}"
             )
 
 
 def _require_valid(certificate: Certificate, at: Instant) -> None:
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if at < from_datetime(begin):
-        raise TrustRefused(
-            StatusDetail.CERTIFICATE_EXPIRED, f"the certificate is valid only from {begin.isoformat()}"
-        )
+        raise TrustRefused(Cause.NOT_YET_VALID, f"the certificate is valid only from {begin.isoformat()}")
     if at > from_datetime(end):
-        raise TrustRefused(StatusDetail.CERTIFICATE_EXPIRED, f"the certificate expired at {end.isoformat()}")
+        raise TrustRefused(Cause.EXPIRED, f"the certificate expired at {end.isoformat()}")
 
 
 def _require_purpose(certificate: Certificate, kind: CertificateKind) -> None:
     usage = extension_of(certificate, x509.KeyUsage)
     if kind is CertificateKind.KSEF and (usage is None or not usage.digital_signature):
         raise TrustRefused(
-            StatusDetail.CERTIFICATE_INVALID,
+            Cause.WRONG_PURPOSE,
             f"a KSeF certificate of type {Purpose.OFFLINE} (no digitalSignature in keyUsage) cannot log in",
         )
     if usage is not None and not (usage.digital_signature or usage.content_commitment):
-        raise TrustRefused(
-            StatusDetail.CERTIFICATE_INVALID, "keyUsage has neither digitalSignature nor nonRepudiation"
-        )
+        raise TrustRefused(Cause.WRONG_PURPOSE, "keyUsage has neither digitalSignature nor nonRepudiation")
 
 
 def _require_trusted(kind: CertificateKind, chain: Chain | NoChain) -> None:
     if isinstance(chain, BrokenChain):
-        raise TrustRefused(StatusDetail.CERTIFICATE_CHAIN_ERROR, str(chain))
+        raise TrustRefused(Cause.BROKEN_CHAIN, str(chain))
     if isinstance(chain, NoChain):
-        raise TrustRefused(StatusDetail.CERTIFICATE_UNTRUSTED, str(chain))
+        raise TrustRefused(Cause.UNTRUSTED, str(chain))
     role = role_of(chain.anchor)
     if kind is CertificateKind.UNKNOWN and role is not None:
         raise TrustRefused(
-            StatusDetail.CERTIFICATE_INVALID,
+            Cause.WRONG_PURPOSE,
             f"issued by a {role}, but without the QCStatements of a qualified certificate",
         )
 
@@ -240,20 +249,15 @@ def _kind_of(certificate: Certificate, chain: Chain | NoChain) -> CertificateKin
     return CertificateKind.SELF_SIGNED if is_self_issued(certificate) else CertificateKind.UNKNOWN
 
 
-def _method_by_subject(subject: x509.Name) -> AuthenticationMethod:
-    # A certificate that nobody vouches for counts as the qualified one that it stands in for.
-    kind = kind_of(subject)
-    if kind is SignerKind.PROVIDER:
+def _method_of(kind: CertificateKind, subject: x509.Name) -> AuthenticationMethod:
+    signer = kind_of(subject)
+    if signer is SignerKind.PROVIDER and kind is not CertificateKind.KSEF:
         return AuthenticationMethod.PEPPOL_SIGNATURE
-    if kind is SignerKind.SEAL:
-        return AuthenticationMethod.QUALIFIED_SEAL
-    return AuthenticationMethod.QUALIFIED_SIGNATURE
+    # A certificate that nobody vouches for counts as the qualified one that it stands in for.
+    seal = signer is SignerKind.SEAL
+    default = AuthenticationMethod.QUALIFIED_SEAL if seal else AuthenticationMethod.QUALIFIED_SIGNATURE
+    return _METHODS.get(kind, default)
 
 
 def _describe(kind: CertificateKind, chain: Chain | NoChain) -> str:
     return f"{kind}: {chain}" if isinstance(chain, Chain) else f"{kind}; accepted without a chain: {chain}"
-
-
-def _refused(kind: CertificateKind, method: AuthenticationMethod, refused: TrustRefused) -> Trust:
-    verdict = Verdict(Status.CERTIFICATE_ERROR, refused.detail)
-    return Trust(kind, method, failed(Check.CERTIFICATE_TYPE, refused.reason, verdict), refused.delay)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ksef_mock.clock import Clock, Instant
@@ -28,12 +29,17 @@ from ksef_mock.ksef.auth.trust import CertificateKind, Trust, TrustService
 from ksef_mock.ksef.certificates.certificates import Certificates
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.trail.faults import Faults
-from ksef_mock.xades import Check, Reading, Refusal, Report, failed, passed, read, verify
+from ksef_mock.xades import Cause, Check, Reading, Refusal, Report, failed, passed, read, verify
 from ksef_mock.xades import Outcome as Found
 from ksef_mock.xades.identity import Signer, identify
+from ksef_mock.xades.parsing import canonical_work
 
 #: In octets; signed logins are 3,000 to 15,000 long.
-_ORDINARY_SIZE = 65_536
+_ORDINARY_SIZE = 32_768
+#: `canonical_work`; that of an ordinary login is 10,000.
+_ORDINARY_WORK = 10**6
+#: Documents that are looked at in threads at the same time; others wait their turn.
+_THREADS = 2
 
 #: Of the octets that were hashed the journal keeps this many: all of those of an ordinary document.
 _KEPT = 16_384
@@ -74,6 +80,8 @@ class XadesAuthenticator:
         self._certificates = certificates
         self._operations = operations
         self._faults = faults
+        # Apart from the threads of stores, keys and snapshots: those must not wait for a stranger's document.
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ksef-mock-xades")
         self._read_and_verify = read_and_verify
         self._identify = identify
 
@@ -83,13 +91,14 @@ class XadesAuthenticator:
         Raises:
             BadRequest: the code and details of the report's first failed check, if that is a refusal.
         """
-        enforce = login.enforce_xades or self._profile.enforces_xades
-        reading, report = await self._verify(login.document, enforce)
+        reading, report = await self._verify(login.document, login.enforce_xades)
         if reading.request is not None:
             exchange.about(reading.request.challenge, reading.request.context)
         challenge, unusable = await self._find_challenge(reading)
         if unusable is not None:
-            report.record(failed(Check.CHALLENGE, unusable.reason, Refusal(Code.INVALID_CHALLENGE)))
+            report.record(
+                failed(Check.CHALLENGE, Cause.CHALLENGE, unusable.reason, Refusal(Code.INVALID_CHALLENGE))
+            )
         elif challenge is not None:
             report.record(passed(Check.CHALLENGE, f"issued to {challenge.client_ip}"))
         trust, signer = await self._judge_signer(
@@ -129,12 +138,20 @@ class XadesAuthenticator:
         return operation
 
     async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:
-        now = self._clock.now()
-        # An ordinary document takes less time than the way to another thread; one that was blown up must not
-        # keep everybody else waiting.
-        if len(document) <= _ORDINARY_SIZE:
-            return self._read_and_verify(document, now, enforce_xades)
-        return await asyncio.to_thread(self._read_and_verify, document, now, enforce_xades)
+        at = self._clock.now()
+        # An ordinary document takes less time than the way to another thread; one that was blown up, and the
+        # search for the explanation of a failure, must not keep everybody else waiting.
+        if len(document) <= _ORDINARY_SIZE and canonical_work(document) <= _ORDINARY_WORK:
+            reading, report = self._read_and_verify(document, at, self._profile, enforce_xades, False)
+            if report.ok:
+                return reading, report
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._read_and_verify, document, at, self._profile, enforce_xades, True
+        )
+
+    def close(self) -> None:
+        """Look at no document any more; what is under way ends with its budget."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _find_challenge(self, reading: Reading) -> tuple[Challenge | None, BadRequest | None]:
         if reading.request is None:
@@ -179,7 +196,7 @@ class XadesAuthenticator:
         report.record(
             passed(Check.PERMISSION, decision.reason)
             if decision.verdict == SUCCESS
-            else failed(Check.PERMISSION, decision.reason, decision.verdict)
+            else failed(Check.PERMISSION, Cause.PERMISSION, decision.reason, decision.verdict)
         )
         return decision.permissions
 
@@ -198,10 +215,22 @@ class XadesAuthenticator:
             )
 
 
-def read_and_verify(document: bytes, at: Instant, enforce_xades: bool) -> tuple[Reading, Report]:
-    """What the document says, and the report on everything that it alone can settle."""
+def read_and_verify(
+    document: bytes, at: Instant, profile: Profile, enforce_xades: bool, explain: bool
+) -> tuple[Reading, Report]:
+    """What the document says, and the report on everything that it alone can settle, by a profile's rules.
+
+    `enforce_xades`: whatever the profile says. `explain`: as in `ksef_mock.xades.verify`.
+    """
     reading = read(document)
-    return reading, verify(reading, at=at, enforce_xades=enforce_xades)
+    report = verify(
+        reading,
+        at=at,
+        enforce_xades=enforce_xades or profile.enforces_xades,
+        allow_sha1=profile.allows_sha1,
+        explain=explain,
+    )
+    return reading, report
 
 
 def _verdict(report: Report) -> Verdict:
