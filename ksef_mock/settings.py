@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +59,8 @@ class Settings:
     trusted_cas: tuple[Path, ...] = ()
     #: Rate limits to enforce where /testdata/rate-limits has set none.
     rate_limits: RateLimiting = "off"
+    #: Refuse signatures that are no XAdES where the profile accepts them (prod).
+    enforce_xades: bool = False
     #: Whether POST /tokens is refused after a login with a KSeF token: the guide says so, nobody has seen it.
     refuse_tokens_by_tokens: bool = False
     #: What keeps the state: `memory`, `sqlite:FILE`, or the URL of a Redis (redis://, rediss://, unix://).
@@ -94,4 +96,5 @@ class Settings:
 
     @property
     def environment(self) -> Profile:
-        return PROFILES[self.profile]
+        profile = PROFILES[self.profile]
+        return replace(profile, enforces_xades=True) if self.enforce_xades else profile

@@ -149,6 +149,11 @@ settings_options = gathered(
             help="Rate limits to enforce.",
         ),
         click.option(
+            "--enforce-xades",
+            is_flag=True,
+            help="Refuse signatures that are no XAdES in the profile prod too, which else warns of them.",
+        ),
+        click.option(
             "--refuse-tokens-by-tokens",
             is_flag=True,
             help="Refuse POST /tokens after a login with a KSeF token.",

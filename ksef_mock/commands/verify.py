@@ -17,6 +17,7 @@ from ksef_mock.core.text import visible
 from ksef_mock.crypto.certificate import Certificate
 
 if TYPE_CHECKING:
+    from ksef_mock.core.environment import ProfileName
     from ksef_mock.xades import Reading, Report
 
 _MARKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -53,7 +54,10 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     default="test",
     show_default=True,
     type=click.Choice(["test", "demo", "prod"]),
-    help="Whose rules for certificates: test takes self-signed ones.",
+    help="Whose rules: test takes self-signed certificates and SHA-1, prod takes plain XML Signatures.",
+)
+@click.option(
+    "--enforce-xades", is_flag=True, help="As with X-KSeF-Feature: refuse plain XML Signatures in prod too."
 )
 @click.option(
     "--trust",
@@ -70,7 +74,8 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
 def verify(
     document: Path,
     at: datetime,
-    profile: str,
+    profile: ProfileName,
+    enforce_xades: bool,
     trust: tuple[Path, ...],
     as_json: bool,
     octets: Path | None,
@@ -80,20 +85,23 @@ def verify(
     Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood.
     """
     # Imported here: `ksef-mock --help` needs none of it.
-    from ksef_mock.xades import read
-    from ksef_mock.xades import verify as verify_document
+    from ksef_mock.clock import from_datetime
+    from ksef_mock.core.environment import PROFILES
+    from ksef_mock.ksef.auth.xades_login import read_and_verify
 
     anchors = _load_anchors(trust)
+    rules = PROFILES[profile]
     with click.open_file(str(document), "rb") as file:
-        reading = read(file.read())
-    report = verify_document(reading, at=at)
-    _judge_certificate(report, reading, at, profile != "test", anchors)
+        reading, report = read_and_verify(file.read(), from_datetime(at), rules, enforce_xades, True)
+    _judge_certificate(report, reading, at, rules.requires_chain, anchors)
     if octets is not None:
         _write_octets(report, octets)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         _print(report, at)
+        if report.ok and not report.facts.is_xades:
+            click.echo(f"KSeF accepts it with X-System-Warning: {rules.plain_signature_warning}")
     raise SystemExit(0 if report.ok else 1)
 
 

@@ -464,17 +464,15 @@ def fingerprint_is_ignored(mock: Mock) -> None:
     )
 
 
-@defect("In a NipVatUe context a certificate's subject may name the signer: 202.")
-def subject_in_vat_ue_context_is_refused(mock: Mock) -> None:
-    """In a NipVatUe context only certificateFingerprint is taken; else 21117."""
+@defect("In a NipVatUe context the owner of its NIP is nobody until permitted.")
+def subject_in_vat_ue_context_is_its_owner(mock: Mock) -> None:
+    """Whoever a certificate's subject names in a NipVatUe context owns it."""
 
     def make(original: Any) -> Any:
         def identify(certificate: Certificate, kind: str, context: Identifier, *rest: Any) -> Identification:
-            found: Identification = original(certificate, kind, context, *rest)
             if context.type == "NipVatUe" and kind == SubjectIdentifierType.SUBJECT:
-                refusal = Refusal(Code.INVALID_SUBJECT_IDENTIFIER)
-                result = failed(Check.SUBJECT_IDENTIFIER_TYPE, Cause.DEFECT, "a subject", refusal)
-                return Identification(None, (result,))
+                return _identified(SignerKind.PERSON, context)
+            found: Identification = original(certificate, kind, context, *rest)
             return found
 
         return identify

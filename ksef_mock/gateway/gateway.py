@@ -72,7 +72,6 @@ class Gateway:
         scope[SCOPE_KEY] = exchange
         epoch = self._system.journal.epoch
         answered = False
-        extra_headers = self._headers(scope, exchange)
 
         async def record(status: int) -> None:
             duration = time.perf_counter() - started
@@ -87,6 +86,7 @@ class Gateway:
             nonlocal answered
             if message["type"] == "http.response.start":
                 answered = True
+                extra_headers = self._headers(scope, exchange)
                 # Before the answer is out: whoever has it must find its entry in the journal.
                 await record(message["status"])
                 if extra_headers:
@@ -155,6 +155,7 @@ class Gateway:
             echoed = _header(scope, b"x-test-system-warning")
             if echoed is not None:
                 warnings.append(echoed)
+        warnings += [warning.encode() for warning in exchange.warnings]
         # Folding may leave nothing, or blanks at an end, which no header may have.
         sent = b" | ".join(filter(None, map(_ascii_folded, warnings)))
         if not sent:

@@ -95,6 +95,7 @@ class Parts:
             self.permissions,
             self.certificates,
             self.operations,
+            self.providers,
             self.faults,
         )
         #: The one way to change what all processes of the mock share.

@@ -13,14 +13,16 @@ import httpx
 import jwt
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.pki import Credential, Pki, Purpose, person, seal
+from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.support import NIP, OTHER_NIP, Api, error
-from tests.xades.signer import Credentials, Signer, der_value, request_xml
+from tests.xades.signer import DS, Credentials, Signer, der_value, request_xml
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
@@ -56,6 +58,21 @@ def signed(
         **{"signing_time": now.isoformat(timespec="seconds"), **changes},
     )
     return signer.sign()
+
+
+_ATTRIBUTES = {
+    "CN": NameOID.COMMON_NAME,
+    "C": NameOID.COUNTRY_NAME,
+    "O": NameOID.ORGANIZATION_NAME,
+    "GN": NameOID.GIVEN_NAME,
+    "SN": NameOID.SURNAME,
+    "SERIAL": NameOID.SERIAL_NUMBER,
+    "ORGID": NameOID.ORGANIZATION_IDENTIFIER,
+}
+
+
+def named(attributes: dict[str, str]) -> x509.Name:
+    return x509.Name([x509.NameAttribute(_ATTRIBUTES[key], value) for key, value in attributes.items()])
 
 
 def submit(api: Api, document: bytes, **options: Any) -> httpx.Response:
@@ -196,7 +213,8 @@ def test_failed_login_cannot_be_redeemed(ksef_mock: MockServer, api: Api) -> Non
 @pytest.mark.parametrize("profile", ["demo", "prod"])
 def test_self_signed_certificate_is_for_test_only(serve: Serve, profile: str) -> None:
     mock, api = serve(profile=profile)
-    assert refused_for(outcome(mock, api, mock.pki.self_signed(OWNER)), "Niezaufany łańcuch certyfikatów")
+    refusal = error(submit(api, signed(mock, api, mock.pki.self_signed(OWNER))))
+    assert refusal == (21115, "Nieprawidłowy certyfikat.", [])
 
 
 @pytest.mark.parametrize("profile", ["demo", "prod"])
@@ -222,21 +240,45 @@ def test_ksef_certificate_takes_no_time(serve: Serve) -> None:
 def test_certificate_of_another_mocks_authority_is_not_trusted(serve: Serve, ksef_mock: MockServer) -> None:
     mock, api = serve(profile="demo")
     mock.pki.qualified(OWNER)  # both mocks have a CA of that name
-    status = outcome(mock, api, ksef_mock.pki.qualified(OWNER))
-    assert status["code"] == 460
-    assert status["details"][0] in (
-        "Błąd weryfikacji łańcucha certyfikatów",
-        "Niezaufany łańcuch certyfikatów",
-    )
+    response = submit(api, signed(mock, api, ksef_mock.pki.qualified(OWNER)))
+    # The name is known and the signature wrong, unless the key identifier says that it is another CA.
+    assert error(response)[0] == 21115
 
 
-def test_plain_xml_signature_is_tolerated_where_xades_is_not_enforced(serve: Serve) -> None:
-    mock, api = serve(profile="demo")
-    assert outcome(mock, api, mock.pki.ksef(OWNER), with_properties=False)["code"] == 200
+_PLAIN = "sig-001: Format podpisu niezgodny z akceptowanymi profilami XAdES"
+
+
+def test_plain_xml_signature_is_accepted_on_prod_with_a_warning(serve: Serve) -> None:
+    mock, api = serve(profile="prod")
+    plain = signed(mock, api, mock.pki.ksef(OWNER), with_properties=False)
+    accepted = submit(api, plain)
+    assert accepted.status_code == 202
+    assert accepted.headers["X-System-Warning"] == _PLAIN
+    assert "X-System-Warning" not in submit(api, signed(mock, api, mock.pki.ksef(OWNER))).headers
+
+
+@pytest.mark.parametrize("options", [Settings(profile="demo"), Settings(profile="prod", enforce_xades=True)])
+def test_plain_xml_signature_is_refused_where_xades_is_enforced(serve: Serve, options: Settings) -> None:
+    mock, api = serve(settings=options)
+    response = submit(api, signed(mock, api, mock.pki.ksef(OWNER), with_properties=False))
+    assert error(response)[0] == 9105
+    assert error(response)[2] == ["Format podpisu niezgodny z akceptowanymi profilami XAdES."]
+
+
+@pytest.mark.parametrize("profile", ["test", "demo", "prod"])
+def test_sha_1_is_for_test_only(serve: Serve, profile: str) -> None:
+    mock, api = serve(profile=profile)
+    response = submit(api, signed(mock, api, mock.pki.ksef(OWNER), digest=f"{DS}sha1"))
+    if profile == "test":
+        assert response.status_code == 202
+    else:
+        unsupported = "Podpis złożony z użyciem niewspieranego algorytmu kryptograficznego."
+        assert error(response)[0] == 9105
+        assert error(response)[2] == [unsupported]
 
 
 def test_feature_header_enforces_xades_early(serve: Serve) -> None:
-    mock, api = serve(profile="demo")
+    mock, api = serve(profile="prod")
     document = signed(mock, api, mock.pki.ksef(OWNER), with_properties=False)
     response = submit(api, document, headers={"X-KSeF-Feature": "other, enforce-xades-compliance"})
     assert error(response)[0] == 9105
@@ -482,10 +524,43 @@ def test_small_key_is_refused(ksef_mock: MockServer, api: Api, key: Any) -> None
     assert error(response)[0] == 21115
 
 
-def test_subject_identifier_type_that_the_context_does_not_take(ksef_mock: MockServer, api: Api) -> None:
+def test_subject_names_nobody_in_a_compound_context_until_permitted(ksef_mock: MockServer, api: Api) -> None:
+    """The ministry's own example document names the subject in a NipVatUe context."""
     context = f"<NipVatUe>{NIP}-DE123456789</NipVatUe>"
-    response = submit(api, signed(ksef_mock, api, ksef_mock.pki.self_signed(OWNER), context=context))
-    assert error(response)[0] == 21117
+    assert outcome(ksef_mock, api, ksef_mock.pki.self_signed(OWNER), context=context)["code"] == 415
+
+
+@pytest.mark.parametrize("with_identifier", [True, False])
+def test_provider_logs_in_and_is_registered(ksef_mock: MockServer, api: Api, with_identifier: bool) -> None:
+    provider = "PPL000017" if with_identifier else "PPL000018"
+    subject = {"O": "Dostawca usług", "ORGID": provider, "CN": provider, "C": "PL"}
+    if not with_identifier:
+        del subject["ORGID"]
+    credential = ksef_mock.pki.self_signed(named(subject))
+    context = f"<PeppolId>{provider}</PeppolId>"
+    submitted = submit(api, signed(ksef_mock, api, credential, context=context))
+    status = api.status(submitted)
+    assert status["code"] == 200, status
+    operation = submitted.json()
+    token = operation["authenticationToken"]["token"]
+    told = api.call("GET", f"/auth/{operation['referenceNumber']}", bearer=token)
+    assert told.json()["authenticationMethod"] == "PeppolSignature"
+    listed = api.call("GET", "/peppol/query").json()["peppolProviders"]
+    assert [(each["id"], each["name"]) for each in listed if each["id"] == provider] == [
+        (provider, "Dostawca usług")
+    ]
+
+
+def test_complete_subject_without_an_identifier_is_a_conflict(ksef_mock: MockServer, api: Api) -> None:
+    for attributes, code in (
+        ({"GN": "Jan", "SN": "Kowalski", "SERIAL": "PESEL-1234567890", "CN": "J K", "C": "PL"}, 21406),
+        ({"O": "Firma", "ORGID": "VATDE-123", "CN": "Firma", "C": "PL"}, 21406),
+        ({"GN": "Jan", "SN": "Kowalski", "CN": "J K", "C": "PL"}, 21115),
+        ({"GN": "Jan", "SERIAL": "PESEL-1234567890", "CN": "J K", "C": "PL"}, 21115),
+        ({"CN": "J K"}, 21115),
+    ):
+        credential = ksef_mock.pki.self_signed(named(attributes))
+        assert error(submit(api, signed(ksef_mock, api, credential)))[0] == code
 
 
 # -- HTTP -------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_other_environments_need_a_trusted_chain(tmp_path: Path, trusted: bool, 
     options = ["--trust", anchor] if trusted else []
     result = verify(path, "--profile", "prod", *options)
     assert result.exit_code == exit_code, result.output
-    assert ("Niezaufany łańcuch certyfikatów" in result.output) is not trusted
+    assert ("400, 21115 Nieprawidłowy certyfikat." in result.output) is not trusted
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ksef_mock.settings import Settings
     [
         ([], {"rate_limits": "off", "trusted_proxies": ()}),
         (["--rate-limits", "test"], {"rate_limits": "test"}),
+        (["--enforce-xades"], {"enforce_xades": True}),
         (["--refuse-tokens-by-tokens"], {"refuse_tokens_by_tokens": True}),
         (["--rate-limits", "production"], {"rate_limits": "production"}),
         (

@@ -27,6 +27,7 @@ from ksef_mock.ksef.auth.operation import Operation
 from ksef_mock.ksef.auth.operations import Operations
 from ksef_mock.ksef.auth.trust import CertificateKind, Trust, TrustService
 from ksef_mock.ksef.certificates.certificates import Certificates
+from ksef_mock.ksef.peppol.providers import Provider, Providers
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.trail.faults import Faults
 from ksef_mock.xades import Cause, Check, Reading, Refusal, Report, failed, passed, read, verify
@@ -70,6 +71,7 @@ class XadesAuthenticator:
         permissions: Permissions,
         certificates: Certificates,
         operations: Operations,
+        providers: Providers,
         faults: Faults,
     ) -> None:
         self._clock = clock
@@ -79,6 +81,7 @@ class XadesAuthenticator:
         self._permissions = permissions
         self._certificates = certificates
         self._operations = operations
+        self._providers = providers
         self._faults = faults
         # Apart from the threads of stores, keys and snapshots: those must not wait for a stranger's document.
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ksef-mock-xades")
@@ -133,9 +136,22 @@ class XadesAuthenticator:
         operation = await faulted(operation, self._faults, exchange)
         spent = self._challenges.spend(challenge, operation.reference)
         operation = await self._operations.start(operation, spent)
-        if operation.verdict == SUCCESS and trust.kind is CertificateKind.KSEF:
-            await self._certificates.used(report.certificate)
+        if operation.verdict == SUCCESS:
+            await self._note_success(report, trust, signer)
+        warning = self._profile.plain_signature_warning
+        if warning is not None and not report.facts.is_xades:
+            exchange.warnings.append(warning)
         return operation
+
+    async def _note_success(self, report: Report, trust: Trust, signer: Signer | None) -> None:
+        assert report.certificate is not None
+        if trust.kind is CertificateKind.KSEF:
+            await self._certificates.used(report.certificate)
+        if signer is not None and signer.identifier.type == "PeppolId":
+            # The official clients' tests: a provider is registered by its first login.
+            organization = SubjectAttributes.of(report.certificate.subject).organization_name
+            provider = Provider(signer.identifier.value, organization or signer.name, self._clock.now())
+            await self._providers.register(provider)
 
     async def _verify(self, document: bytes, enforce_xades: bool) -> tuple[Reading, Report]:
         at = self._clock.now()
@@ -180,8 +196,13 @@ class XadesAuthenticator:
         report.record(trust.result)
         if reading.request is None:
             return trust, None
+        is_own = trust.kind is CertificateKind.KSEF
+        enrolled_by = await self._certificates.holder_of(report.certificate) if is_own else None
         identification = self._identify(
-            report.certificate, reading.request.subject_identifier_type, reading.request.context
+            report.certificate,
+            reading.request.subject_identifier_type,
+            reading.request.context,
+            enrolled_by,
         )
         for result in identification.results:
             report.record(result)

@@ -279,6 +279,13 @@ class Certificates:
 
         await committed(self._store, revoked)
 
+    async def holder_of(self, certificate: Certificate) -> Identifier | None:
+        """Who enrolled a certificate; None if it was not issued here on anybody's request."""
+        known = await self._store.get(CERTIFICATES, f"{certificate.serial_number:016X}")
+        if known is None or known.der != certificate.public_bytes(Encoding.DER):
+            return None
+        return known.subject
+
     async def used(self, certificate: Certificate) -> None:
         """Note that somebody logged in with a certificate just now, if it was issued here."""
         der = certificate.public_bytes(Encoding.DER)
