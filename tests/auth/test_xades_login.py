@@ -583,7 +583,7 @@ def test_ten_megabytes_are_413(api: Api) -> None:
 
 @pytest.mark.parametrize("value", ["", "1", "yes"])
 def test_verify_certificate_chain_is_a_boolean(api: Api, value: str) -> None:
-    assert error(submit(api, b"<a/>", params={"verifyCertificateChain": value}))[0] == 21405
+    assert error(submit(api, b"<a/>", params={"verifyCertificateChain": value}))[0] == 21001
 
 
 @given(body=st.binary(max_size=400))
