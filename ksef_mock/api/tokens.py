@@ -66,7 +66,8 @@ async def tokens(request: Request) -> Response:
         size,
         continuation_token(request),
     )
-    return answer(wire_tokens.QueryTokensResponse.of(found))
+    last_uses = await system_of(request).tokens.last_uses(found.items)
+    return answer(wire_tokens.QueryTokensResponse.of(found, last_uses))
 
 
 async def token_status(request: Request) -> Response:
@@ -75,7 +76,8 @@ async def token_status(request: Request) -> Response:
     token = await _requested(request)
     tokens_rules.require_reach(tokens_rules.readable_tokens(actor), token, actor)
     polled = await system_of(request).tokens.poll(token)
-    return answer(wire_tokens.TokenStatusResponse.of(polled))
+    (last_use,) = await system_of(request).tokens.last_uses([polled])
+    return answer(wire_tokens.TokenStatusResponse.of(polled, last_use))
 
 
 async def revoke(request: Request) -> Response:

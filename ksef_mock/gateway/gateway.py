@@ -6,6 +6,7 @@ import logging
 import random
 import time
 import unicodedata
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -23,11 +24,13 @@ from ksef_mock.core.errors import (
     KsefError,
     MethodNotAllowed,
     NotFound,
+    StoreUnavailable,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.paths import api_path
 from ksef_mock.gateway.forwarding import TrustedProxies
 from ksef_mock.gateway.operations import operation_at
+from ksef_mock.state.look import LOOK, Look, Moved
 from ksef_mock.system.system import System
 from ksef_mock.trail.logs import log_request
 
@@ -39,6 +42,10 @@ _CLIENT_GONE = 499
 _NO_ANSWER = 444
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+
+
+#: How often a request begins because the shared record changes under it, before it is made to look first.
+_ATTEMPTS = 3
 
 
 class Gateway:
@@ -56,12 +63,32 @@ class Gateway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        look = self._system.look() if api_path(scope["path"]) is not None else None
+        if look is None:
+            await self._attempt(scope, receive, send)
+            return
+        again = _Again(receive, look)
+        for _ in range(_ATTEMPTS):
+            LOOK.set(again.look)
+            try:
+                await self._attempt(dict(scope), again, send)
+                return
+            except Moved:
+                await self._system.catch_up()
+                again.rewind(self._system.look() or look)
+        LOOK.set(None)
+        await self._attempt(scope, again, send)
+
+    async def _attempt(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Raises:
+            Moved: the shared record is another; nothing has been changed or answered.
+        """
         started = time.perf_counter()
         error: KsefError | None = None
-        try:
-            await self._system.catch_up()
-        except KsefError as refusal:
-            error = _bare(refusal)
+        look = LOOK.get()
+        if look is None:
+            error = await self._catch_up()
         exchange = Exchange(
             scope["method"],
             scope["path"],
@@ -85,6 +112,8 @@ class Gateway:
         async def send_recorded(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
+                if look is not None and not look.checked and error is None:
+                    await self._confirm(look)
                 answered = True
                 extra_headers = self._headers(scope, exchange)
                 # Before the answer is out: whoever has it must find its entry in the journal.
@@ -112,8 +141,32 @@ class Gateway:
             _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
             error = InternalError(reason=f"{type(failure).__name__}: {failure}")
         if error is not None and not answered:
+            if look is not None and not look.checked and not isinstance(error, StoreUnavailable):
+                try:
+                    await self._confirm(look)
+                except KsefError as refusal:
+                    error = _bare(refusal)
             response = self._render(error, scope, exchange)
             await response(scope, receive, send_recorded)
+
+    async def _catch_up(self) -> KsefError | None:
+        try:
+            await self._system.catch_up()
+        except KsefError as refusal:
+            return _bare(refusal)
+        return None
+
+    async def _confirm(self, look: Look) -> None:
+        """For a request that has not asked the store for anything.
+
+        Raises:
+            Moved: it has to begin anew.
+            StoreUnavailable: there is no telling.
+        """
+        look.checked = True
+        await self._system.catch_up()
+        if self._system.shared.version != look.expected:
+            raise Moved
 
     def _count(self, exchange: Exchange, status: int, error: KsefError | None, seconds: float) -> None:
         metrics = self._system.metrics
@@ -162,6 +215,28 @@ class Gateway:
             return []
         exchange.noted("system-warning", f"sent: {sent.decode()}")
         return [(b"x-system-warning", sent)]
+
+
+class _Again:
+    """`receive` of a request that may have to begin anew."""
+
+    def __init__(self, receive: Receive, look: Look) -> None:
+        self._receive = receive
+        self._kept: list[Message] = []
+        self._waiting: deque[Message] = deque()
+        self.look = look
+
+    async def __call__(self) -> Message:
+        if self._waiting:
+            return self._waiting.popleft()
+        message = await self._receive()
+        if not self.look.checked:
+            self._kept.append(message)
+        return message
+
+    def rewind(self, look: Look) -> None:
+        self._waiting = deque(self._kept)
+        self.look = look
 
 
 def _endpoint(exchange: Exchange) -> str:

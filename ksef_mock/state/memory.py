@@ -18,7 +18,20 @@ import msgspec
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.state.shards import Shards
-from ksef_mock.state.store import Delete, Dump, Full, Index, Insert, Row, Swap, Table, Unindex, Write
+from ksef_mock.state.store import (
+    Delete,
+    Dump,
+    Full,
+    Index,
+    Insert,
+    Need,
+    Put,
+    Row,
+    Swap,
+    Table,
+    Unindex,
+    Write,
+)
 from ksef_mock.state.windows import Windows
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -34,6 +47,7 @@ class MemoryStore:
     """Implements `ksef_mock.state.store.Store`."""
 
     is_local = True
+    confirms_version = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -108,6 +122,9 @@ class MemoryStore:
             match write:
                 case Insert(table, key, record, expires_at):
                     self._write(table.name, key, record, expires_at)
+                case Put(table, key, record, expires_at):
+                    present = self._rows.get((table.name, key))
+                    self._write(table.name, key, record, expires_at, present[1] if present else None)
                 case Swap(table, key, _, new, expires_at):
                     _, replaced = self._rows[table.name, key]
                     self._write(table.name, key, new, expires_at, replaced)
@@ -118,6 +135,9 @@ class MemoryStore:
                 case Unindex(name, member):
                     self._unindex(name, member)
         return True
+
+    async def prefetch(self, *needs: Need) -> None:
+        pass  # nothing is any way off
 
     async def admit(self, key: str, windows: Sequence[tuple[int, Instant]]) -> Full | None:
         return self.windows.admit(key, windows, self._clock.now())

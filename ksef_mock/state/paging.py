@@ -17,7 +17,7 @@ from ksef_mock.clock import Instant
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.validation import FORMAT
-from ksef_mock.state.store import Store
+from ksef_mock.state.store import Newest, Store
 
 T = TypeVar("T")
 
@@ -73,10 +73,17 @@ async def members(store: Store, index: str) -> list[str]:
     """All members of the named index, newest first."""
     found: list[str] = []
     cursor: _Cursor | None = None
-    while entries := await store.newest(index, _CHUNK, before=cursor):
+    while True:
+        entries = await store.newest(index, _CHUNK, before=cursor)
         found += [member for _, member in entries]
+        if len(entries) < _CHUNK:
+            return found
         cursor = entries[-1]
-    return found
+
+
+def members_of(index: str) -> Newest:
+    """What `members` reads first."""
+    return Newest(index, _CHUNK)
 
 
 def _encoded(cursor: _Cursor) -> str:

@@ -18,6 +18,7 @@ class RemoteStore(ABC):
     """The single changes of `ksef_mock.state.store.Store`, by its `commit`."""
 
     is_local = False
+    confirms_version = False
 
     @abstractmethod
     async def commit(self, *writes: Write) -> bool:

@@ -96,6 +96,11 @@ class SharedState:
         """`change` for an event loop, which it does not keep waiting."""
         return self.change(step) if self._store.is_local else await asyncio.to_thread(self.change, step)
 
+    @property
+    def version(self) -> str | None:
+        """Of the record as this process last saw it; None: it has not looked yet."""
+        return self._version
+
     async def catch_up(self) -> None:
         """See what other processes have changed.
 

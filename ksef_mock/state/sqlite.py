@@ -23,7 +23,21 @@ import msgspec
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.remote import RemoteStore, decoded
-from ksef_mock.state.store import JITTER, Delete, Dump, Full, Index, Insert, Row, Swap, Table, Unindex, Write
+from ksef_mock.state.store import (
+    JITTER,
+    Delete,
+    Dump,
+    Full,
+    Index,
+    Insert,
+    Need,
+    Put,
+    Row,
+    Swap,
+    Table,
+    Unindex,
+    Write,
+)
 from ksef_mock.state.windows import LONGEST
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -108,6 +122,9 @@ class SqliteStore(RemoteStore):
                 " ORDER BY position DESC, member DESC LIMIT ?",
                 (name, self._clock.now(), position, member, limit),
             ).fetchall()
+
+    async def prefetch(self, *needs: Need) -> None:
+        pass  # a file is not far off
 
     async def commit(self, *writes: Write) -> bool:
         now = self._clock.now()
@@ -301,7 +318,11 @@ def _is_possible(connection: sqlite3.Connection, write: Write, now: Instant) -> 
 
 def _make(connection: sqlite3.Connection, write: Write) -> None:
     match write:
-        case Insert(table, key, record, expires_at) | Swap(table, key, _, record, expires_at):
+        case (
+            Insert(table, key, record, expires_at)
+            | Put(table, key, record, expires_at)
+            | Swap(table, key, _, record, expires_at)
+        ):
             connection.execute(
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
                 (table.name, key, msgspec.msgpack.encode(record), expires_at),

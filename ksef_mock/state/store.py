@@ -53,6 +53,15 @@ class Swap(NamedTuple):
     expires_at: Instant | None
 
 
+class Put(NamedTuple):
+    """Add a record or replace the one that is there, whatever it says: the last one to come counts."""
+
+    table: Table[Any]
+    key: str
+    record: msgspec.Struct
+    expires_at: Instant | None
+
+
 class Delete(NamedTuple):
     """Remove a record; there must be one."""
 
@@ -76,7 +85,25 @@ class Unindex(NamedTuple):
     member: str
 
 
-Write: TypeAlias = Insert | Swap | Delete | Index | Unindex
+Write: TypeAlias = Insert | Swap | Put | Delete | Index | Unindex
+
+
+class Get(NamedTuple):
+    """`Store.get` of a record."""
+
+    table: Table[Any]
+    key: str
+
+
+class Newest(NamedTuple):
+    """`Store.newest` of an index, from its end on."""
+
+    name: str
+    limit: int
+    before: tuple[Instant, str] | None = None
+
+
+Need: TypeAlias = Get | Newest
 
 
 class Full(NamedTuple):
@@ -118,6 +145,8 @@ class Store(Protocol):
 
     #: Whether the state is in this process alone: then no call waits for anything.
     is_local: bool
+    #: Whether the first call of a request confirms the shared record's version (`ksef_mock.state.look`).
+    confirms_version: bool
 
     async def get(self, table: Table[R], key: str) -> R | None:
         """The record, or None if there is none or it has expired."""
@@ -138,6 +167,9 @@ class Store(Protocol):
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:
         """Up to `limit` (position, member) pairs in descending order, all strictly below `before`."""
+
+    async def prefetch(self, *needs: Need) -> None:
+        """Read ahead what the request at hand will probably ask for, in one round trip."""
 
     async def commit(self, *writes: Write) -> bool:
         """Make all changes in one step; False, and nothing changed, unless each of them is possible.

@@ -78,7 +78,7 @@ class Parts:
             settings.lifetimes, settings.delay, clock, store, self.jwts, self.tokens, self.permissions
         )
         self.token_login = TokenAuthenticator(
-            self.keys, self.challenges, self.tokens, self.permissions, self.operations, self.faults
+            store, self.keys, self.challenges, self.tokens, self.permissions, self.operations, self.faults
         )
         environment = settings.environment
         self.trust = TrustService(

@@ -12,6 +12,7 @@ from ksef_mock.core.permissions import Permission
 from ksef_mock.ksef.tokens.tokens import KsefToken
 from ksef_mock.settings import FirstToken, Settings
 from ksef_mock.state import Store
+from ksef_mock.state.look import Look
 from ksef_mock.state.shared import Shared
 from ksef_mock.system.parts import Parts
 from ksef_mock.system.planting import plant
@@ -55,6 +56,13 @@ class System(Parts):
         await self.shared.catch_up()
         if not self._has_begun:
             self._begin()
+
+    def look(self) -> Look | None:
+        """The view of a request that begins now; None if it has to `catch_up` beforehand."""
+        version = self.shared.version
+        if version is None or not self._has_begun or not self.store.confirms_version:
+            return None
+        return Look(version)
 
     async def close(self) -> None:
         """Let go of the store, in which everything stays, and of documents that nobody has looked at yet."""

@@ -50,6 +50,7 @@ REACHES = [
     (("InvoiceRead", "InvoiceWrite"), AUTHORED, AUTHORED, OWN, OWN),
     (("SubunitManage",), AUTHORED, AUTHORED, OWN, OWN),
     (("Introspection",), AUTHORED, AUTHORED, OWN, OWN),
+    (("CollectiveIdentifierManage",), AUTHORED, AUTHORED, OWN, OWN),
     (("EnforcementOperations",), AUTHORED, AUTHORED, OWN, OWN),
     ((), AUTHORED, AUTHORED, OWN, OWN),
 ]

@@ -14,7 +14,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Lifetimes
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.references import Kind, issued_at, new_reference
-from ksef_mock.state.store import ONCE, Insert, Store, Swap, Table, Write
+from ksef_mock.state.store import ONCE, Get, Insert, Need, Store, Swap, Table, Write
 from ksef_mock.state.update import committed
 
 
@@ -45,6 +45,11 @@ class Challenges:
             return challenge, (Insert(CHALLENGES, challenge.value, challenge, now + self._lifetime),)
 
         return await committed(self._store, issued)
+
+    @staticmethod
+    def needs(value: str) -> Sequence[Need]:
+        """What `find` reads."""
+        return (Get(CHALLENGES, value),)
 
     async def find(self, value: str) -> Challenge:
         """The challenge a login names, if it may still be used.

@@ -23,10 +23,13 @@ from ksef_mock.ksef.auth.challenge import already_used
 from ksef_mock.ksef.auth.jwts import Issued, JwtService
 from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, Standing, State
 from ksef_mock.ksef.permissions.permissions import Permissions
-from ksef_mock.ksef.tokens.tokens import KsefTokens, TokenStatus
+from ksef_mock.ksef.tokens.tokens import TOKENS, KsefTokens, TokenStatus
 from ksef_mock.state.paging import Page, page
-from ksef_mock.state.store import Index, Insert, Store, Swap, Unindex, Write
+from ksef_mock.state.store import Get, Index, Insert, Need, Store, Swap, Unindex, Write
 from ksef_mock.state.update import update
+
+#: Logins that a process remembers whose they are.
+_REMEMBERED = 4_096
 
 
 class Operations:
@@ -49,6 +52,7 @@ class Operations:
         self._jwts = jwts
         self._tokens = tokens
         self._permissions = permissions
+        self._seen: dict[str, tuple[Identifier, Identifier, str | None]] = {}  # the oldest first
 
     def prepare(
         self,
@@ -83,8 +87,8 @@ class Operations:
             wait=self._delay.begin(now, extra_delay),
         )
 
-    async def start(self, operation: Operation, spent: Swap) -> Operation:
-        """Put a prepared operation into the store and spend its challenge, in one step.
+    async def start(self, operation: Operation, spent: Swap, *also: Write) -> Operation:
+        """Put a prepared operation into the store and spend its challenge, in one step with `also`.
 
         Raises:
             BadRequest: 21111, another login has used the challenge meanwhile.
@@ -92,11 +96,12 @@ class Operations:
         inserted = Insert(OPERATIONS, operation.reference, operation, self._forgotten_at(operation))
         if operation.verdict == core_codes.SUCCESS:
             until = operation.started_at + self._lifetimes.authentication_token * SECOND
-            started = await self._store.commit(spent, inserted, _listed(operation, until))
+            started = await self._store.commit(spent, inserted, _listed(operation, until), *also)
         else:
-            started = await self._store.commit(spent, inserted)
+            started = await self._store.commit(spent, inserted, *also)
         if not started:
             raise already_used("a concurrent login")
+        self._remember(operation)
         return operation
 
     async def find(self, reference: str) -> Operation | None:
@@ -123,6 +128,10 @@ class Operations:
         if operation is None:
             raise _no_operation(reference)
         auth_rules.require_own_login(principal, operation)
+        self._remember(operation)
+        settled = self._settled(operation)
+        if settled.state is not State.IN_PROGRESS:
+            return settled  # as anybody can tell from what is stored
         return await self._advance(operation, lambda found: machine.poll(found, self._clock.now()))
 
     async def redeem(self, reference: str) -> tuple[Issued, Issued]:
@@ -132,6 +141,7 @@ class Operations:
             BadRequest: 21301 (not successful, redeemed before, KSeF token revoked, no permission left,
                 context blocked), 21304, 21308 (the person has died since).
         """
+        await self._read_ahead(reference)
         operation = await self._find(reference)
         standing = await self._require_standing(operation, State.SUCCEEDED, machine.NOT_REDEEMABLE)
         redeemed = await self._advance(
@@ -148,6 +158,7 @@ class Operations:
             BadRequest: 21301 (session or KSeF token revoked, no permission left, context blocked), 21304,
                 21308 (the person has died since).
         """
+        await self._read_ahead(reference)
         operation = await self._find(reference)
         standing = await self._require_standing(operation, State.REDEEMED, machine.NOT_REFRESHABLE)
         refreshed = await self._advance(
@@ -193,6 +204,21 @@ class Operations:
             return None
         settled = self._settled(operation)
         return settled if settled.state in (State.SUCCEEDED, State.REDEEMED) else None
+
+    def _remember(self, operation: Operation) -> None:
+        """Whose login it is never changes: what a process has seen of it saves it a look later."""
+        self._seen[operation.reference] = (operation.subject, operation.context, operation.token)
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+    async def _read_ahead(self, reference: str) -> None:
+        needs: list[Need] = [Get(OPERATIONS, reference)]
+        if reference in self._seen:
+            subject, context, token = self._seen[reference]
+            needs += self._permissions.needs(subject, context)
+            if token is not None:
+                needs.append(Get(TOKENS, token))
+        await self._store.prefetch(*needs)
 
     async def _find(self, reference: str) -> Operation:
         operation = await self._store.get(OPERATIONS, reference)

@@ -7,6 +7,7 @@ ciphertext is found out by the asynchronous operation: the call answers 202 and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ksef_mock.clock import unix_milliseconds
 from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
@@ -20,9 +21,10 @@ from ksef_mock.ksef.auth.faulted import faulted
 from ksef_mock.ksef.auth.operation import Operation
 from ksef_mock.ksef.auth.operations import Operations
 from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
-from ksef_mock.ksef.keys.token_cipher import Undecryptable, decrypt, diagnose
+from ksef_mock.ksef.keys.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.tokens.tokens import KsefToken, KsefTokens, TokenStatus
+from ksef_mock.state.store import Store
 from ksef_mock.trail.faults import Faults
 
 _STATUS_DETAILS = {
@@ -44,11 +46,19 @@ class TokenLogin:
     allowed_ips: AllowedIps | None
 
 
+class _Opened(NamedTuple):
+    """A token that could be decrypted; None in place of its parts if it is not made of them."""
+
+    decrypted: Decrypted
+    parts: tuple[str, str] | None
+
+
 class TokenAuthenticator:
     """Turns a token login into an authentication operation."""
 
     def __init__(
         self,
+        store: Store,
         keys: KeyRing,
         challenges: Challenges,
         tokens: KsefTokens,
@@ -56,6 +66,7 @@ class TokenAuthenticator:
         operations: Operations,
         faults: Faults,
     ) -> None:
+        self._store = store
         self._keys = keys
         self._challenges = challenges
         self._tokens = tokens
@@ -74,9 +85,11 @@ class TokenAuthenticator:
         exchange.about(login.challenge, login.context)
         published = await self._keys.published()
         keys = self._select(published, login.public_key_id, exchange)
+        opened = self._open(login, keys)
+        await self._read_ahead(login, opened)
         challenge = await self._challenges.find(login.challenge)
         exchange.passed("challenge", f"{challenge.value}, issued to {challenge.client_ip}")
-        verdict, token = await self._judge(login, challenge, keys, published, exchange)
+        verdict, token = await self._judge(login, challenge, opened, published, exchange)
         permissions: tuple[str, ...] = ()
         if token is not None and verdict == SUCCESS:
             verdict, permissions = await self._admit(token, exchange)
@@ -92,10 +105,8 @@ class TokenAuthenticator:
         )
         operation = await faulted(operation, self._faults, exchange)
         spent = self._challenges.spend(challenge, operation.reference)
-        operation = await self._operations.start(operation, spent)
-        if token is not None and operation.verdict == SUCCESS:
-            await self._tokens.used(token)
-        return operation
+        used = [self._tokens.use(token)] if token is not None and operation.verdict == SUCCESS else []
+        return await self._operations.start(operation, spent, *used)
 
     def _select(
         self, published: tuple[PublishedKey, ...], public_key_id: str | None, exchange: Exchange
@@ -116,11 +127,28 @@ class TokenAuthenticator:
         exchange.passed("public key", f"{public_key_id} ({keys[0].algorithm})")
         return keys
 
+    def _open(self, login: TokenLogin, keys: list[PublishedKey]) -> _Opened | Undecryptable:
+        try:
+            opened = self._decrypt(login.encrypted_token, keys)
+        except Undecryptable as error:
+            return error
+        return _Opened(opened, self._split(opened.plaintext))
+
+    async def _read_ahead(self, login: TokenLogin, opened: _Opened | Undecryptable) -> None:
+        """What a login with the context's own token reads, which most are."""
+        needs = [*self._challenges.needs(login.challenge)]
+        if isinstance(opened, _Opened) and opened.parts is not None:
+            needs += self._tokens.needs(opened.parts[0])
+            nip = login.context.nip
+            if nip is not None:
+                needs += self._permissions.needs(Identifier("Nip", nip), login.context)
+        await self._store.prefetch(*needs)
+
     async def _judge(
         self,
         login: TokenLogin,
         challenge: Challenge,
-        keys: list[PublishedKey],
+        found: _Opened | Undecryptable,
         published: tuple[PublishedKey, ...],
         exchange: Exchange,
     ) -> tuple[Verdict, KsefToken | None]:
@@ -128,15 +156,13 @@ class TokenAuthenticator:
             exchange.failed(check, reason)
             return Verdict(Status.TOKEN_ERROR, detail)
 
-        try:
-            opened = self._decrypt(login.encrypted_token, keys)
-        except Undecryptable as error:
+        if isinstance(found, Undecryptable):
             cause = diagnose(login.encrypted_token, published)
-            reason = str(error) if cause is None else f"{error}; {cause}"
+            reason = str(found) if cause is None else f"{found}; {cause}"
             return refuse("decryption", StatusDetail.TOKEN_ENCRYPTION, reason), None
+        opened, parts = found
         exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
 
-        parts = self._split(opened.plaintext)
         if parts is None:
             return refuse(
                 "payload",

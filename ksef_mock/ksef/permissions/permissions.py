@@ -28,8 +28,8 @@ from ksef_mock.ksef.permissions.admission import Decision, identifiers_of
 from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
 from ksef_mock.ksef.permissions.rules import Facts, Judgement
 from ksef_mock.ksef.subjects.subjects import Person, Subjects
-from ksef_mock.state.paging import members
-from ksef_mock.state.store import Delete, Index, Insert, Store, Swap, Table, Unindex, Write
+from ksef_mock.state.paging import members, members_of
+from ksef_mock.state.store import Delete, Get, Index, Insert, Need, Store, Swap, Table, Unindex, Write
 from ksef_mock.state.update import committed, placed, put, update
 
 #: How long the status of an operation can be asked for, in seconds (OpenAPI: 30 days); after that 410.
@@ -120,6 +120,17 @@ class Permissions:
         """Whether a KSeF token that `author` made with `permissions` opens `context` now."""
         await self._catch_up()
         return await self._admit_token(author, context, permissions)
+
+    def needs(self, subject: Identifier, context: Identifier) -> Sequence[Need]:
+        """What `admit`, `admit_token` and `roles_in` read of a subject known by no other identifier."""
+        return (
+            members_of(_WAITING),
+            *self._subjects.needs(subject),
+            *self._subjects.needs(context),
+            members_of(_held_in(subject, context)),
+            members_of(_held_in(subject, None)),
+            Get(BLOCKS, str(context)),
+        )
 
     async def _admit(self, subject: Identifier, context: Identifier) -> Decision:
         person, granted = await self._standing(subject, context)
@@ -411,9 +422,9 @@ class Permissions:
         return await self._store.get(BLOCKS, str(context)) is not None
 
     async def _listed(self, index: str) -> Sequence[Grant]:
-        found = [
-            await self._store.get(GRANTS, member) for member in reversed(await members(self._store, index))
-        ]
+        listed = await members(self._store, index)
+        await self._store.prefetch(*(Get(GRANTS, member) for member in listed))
+        found = [await self._store.get(GRANTS, member) for member in reversed(listed)]
         return [grant for grant in found if grant is not None]
 
 

@@ -19,7 +19,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.validation import CONDITION, EMPTY
-from ksef_mock.state.store import Delete, Insert, Store, Swap, Table, Write
+from ksef_mock.state.store import Delete, Get, Insert, Need, Store, Swap, Table, Write
 from ksef_mock.state.update import committed, placed
 
 
@@ -169,6 +169,15 @@ class Subjects:
             return None
         person = await self._store.get(PERSONS, nip)
         return None if person is None or person.removed else person
+
+    @staticmethod
+    def needs(identifier: Identifier) -> Sequence[Need]:
+        """What `person` and, for a NIP, `roles` read."""
+        if identifier.type == "Pesel":
+            return (Get(_PESELS, identifier.value),)
+        if identifier.type != "Nip":
+            return ()
+        return (Get(PERSONS, identifier.value), Get(SUBJECTS, identifier.value))
 
     async def create_subject(
         self,

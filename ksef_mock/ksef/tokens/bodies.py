@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 
-from ksef_mock.clock import iso
+from ksef_mock.clock import Instant, iso
 from ksef_mock.core.bodies import Body, TypedIdentifier, choice
 from ksef_mock.core.permissions import Permission
 from ksef_mock.core.reading import breaking
@@ -51,7 +52,7 @@ class TokenStatusResponse(Body, kw_only=True):
     status_details: list[str] | None = None
 
     @classmethod
-    def of(cls, token: KsefToken) -> TokenStatusResponse:
+    def of(cls, token: KsefToken, last_used_at: Instant | None) -> TokenStatusResponse:
         return cls(
             reference_number=token.reference,
             author_identifier=TypedIdentifier.of(token.author),
@@ -59,7 +60,7 @@ class TokenStatusResponse(Body, kw_only=True):
             description=token.description,
             requested_permissions=list(token.permissions),
             date_created=iso(token.created_at),
-            last_use_date=None if token.last_used_at is None else iso(token.last_used_at),
+            last_use_date=None if last_used_at is None else iso(last_used_at),
             status=token.status.value,
             # OpenAPI: told in case of errors. Recorded: an active token has none.
             status_details=[] if token.status is TokenStatus.FAILED else None,
@@ -73,8 +74,12 @@ class QueryTokensResponse(Body):
     continuation_token: str | None = None
 
     @classmethod
-    def of(cls, found: Page[KsefToken]) -> QueryTokensResponse:
-        return cls([TokenStatusResponse.of(token) for token in found.items], found.continuation)
+    def of(cls, found: Page[KsefToken], last_uses: Sequence[Instant | None]) -> QueryTokensResponse:
+        items = [
+            TokenStatusResponse.of(token, last_use)
+            for token, last_use in zip(found.items, last_uses, strict=True)
+        ]
+        return cls(items, found.continuation)
 
 
 @dataclass(frozen=True, slots=True)

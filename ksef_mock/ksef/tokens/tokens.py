@@ -14,14 +14,14 @@ from enum import StrEnum
 
 import msgspec
 
-from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.permissions import TOKEN_CONTEXTS, Permission
 from ksef_mock.core.references import Kind, is_reference, new_reference
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.subject_name import SubjectAttributes
 from ksef_mock.state.paging import Page, page
-from ksef_mock.state.store import Index, Insert, Store, Table
+from ksef_mock.state.store import Get, Index, Insert, Need, Put, Store, Table, Write
 from ksef_mock.state.update import update
 
 #: What tokens made by the mock's control interface are described as.
@@ -50,7 +50,6 @@ class KsefToken(msgspec.Struct, frozen=True, kw_only=True):
     description: str = DEFAULT_DESCRIPTION
     permissions: tuple[str, ...]
     created_at: Instant
-    last_used_at: Instant | None = None
     status: TokenStatus = TokenStatus.ACTIVE
     #: A transient status gives way to the next when this is over; None: it stays.
     wait: Wait | None = None
@@ -62,8 +61,15 @@ class TokenDigest(msgspec.Struct, frozen=True):
     reference: str
 
 
+class TokenUse(msgspec.Struct, frozen=True):
+    """When somebody last logged in with a token. Apart from the token: logins must not contend for it."""
+
+    at: Instant
+
+
 TOKENS: Table[KsefToken] = Table("ksef-token", KsefToken)
 _DIGESTS: Table[TokenDigest] = Table("ksef-token-digest", TokenDigest)
+_USES: Table[TokenUse] = Table("ksef-token-use", TokenUse)
 
 
 class Event(StrEnum):
@@ -195,19 +201,19 @@ class KsefTokens:
         """
         return await self._advance(token, lambda found: revoke(found, self._clock.now(), self._delay))
 
-    async def used(self, token: KsefToken) -> None:
-        """Note that somebody logged in with the token just now."""
-        now = self._clock.now()
+    def use(self, token: KsefToken) -> Write:
+        """The write that notes that somebody logs in with the token now."""
+        return Put(_USES, token.reference, TokenUse(self._clock.now()), None)
 
-        def noted(found: KsefToken) -> KsefToken:
-            # Many processes may note the same token at the same time: what another has noted meanwhile is
-            # near enough.
-            last = found.last_used_at
-            if last != token.last_used_at and last is not None and abs(now - last) < SECOND:
-                return found
-            return msgspec.structs.replace(found, last_used_at=now)
+    async def last_uses(self, tokens: Sequence[KsefToken]) -> Sequence[Instant | None]:
+        """When somebody last logged in with each of the tokens."""
+        await self._store.prefetch(*(Get(_USES, token.reference) for token in tokens))
+        uses = [await self._store.get(_USES, token.reference) for token in tokens]
+        return [None if use is None else use.at for use in uses]
 
-        await self._advance(token, noted)
+    def needs(self, text: str) -> Sequence[Need]:
+        """What `find` reads of a token with this text, if the text names the token."""
+        return (Get(_DIGESTS, _digest(text)), Get(TOKENS, text.partition("|")[0][:36]))
 
     async def set_status(self, reference: str, status: TokenStatus) -> bool:
         """Put a token into a status where it stays; False if there is no such token."""
