@@ -5,32 +5,46 @@ from __future__ import annotations
 import re
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
-from ksef_mock.api import (
-    auth,
-    certificates,
-    invoices,
-    limits,
-    peppol,
-    permissions,
-    security,
-    sessions,
-    testdata,
-    tokens,
-)
+from ksef_mock.api import auth, sessions
 from ksef_mock.clock import Clock
-from ksef_mock.control import routes as control
+from ksef_mock.control import health
 from ksef_mock.control.guard import Guard
 from ksef_mock.core.paths import PREFIXES
-from ksef_mock.dashboard import routes as dashboard
+from ksef_mock.dashboard import door
 from ksef_mock.gateway.endpoints import endpoints
 from ksef_mock.gateway.gateway import Gateway
+from ksef_mock.gateway.later import Later, operations_of
 from ksef_mock.gateway.literal_paths import LiteralPaths
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system.system import System
+
+#: What a first login does without: the modules of `ksef_mock.api`, and how the paths begin that they answer.
+_ROOMS = {
+    "security": ("/security/",),
+    "limits": ("/limits/", "/rate-limits", "/testdata/limits/", "/testdata/rate-limits"),
+    "testdata": (
+        "/testdata/subject",
+        "/testdata/person",
+        "/testdata/permissions",
+        "/testdata/attachment",
+        "/testdata/context/",
+    ),
+    "tokens": ("/tokens",),
+    "certificates": ("/certificates/",),
+    "permissions": ("/permissions/",),
+    "invoices": ("/invoices/query/metadata",),
+    "peppol": ("/peppol/",),
+}
+#: The same for /_mock.
+_LATER = [
+    Route("/", pages := Later("ksef_mock.dashboard.routes")),
+    Route("/ui/{rest:path}", pages),
+    Route("/{rest:path}", Later("ksef_mock.control.routes")),
+]
 
 
 def create_app(
@@ -45,21 +59,18 @@ def create_app(
     routes = [
         *auth.ROUTES,
         *sessions.ROUTES,
-        *security.ROUTES,
-        *limits.ROUTES,
-        *testdata.ROUTES,
-        *tokens.ROUTES,
-        *certificates.ROUTES,
-        *permissions.ROUTES,
-        *invoices.ROUTES,
-        *peppol.ROUTES,
+        *(
+            route
+            for module, beginnings in _ROOMS.items()
+            for route in operations_of(f"ksef_mock.api.{module}", *beginnings)
+        ),
     ]
     api = endpoints(routes, system)
     app = _Application(
         routes=[
             *(_mount(prefix, Router(api, redirect_slashes=False)) for prefix in PREFIXES),
-            *dashboard.ROOT_ROUTES,
-            _mount("/_mock", Guard([*control.ROUTES, *dashboard.ROUTES])),
+            *door.ROUTES,
+            _mount("/_mock", Guard([*health.ROUTES, *_LATER])),
         ],
     )
     app.router.redirect_slashes = False

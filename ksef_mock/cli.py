@@ -1,48 +1,60 @@
-"""The `ksef-mock` command."""
+"""The `ksef-mock` command: its subcommands, each in a module that is imported when it is called."""
 
 from __future__ import annotations
+
+import importlib
 
 import click
 
 from ksef_mock import __version__
-from ksef_mock.commands.background import stop
-from ksef_mock.commands.ca import ca
-from ksef_mock.commands.certs import certs
-from ksef_mock.commands.clock import clock
-from ksef_mock.commands.faults import faults
-from ksef_mock.commands.issue import certificate, token
-from ksef_mock.commands.journal import journal
-from ksef_mock.commands.keys import keys
-from ksef_mock.commands.serve import serve
-from ksef_mock.commands.state import coverage, reset, snapshot, status, warn
-from ksef_mock.commands.verify import verify
+
+#: By what they are for, in the order of the help: name of the command -> module.
+_SECTIONS = {
+    "Run a mock": {"serve": "serve", "stop": "background", "status": "state", "ca": "ca"},
+    "Steer it": {
+        "clock": "clock",
+        "faults": "faults",
+        "keys": "keys",
+        "token": "issue",
+        "certificate": "issue",
+        "warn": "state",
+        "reset": "state",
+        "snapshot": "state",
+    },
+    "Look at it": {"journal": "journal", "coverage": "state"},
+    "Work with files": {"verify": "verify", "certs": "certs"},
+}
+_MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The subcommands: each is imported when it is called, and listed under what it is for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's own signature
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"ksef_mock.commands.{module}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                rows = []
+                for name in names:
+                    command = self.get_command(ctx, name)
+                    assert command is not None
+                    rows.append((name, command.get_short_help_str(formatter.width)))
+                formatter.write_dl(rows)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ksef-mock")
 def main() -> None:
-    """A simulated KSeF: Poland's national e-invoicing system, authentication API v2."""
-
-
-for command in (
-    serve,
-    ca,
-    certs,
-    verify,
-    certificate,
-    clock,
-    coverage,
-    faults,
-    journal,
-    keys,
-    reset,
-    snapshot,
-    status,
-    stop,
-    token,
-    warn,
-):
-    main.add_command(command)
+    """A simulated KSeF: Poland's national e-invoicing system, API v2."""
 
 
 if __name__ == "__main__":

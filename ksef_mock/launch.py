@@ -70,7 +70,12 @@ class Mock:
             wrap: puts ASGI middleware around the whole mock.
         """
         app: ASGIApp = self.app if wrap is None else wrap(self.app)
-        self._server = Server(app, on_ready=on_ready, on_stop=self.system.closing.set, tls=certificate)
+
+        def ready() -> None:
+            on_ready()
+            self.system.begin()
+
+        self._server = Server(app, on_ready=ready, on_stop=self.system.closing.set, tls=certificate)
         if self._stopped:
             self._server.stop()
         try:

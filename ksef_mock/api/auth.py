@@ -23,7 +23,6 @@ from ksef_mock.ksef.access.principal import Kind
 from ksef_mock.ksef.auth import bodies as wire
 from ksef_mock.ksef.auth import operation as machine
 from ksef_mock.ksef.auth.operation import Operation
-from ksef_mock.ksef.auth.xades_login import XadesLogin
 
 #: Turns on, where it is not yet the rule, that a signature must be XAdES and not plain XML Signature.
 _FEATURE = "enforce-xades-compliance"
@@ -49,6 +48,9 @@ async def ksef_token(request: Request) -> Response:
 
 async def xades_signature(request: Request) -> Response:
     """POST /auth/xades-signature."""
+    # Imported here: the verifier is much to load, and many logins do without it.
+    from ksef_mock.ksef.auth.xades_login import XadesLogin
+
     system = system_of(request)
     require_media_type(request, "application/xml")
     login = XadesLogin(

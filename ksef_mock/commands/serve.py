@@ -81,7 +81,6 @@ async def _serve(settings: Settings, serving: Serving) -> None:
 async def _prepared(settings: Settings, serving: Serving) -> Mock:
     from ksef_mock.core.errors import StoreUnavailable
     from ksef_mock.launch import Mock
-    from ksef_mock.seed.model import SeedError
 
     try:
         mock = Mock(settings)
@@ -94,10 +93,11 @@ async def _prepared(settings: Settings, serving: Serving) -> Mock:
             await mock.system.keys.published()  # made once, before each worker makes its own
     except StoreUnavailable as error:
         raise click.ClickException(f"cannot use the store: {error.reason}") from None
-    except SeedError as error:
-        raise click.BadParameter(str(error), param_hint="--seed") from None
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--token") from None
+        from ksef_mock.seed.model import SeedError
+
+        option = "--seed" if isinstance(error, SeedError) else "--token"
+        raise click.BadParameter(str(error), param_hint=option) from None
     return mock
 
 

@@ -1,4 +1,4 @@
-"""The control interface over HTTP, for tests in any language: health, reset, tokens."""
+"""The control interface over HTTP, for tests in any language: reset, tokens."""
 
 from __future__ import annotations
 
@@ -7,22 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock import __version__
-from ksef_mock.api.http import answer, exchange_of, system_of
-from ksef_mock.clock import iso
+from ksef_mock.api.http import answer, system_of
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
-
-
-class Health(msgspec.Struct, rename="camel"):
-    """GET /_mock/health."""
-
-    status: str
-    version: str
-    profile: str
-    time: str
 
 
 class TokenOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,13 +27,6 @@ class TokenDelivery(msgspec.Struct, rename="camel"):
 
     reference_number: str
     token: str
-
-
-async def health(request: Request) -> Response:
-    """Answers once the mock accepts requests. Open to everyone: health checks come from outside."""
-    system = system_of(request)
-    exchange_of(request).recorded = False  # asked every few seconds, it would push out everything else
-    return answer(Health("ok", __version__, system.settings.profile, iso(system.clock.now())))
 
 
 async def reset(request: Request) -> Response:
@@ -66,7 +48,6 @@ async def issue_token(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/health", health, methods=["GET"]),
     Route("/reset", reset, methods=["POST"]),
     Route("/tokens", issue_token, methods=["POST"]),
 ]

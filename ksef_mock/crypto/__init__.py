@@ -1,1 +1,1 @@
-"""Key pairs published to clients and their rotation, the token ciphers, and the mock's CA."""
+"""Certificate authorities, chains and test certificates: no server, no rule of KSeF."""

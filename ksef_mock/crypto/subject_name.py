@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
-from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER
+if TYPE_CHECKING:
+    from cryptography import x509
 
-#: Attribute of a subject -> member of GET /certificates/enrollments/data (OpenAPI).
-_ATTRIBUTES: dict[x509.ObjectIdentifier, str] = {
-    NameOID.COMMON_NAME: "common_name",
-    NameOID.COUNTRY_NAME: "country_name",
-    NameOID.GIVEN_NAME: "given_name",
-    NameOID.SURNAME: "surname",
-    NameOID.SERIAL_NUMBER: "serial_number",
-    NameOID.ORGANIZATION_NAME: "organization_name",
-    ORGANIZATION_IDENTIFIER: "organization_identifier",
+#: Attribute of a subject (X.520, eIDAS) -> member of GET /certificates/enrollments/data (OpenAPI).
+_ATTRIBUTES = {
+    "2.5.4.3": "common_name",
+    "2.5.4.6": "country_name",
+    "2.5.4.42": "given_name",
+    "2.5.4.4": "surname",
+    "2.5.4.5": "serial_number",
+    "2.5.4.10": "organization_name",
+    "2.5.4.97": "organization_identifier",
 }
 
 
@@ -67,14 +68,17 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def to_name(self) -> x509.Name:
         """The subject of a certificate."""
-        values = ((oid, getattr(self, member)) for oid, member in _ATTRIBUTES.items())
+        # Imported here: sessions hold such names, and most mocks write no certificate.
+        from cryptography import x509
+
+        values = ((x509.ObjectIdentifier(oid), getattr(self, name)) for oid, name in _ATTRIBUTES.items())
         return x509.Name([x509.NameAttribute(oid, value) for oid, value in values if value is not None])
 
 
 def _attributes(name: x509.Name) -> dict[str, str]:
     found: dict[str, str] = {}
     for attribute in name:
-        member = _ATTRIBUTES.get(attribute.oid)
+        member = _ATTRIBUTES.get(attribute.oid.dotted_string)
         if member is not None and isinstance(attribute.value, str):
             found.setdefault(member, attribute.value)
     return found
@@ -83,5 +87,5 @@ def _attributes(name: x509.Name) -> dict[str, str]:
 def has_other_attributes(name: x509.Name) -> bool:
     """Whether there is anything in the subject that `SubjectName` does not hold."""
     return len({attribute.oid for attribute in name}) < len(list(name)) or any(
-        attribute.oid not in _ATTRIBUTES for attribute in name
+        attribute.oid.dotted_string not in _ATTRIBUTES for attribute in name
     )

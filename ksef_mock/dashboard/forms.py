@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ksef_mock.api.http import read_body
+from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.render import HEADERS
-
-HOME = "/_mock/"
 
 #: A form of these pages has a few short fields.
 _LARGEST_FORM = 16_384

@@ -19,8 +19,9 @@ from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND, to_datetime
 from ksef_mock.core.errors import Forbidden, Unauthorized
 from ksef_mock.dashboard.access import require_access, require_same_origin
+from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.formats import duration
-from ksef_mock.dashboard.forms import HOME, Unusable, back_to, referrer
+from ksef_mock.dashboard.forms import Unusable, back_to, referrer
 from ksef_mock.dashboard.render import page
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ksef_mock.clock import Clock
-from ksef_mock.crypto.chain import load_anchors
-from ksef_mock.crypto.pki import Pki
 from ksef_mock.ksef.auth.challenge import Challenges
 from ksef_mock.ksef.auth.jwts import JwtService, new_secret
 from ksef_mock.ksef.auth.operations import Operations
-from ksef_mock.ksef.auth.token_login import TokenAuthenticator
-from ksef_mock.ksef.auth.trust import TrustPolicy, TrustService
-from ksef_mock.ksef.auth.xades_login import XadesAuthenticator
-from ksef_mock.ksef.certificates.certificates import Certificates
-from ksef_mock.ksef.certificates.revocations import Revocations
-from ksef_mock.ksef.invoices.invoices import Invoices
-from ksef_mock.ksef.keys.keys import KeyRing
 from ksef_mock.ksef.limits.limits import Limits
 from ksef_mock.ksef.limits.rate_limiter import RateLimiter
-from ksef_mock.ksef.peppol.providers import Providers
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.subjects.attachments import Attachments
 from ksef_mock.ksef.subjects.subjects import Subjects
@@ -27,10 +20,32 @@ from ksef_mock.ksef.tokens.tokens import KsefTokens
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store, open_store
 from ksef_mock.state.shared import Shared, SharedState
-from ksef_mock.system.controls import Controls
 from ksef_mock.trail.faults import Faults
 from ksef_mock.trail.journal import Journal, StoredJournal
 from ksef_mock.trail.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ksef_mock.crypto.pki import Pki
+    from ksef_mock.ksef.auth.token_login import TokenAuthenticator
+    from ksef_mock.ksef.auth.trust import TrustService
+    from ksef_mock.ksef.auth.xades_login import XadesAuthenticator
+    from ksef_mock.ksef.certificates.certificates import Certificates
+    from ksef_mock.ksef.certificates.revocations import Revocations
+    from ksef_mock.ksef.invoices.invoices import Invoices
+    from ksef_mock.ksef.keys.keys import KeyRing
+    from ksef_mock.ksef.peppol.providers import Providers
+    from ksef_mock.system.controls import Controls
+
+T = TypeVar("T")
+
+
+class _late(cached_property[T]):  # noqa: N801  # a decorator
+    """A part that is made at the first need, once, whichever thread needs it."""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
+        with instance._making:
+            made: T = super().__get__(instance, owner)
+            return made
 
 
 class Parts:
@@ -45,6 +60,7 @@ class Parts:
             ValueError: the settings name a store that cannot be used, or a CA file that is none.
             OSError: the store's file cannot be opened or made.
         """
+        self._making = threading.RLock()
         self.settings = settings = settings or Settings()
         self.clock = clock = clock or Clock()
         self.store = store = store if store is not None else open_store(settings.store, clock)
@@ -58,38 +74,103 @@ class Parts:
         )
         self.metrics = Metrics()
         self.faults = Faults(store, shared, self.metrics)
-        self.keys = KeyRing(clock, shared)
+        # What keys are certified by, whenever they are made; see `KeyRing.begin`.
+        self._started_at = clock.now()
         self.jwts = JwtService(clock, settings.environment, settings.lifetimes, shared.value.secret)
         self.challenges = Challenges(store, clock, settings.lifetimes)
         self.tokens = KsefTokens(store, clock, settings.delay)
         self.subjects = Subjects(store, clock)
         self.permissions = Permissions(store, clock, self.subjects, settings.delay)
         self.attachments = Attachments(store, clock)
-        self.pki = Pki(clock, shared)
-        self.revocations = Revocations(store, clock)
         self.limits = Limits(store, settings.rate_limits)
-        self.certificates = Certificates(
-            store, clock, self.pki, self.revocations, self.limits, settings.delay
-        )
         self.rate_limiter = RateLimiter(store)
-        self.invoices = Invoices(store)
-        self.providers = Providers(store)
         self.operations = Operations(
             settings.lifetimes, settings.delay, clock, store, self.jwts, self.tokens, self.permissions
         )
-        self.token_login = TokenAuthenticator(
-            store, self.keys, self.challenges, self.tokens, self.permissions, self.operations, self.faults
+        if settings.trusted_cas:
+            self.trust  # noqa: B018  # a file that is none must not wait for the first login
+
+    # What a first challenge does without is made, and its modules imported, at the first need.
+
+    @_late
+    def keys(self) -> KeyRing:
+        from ksef_mock.ksef.keys.keys import KeyRing
+
+        return KeyRing(self.clock, self.shared, self._started_at)
+
+    @_late
+    def token_login(self) -> TokenAuthenticator:
+        from ksef_mock.ksef.auth.token_login import TokenAuthenticator
+
+        return TokenAuthenticator(
+            self.store,
+            self.keys,
+            self.challenges,
+            self.tokens,
+            self.permissions,
+            self.operations,
+            self.faults,
         )
-        environment = settings.environment
-        self.trust = TrustService(
+
+    @_late
+    def controls(self) -> Controls:
+        """The one way to change what all processes of the mock share."""
+        from ksef_mock.system.controls import Controls
+
+        return Controls(self.shared, self.keys, self._clear)
+
+    @_late
+    def pki(self) -> Pki:
+        from ksef_mock.crypto.pki import Pki
+
+        return Pki(self.clock, self.shared)
+
+    @_late
+    def revocations(self) -> Revocations:
+        from ksef_mock.ksef.certificates.revocations import Revocations
+
+        return Revocations(self.store, self.clock)
+
+    @_late
+    def certificates(self) -> Certificates:
+        from ksef_mock.ksef.certificates.certificates import Certificates
+
+        return Certificates(
+            self.store, self.clock, self.pki, self.revocations, self.limits, self.settings.delay
+        )
+
+    @_late
+    def invoices(self) -> Invoices:
+        from ksef_mock.ksef.invoices.invoices import Invoices
+
+        return Invoices(self.store)
+
+    @_late
+    def providers(self) -> Providers:
+        from ksef_mock.ksef.peppol.providers import Providers
+
+        return Providers(self.store)
+
+    @_late
+    def trust(self) -> TrustService:
+        from ksef_mock.crypto.chain import load_anchors
+        from ksef_mock.ksef.auth.trust import TrustPolicy, TrustService
+
+        environment = self.settings.environment
+        return TrustService(
             self.pki,
             self.revocations,
             TrustPolicy(environment.requires_chain, environment.certificate_status_delay),
-            load_anchors(settings.trusted_cas),
+            load_anchors(self.settings.trusted_cas),
         )
-        self.xades_login = XadesAuthenticator(
-            clock,
-            environment,
+
+    @_late
+    def xades_login(self) -> XadesAuthenticator:
+        from ksef_mock.ksef.auth.xades_login import XadesAuthenticator
+
+        return XadesAuthenticator(
+            self.clock,
+            self.settings.environment,
             self.challenges,
             self.trust,
             self.permissions,
@@ -98,8 +179,6 @@ class Parts:
             self.providers,
             self.faults,
         )
-        #: The one way to change what all processes of the mock share.
-        self.controls = Controls(shared, self.keys, self._clear)
 
     async def _clear(self) -> None:
         await self.store.clear()

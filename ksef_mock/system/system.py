@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -15,7 +16,6 @@ from ksef_mock.state import Store
 from ksef_mock.state.look import Look
 from ksef_mock.state.shared import Shared
 from ksef_mock.system.parts import Parts
-from ksef_mock.system.planting import plant
 
 
 class System(Parts):
@@ -38,9 +38,6 @@ class System(Parts):
             )
         )
         shared.on_change(self._adopt)
-        self._has_begun = False
-        if self.store.is_local:
-            self._begin()
 
     @property
     def warning(self) -> str | None:
@@ -54,8 +51,6 @@ class System(Parts):
             StoreUnavailable: a remote store cannot be reached.
         """
         await self.shared.catch_up()
-        if not self._has_begun:
-            self._begin()
 
     def look(self) -> Look | None:
         """The view of a request that begins now; None if it has to `catch_up` beforehand."""
@@ -77,6 +72,8 @@ class System(Parts):
             ValueError: the text of the first token is that of another NIP's.
         """
         if self.settings.seed is not None:
+            from ksef_mock.system.planting import plant
+
             await plant(self, self.settings.seed)
         if self.settings.first_token is not None:
             await self._issue_first(self.settings.first_token)
@@ -97,9 +94,9 @@ class System(Parts):
         await self.controls.reset()
         await self.populate()
 
-    def _begin(self) -> None:
-        self._has_begun = True
-        self.keys.begin()
+    def begin(self) -> None:
+        """Begin to make the keys, in the background; without this they are made at the first need."""
+        threading.Thread(target=lambda: self.keys.begin(), name="ksef-mock-begin", daemon=True).start()
 
     def _adopt(self, record: Shared) -> None:
         self.clock.state = record.clock

@@ -9,7 +9,8 @@ from starlette.routing import Route
 from ksef_mock.api.http import exchange_of
 from ksef_mock.core.errors import Forbidden, NotFound, Unauthorized
 from ksef_mock.dashboard.access import require_same_origin, sign_in, sign_out
-from ksef_mock.dashboard.forms import HOME, Unusable, back_to, read_form
+from ksef_mock.dashboard.door import HOME
+from ksef_mock.dashboard.forms import Unusable, back_to, read_form
 from ksef_mock.dashboard.frame import guarded, message, sign_in_page
 from ksef_mock.dashboard.render import HEADERS, static
 

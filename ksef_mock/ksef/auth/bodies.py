@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -16,7 +16,9 @@ from ksef_mock.core.methods import METHOD_INFO
 from ksef_mock.core.validation import FORMAT, Broken, item_count
 from ksef_mock.ksef.auth.jwts import Issued
 from ksef_mock.ksef.auth.operation import Operation, State, description_of, status_of
-from ksef_mock.ksef.auth.token_login import TokenLogin
+
+if TYPE_CHECKING:
+    from ksef_mock.ksef.auth.token_login import TokenLogin
 
 # -- requests ---------------------------------------------------------------------------------------------
 
@@ -65,6 +67,9 @@ class InitTokenAuthenticationRequest(Body):
 
     def login(self) -> TokenLogin:
         """The request as the login takes it."""
+        # Imported here: the ciphers are much to load, and a challenge does without them.
+        from ksef_mock.ksef.auth.token_login import TokenLogin
+
         return TokenLogin(
             challenge=self.challenge,
             context=self.context_identifier.identifier,

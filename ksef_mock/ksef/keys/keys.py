@@ -107,8 +107,10 @@ class KeyRing:
     `StoreUnavailable` if that cannot be reached.
     """
 
-    def __init__(self, clock: Clock, shared: SharedState) -> None:
+    def __init__(self, clock: Clock, shared: SharedState, since: Instant) -> None:
+        """`since`: from when on the first keys are valid, whenever they are made."""
         self._clock = clock
+        self._since = since
         self._shared = shared
         self._lock = threading.Lock()
         self._authority_lock = threading.Lock()
@@ -244,17 +246,17 @@ class KeyRing:
     def _first_keys(self) -> list[Future[PublishedKey]]:
         with self._lock:
             if self._first is None:
-                self._first = self._generate(_PUBLISHED[self._shared.value.token_key])
+                self._first = self._generate(_PUBLISHED[self._shared.value.token_key], self._since)
             return self._first
 
     def _made(self, wanted: Iterable[tuple[Usage, Algorithm]]) -> tuple[PublishedKey, ...]:
-        return tuple(key.result() for key in self._generate(wanted))
+        return tuple(key.result() for key in self._generate(wanted, self._clock.now()))
 
-    def _generate(self, wanted: Iterable[tuple[Usage, Algorithm]]) -> list[Future[PublishedKey]]:
+    def _generate(
+        self, wanted: Iterable[tuple[Usage, Algorithm]], now: Instant
+    ) -> list[Future[PublishedKey]]:
         wishes = list(wanted)
         pool = ThreadPoolExecutor(max_workers=max(1, len(wishes)), thread_name_prefix="ksef-mock-keys")
-        # Certified as of this moment: the clock may be moved while they are being made.
-        now = self._clock.now()
         futures = [pool.submit(self._make, usage, algorithm, now) for usage, algorithm in wishes]
         pool.shutdown(wait=False)
         return futures

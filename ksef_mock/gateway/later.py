@@ -1,0 +1,71 @@
+"""Handlers whose modules are imported when somebody asks for them: most mocks never show a page."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ksef_mock.core.operation import Operation, shape_of
+from ksef_mock.gateway.operations import OPERATIONS
+
+
+class Later:
+    """ASGI application: the `ROUTES` of a module, which is imported at the first request."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            self._app = Router(_routes(self._module), redirect_slashes=False)
+        await self._app(scope, receive, send)
+
+
+class LaterOperation:
+    """ASGI application: one operation of the API, from the `ROUTES` of a module."""
+
+    def __init__(self, module: str, operation: Operation) -> None:
+        self._module = module
+        self._operation = operation
+        self._route: Route | None = None
+
+    @property
+    def route(self) -> Route:
+        """
+        Raises:
+            LookupError: the module has no such route.
+        """
+        if self._route is None:
+            self._route = next(
+                (
+                    route
+                    for route in _routes(self._module)
+                    if shape_of(route.path) == shape_of(self._operation.path)
+                    and self._operation.method in (route.methods or ())
+                ),
+                None,
+            )
+        if self._route is None:
+            raise LookupError(f"{self._module} does not answer {self._operation}")
+        return self._route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The handler knows its parameters by its own names for them.
+        scope.update(self.route.matches(scope)[1])
+        await self.route.app(scope, receive, send)
+
+
+def operations_of(module: str, *beginnings: str) -> Iterator[Route]:
+    """A route for each operation whose path begins so: `ROUTES` of `module` have it, once it is imported."""
+    for operation in OPERATIONS:
+        if operation.path.startswith(beginnings):
+            yield Route(operation.path, LaterOperation(module, operation), methods=[operation.method])
+
+
+def _routes(module: str) -> Sequence[Route]:
+    routes: Sequence[Route] = importlib.import_module(module).ROUTES
+    return routes
