@@ -273,7 +273,8 @@ def _bare(refusal: KsefError) -> KsefError:
 def translated(refusal: HTTPException) -> KsefError:
     """The router's own refusals as errors of the mock."""
     if refusal.status_code == 405:
-        return MethodNotAllowed((refusal.headers or {}).get("Allow", ""))
+        allowed = (refusal.headers or {}).get("Allow", "").split(", ")  # in no order: it was a set
+        return MethodNotAllowed(", ".join(sorted(allowed)))
     return NotFound(reason="no such path in the API")
 
 
