@@ -109,7 +109,7 @@ def test_emergency_rotation_withdraws_the_old_key_at_once(
     assert new["publicKeyId"] != old["publicKeyId"]
     assert error(api.submit(api.token_request(ksef_token, key=old)))[0] == 21470
     status = api.status(api.submit(api.token_request(ksef_token, key=old, publicKeyId=None)))
-    assert (status["code"], status["details"]) == (450, ["Invalid token encoding."])
+    assert (status["code"], status["details"]) == (450, ["Nieprawidłowe szyfrowanie tokena"])
     assert api.status(api.submit(api.token_request(ksef_token, key=new)))["code"] == 200
 
 
