@@ -55,13 +55,14 @@ class System(Parts):
     def look(self) -> Look | None:
         """The view of a request that begins now; None if it has to `catch_up` beforehand."""
         version = self.shared.version
-        if version is None or not self._has_begun or not self.store.confirms_version:
+        if version is None or not self.store.confirms_version:
             return None
         return Look(version)
 
     async def close(self) -> None:
         """Let go of the store, in which everything stays, and of documents that nobody has looked at yet."""
-        self.xades_login.close()
+        if "xades_login" in vars(self):  # else nobody has sent a document
+            self.xades_login.close()
         await self.store.close()
 
     async def populate(self) -> None:
