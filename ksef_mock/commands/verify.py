@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ksef_mock.core.text import visible
-from ksef_mock.crypto.certificate import Certificate
 
 if TYPE_CHECKING:
     from ksef_mock.core.environment import ProfileName
+    from ksef_mock.crypto.certificate import Certificate
     from ksef_mock.xades import Reading, Report
+    from ksef_mock.xades.second_opinion import Opinion
 
 _MARKS: dict[str, tuple[str, dict[str, Any]]] = {
     "passed": ("✓", {"fg": "green"}),
@@ -71,6 +72,11 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     type=click.Path(file_okay=False, path_type=Path),
     help="Write what was hashed to files in this folder: each reference, and SignedInfo.",
 )
+@click.option(
+    "--second-opinion",
+    is_flag=True,
+    help="Ask libxmlsec too whether the plain signature holds (pip install 'ksef-mock[judge]').",
+)
 def verify(
     document: Path,
     at: datetime,
@@ -79,6 +85,7 @@ def verify(
     trust: tuple[Path, ...],
     as_json: bool,
     octets: Path | None,
+    second_opinion: bool,
 ) -> None:
     """Check a signed AuthTokenRequest DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
 
@@ -96,12 +103,16 @@ def verify(
     _judge_certificate(report, reading, at, rules.requires_chain, anchors)
     if octets is not None:
         _write_octets(report, octets)
+    opinion = _second_opinion(reading, report) if second_opinion else None
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+        more = {} if opinion is None else {"secondOpinion": opinion.to_dict()}
+        click.echo(json.dumps(report.to_dict() | more, ensure_ascii=False, indent=2))
     else:
         _print(report, at)
         if report.ok and not report.facts.is_xades:
             click.echo(f"KSeF accepts it with X-System-Warning: {rules.plain_signature_warning}")
+        if opinion is not None:
+            click.secho(str(opinion), fg="green" if opinion.agrees else "red")
     raise SystemExit(0 if report.ok else 1)
 
 
@@ -112,6 +123,18 @@ def _load_anchors(paths: tuple[Path, ...]) -> tuple[Certificate, ...]:
         return load_anchors(paths)
     except (OSError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="--trust") from None
+
+
+def _second_opinion(reading: Reading, report: Report) -> Opinion | None:
+    from ksef_mock.xades.second_opinion import Missing, Unasked, second_opinion
+
+    try:
+        return second_opinion(reading, report)
+    except Missing as error:
+        raise click.UsageError(f"--second-opinion: {error}") from None
+    except Unasked as error:
+        click.secho(f"No second opinion: {error}.", err=True, dim=True)
+        return None
 
 
 def _judge_certificate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ksef_mock.cli import main
 from ksef_mock.clock import Clock
 from ksef_mock.crypto.pki import Pki, Role, person
+from tests.xades import signer
 from tests.xades.signer import NOW, Credentials, Signer, credentials, der_value
 
 AT = NOW.isoformat()
@@ -132,3 +134,57 @@ def test_any_bytes_get_a_report(tmp_path: Path) -> None:
     result = verify(path)
     assert result.exit_code == 1
     assert "21217 Nieprawidłowe kodowanie znaków." in result.output
+
+
+def test_second_opinion_agrees_with_both_verdicts(good: Path, indented: Path) -> None:
+    agreed = verify(good, "--second-opinion")
+    assert (agreed.exit_code, "agrees: the plain signature holds." in agreed.output) == (0, True)
+    agreed = verify(indented, "--second-opinion")
+    assert (agreed.exit_code, "agrees: the plain signature does not hold" in agreed.output) == (1, True)
+    opinion = json.loads(verify(indented, "--second-opinion", "--json").stdout)["secondOpinion"]
+    assert (opinion["agrees"], opinion["holds"], opinion["holdsHere"]) == (True, False, False)
+
+
+def test_second_opinion_that_differs_says_that_we_may_be_wrong(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def canonicalize_wrongly(selection: object, method: object) -> bytes:
+        return b"something else"
+
+    monkeypatch.setattr("ksef_mock.xades.verification.canonicalize", canonicalize_wrongly)
+    result = verify(good, "--second-opinion")
+    assert result.exit_code == 1
+    assert "disagrees: the plain signature holds" in result.output
+    assert "We may be wrong" in result.output
+
+
+def test_second_opinion_is_not_asked_about_what_could_lead_it_astray(tmp_path: Path) -> None:
+    away = signer.Reference("file:///etc/passwd", octets=lambda _: Path("/etc/passwd").read_bytes())
+    led_away = Signer(references=[away, signer.enveloped_reference(), signer.properties_reference()]).sign()
+    for number, document in enumerate((led_away, b"<a/>", b"no XML")):
+        path = tmp_path / f"{number}.xml"
+        path.write_bytes(document)
+        result = verify(path, "--second-opinion")
+        assert "No second opinion: " in result.stderr
+        assert result.exit_code == 1
+
+
+def test_second_opinion_needs_its_library(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xmlsec", None)
+    result = verify(good, "--second-opinion")
+    assert result.exit_code == 2
+    assert "pip install 'ksef-mock[judge]'" in result.output
+
+
+def test_second_opinion_needs_one_libxml2(
+    good: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # What xmlsec does at its import beside an lxml that was built with another libxml2.
+    mismatch = "raise RuntimeError('lxml & xmlsec libxml2 library version mismatch')"
+    (tmp_path / "xmlsec.py").write_text(mismatch)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "xmlsec", raising=False)
+    result = verify(good, "--second-opinion")
+    assert result.exit_code == 2
+    assert "version mismatch" in result.output
+    assert "pip install --upgrade lxml xmlsec" in result.output

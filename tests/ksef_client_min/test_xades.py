@@ -35,7 +35,7 @@ from ksef_mock.crypto.pki import Credential, person, seal
 from ksef_mock.testing import MockServer
 from ksef_mock.xades import read, verify
 from tests.support import NIP, OTHER_NIP
-from tests.xades.test_oracles import needs_xmlsec1, xmlsec1_accepts
+from tests.xades.xmlsec1 import needs_xmlsec1, xmlsec1_accepts
 
 OWNER = person("Jan", "Kowalski", nip=NIP)
 CHALLENGE = "20260301-CR-0123456789-ABCDEF0123-4F"

@@ -13,7 +13,7 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import Pki, seal
 from ksef_mock.ksef.sending import upo
 from tests.openapi import DOCUMENT
-from tests.xades.test_oracles import needs_xmlsec1, xmlsec1_accepts
+from tests.xades.xmlsec1 import needs_xmlsec1, xmlsec1_accepts
 
 OFFICIAL = DOCUMENT.parent / "upo"
 NS = {"u": upo.NAMESPACE}

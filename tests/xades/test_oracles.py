@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -18,23 +16,7 @@ from ksef_mock.xades import Check, Report, verify
 from ksef_mock.xades.canonical import METHODS, Selection, canonicalize
 from tests.xades import signer
 from tests.xades.signer import C14N11, NIP, NOT_SIGNATURE, NOW, Reference, Signer, Transform, credentials
-
-XMLSEC1 = shutil.which("xmlsec1")
-needs_xmlsec1 = pytest.mark.skipif(
-    XMLSEC1 is None, reason="the program xmlsec1 is not installed (apt-get install xmlsec1)"
-)
-
-
-def xmlsec1_accepts(document: bytes, directory: Path) -> bool:
-    """Whether xmlsec1 finds the plain signature right, by the key of the certificate in KeyInfo."""
-    assert XMLSEC1 is not None
-    path = directory / "signed.xml"
-    path.write_bytes(document)
-    ids = [f"--id-attr:Id={name}" for name in ("SignedProperties", "Object", "Signature", "KeyInfo")]
-    command = [XMLSEC1, "--verify", "--insecure", "--enabled-key-data", "x509,key-value", *ids, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode == 0
+from tests.xades.xmlsec1 import needs_xmlsec1, xmlsec1_accepts
 
 
 def plain_signature_holds(report: Report) -> bool:

@@ -17,7 +17,8 @@ from ksef_mock.xades.canonical import METHODS
 from ksef_mock.xades.parsing import NotWellFormed
 from ksef_mock.xades.signing import SHA1, Style, sign
 from tests.xades import signer
-from tests.xades.test_oracles import needs_xmlsec1, tampered, xmlsec1_accepts
+from tests.xades.test_oracles import tampered
+from tests.xades.xmlsec1 import needs_xmlsec1, xmlsec1_accepts
 
 PKI = Pki(Clock())
 KEYS = {kind: PKI.self_signed(person("Jan", "Nowak", nip=signer.NIP), key=kind) for kind in ("rsa", "ec")}

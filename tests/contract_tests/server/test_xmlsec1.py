@@ -7,7 +7,6 @@ XML Signatures; where XAdES or KSeF ask for more it accepts what they refuse, an
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from contract_tests.server.probe import Probe
 from contract_tests.server.reply import Reply
 from contract_tests.server.runner import run
-from tests.xades.test_oracles import XMLSEC1, needs_xmlsec1
+from tests.xades.xmlsec1 import ask_xmlsec1, needs_xmlsec1
 
 #: Requirements whose documents xmlsec1 accepts and KSeF refuses, and what xmlsec1 does not ask.
 BEYOND_XML_SIGNATURE = {
@@ -74,12 +73,7 @@ def _accepted(reply: Reply) -> bool | None:
 
 def _xmlsec1_accepts(document: bytes, folder: Path) -> bool | None:
     """Whether xmlsec1 accepts it; None if it does not know an algorithm (SHA-3, PSS in older versions)."""
-    assert XMLSEC1 is not None
-    path = folder / "signed.xml"
-    path.write_bytes(document)
-    ids = [f"--id-attr:Id={name}" for name in ("SignedProperties", "Object", "Signature", "KeyInfo")]
-    command = [XMLSEC1, "--verify", "--insecure", "--enabled-key-data", "x509,key-value", *ids, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
+    done = ask_xmlsec1(document, folder)
     unknown = _UNKNOWN_ALGORITHM.search(done.stderr)
     # What is no algorithm of anybody is refused by both for the same reason.
     if unknown is not None and re.search(r"sha3|MGF1", unknown[1]):
