@@ -82,6 +82,7 @@ def test_metadata(wheel: Path) -> None:
         "conformance",
         "dashboard",
         "dev",
+        "judge",
         "redis",
         "seed",
     }
