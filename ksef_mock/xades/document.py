@@ -27,12 +27,22 @@ _ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
 MAX_SIGNATURES = 20
 
 
+#: Why there is a ds:Signature with nothing in it.
+PLACEHOLDER = (
+    "the empty Signature is the placeholder of the documentation's example: it has to go before signing"
+)
+
+
 class NoSignature(Exception):
     """There is no ds:Signature."""
 
 
 class TooManySignatures(Exception):
-    """There is more than one."""
+    """There is more than one. `explanation` names the usual mistake, where proven."""
+
+    def __init__(self, reason: str, explanation: str | None = None) -> None:
+        super().__init__(reason)
+        self.explanation = explanation
 
 
 class WrongForm(Exception):
@@ -51,7 +61,12 @@ def find_signature(root: etree._Element) -> etree._Element:
     if not found:
         raise NoSignature("there is no ds:Signature in the document")
     if len(found) > 1:
-        raise TooManySignatures(f"there are {len(found)} ds:Signature elements, exactly one is accepted")
+        raise TooManySignatures(
+            f"there are {len(found)} ds:Signature elements, exactly one is accepted",
+            PLACEHOLDER
+            if any(len(each) == 0 for each in found if isinstance(each, etree._Element))
+            else None,
+        )
     every = list(islice(root.iter(ds("Signature")), MAX_SIGNATURES + 1))
     if len(every) > MAX_SIGNATURES:
         raise TooManySignatures(f"there are more than {MAX_SIGNATURES - 1} countersignatures")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -35,6 +36,9 @@ from ksef_mock.xades.variants import Variant, Variants
 _HOUR = timedelta(hours=1)
 #: Hours by which a place can be ahead of UTC.
 _MAX_OFFSET = 14
+#: What Polish programs write where they do not write UTF-8.
+POLISH_CHARSETS = ("ISO 8859-2", "Windows-1250")
+_DECLARED = re.compile(r"""(\A\s*<\?xml[^>]*?encoding\s*=\s*["'])[^"'>]*(["'])""")
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -94,6 +98,15 @@ def signing_time(stated: datetime, moment: datetime, skew: timedelta) -> str | N
     if 1 <= hours <= _MAX_OFFSET and abs(stated - moment - hours * _HOUR) <= skew:
         return f"the local time of a place {hours} h ahead of UTC was written as if it were UTC"
     return None
+
+
+def encoded_again(document: bytes, charset: str) -> bytes | None:
+    """A document of another encoding in UTF-8; None if it is not of that encoding."""
+    try:
+        text = document.decode(charset)
+    except UnicodeError:
+        return None
+    return _DECLARED.sub(r"\1UTF-8\2", text, count=1).encode()
 
 
 # ---- digests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -11,13 +12,21 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 from lxml import etree
 
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.chain import MALFORMED, MAX_RSA_BITS
+from ksef_mock.crypto.der import SEQUENCE, elements
 from ksef_mock.xades.algorithms import digest
 from ksef_mock.xades.names import DS11, ds, text_of
+from ksef_mock.xades.report import certificate_to_dict
 from ksef_mock.xades.structure import decode_base64
 
 _DATA, _CERTIFICATE = ds("X509Data"), ds("X509Certificate")
@@ -102,8 +111,9 @@ def _read_certificate(text: str) -> Candidate:
 def _load(der: bytes) -> Candidate:
     """Memoised: clients log in with the same certificate again and again."""
     certificate = load_der_certificate(der)
-    # The library reads names lazily: whoever looks at them later must not meet an error in them.
-    certificate.issuer  # noqa: B018
+    # The library reads fields when they are asked for: whoever does so later must not meet an error in them,
+    # in a year 0000 for one, or in a serial number too long to be written out.
+    certificate_to_dict(certificate)
     return Candidate(der, certificate, certificate.public_key(), certificate.subject.rfc4514_string())
 
 
@@ -117,7 +127,52 @@ def _why_not_base64(text: str) -> str | None:
 def _why_not_der(der: bytes) -> str | None:
     if der.lstrip().startswith(b"-----BEGIN CERTIFICATE-----"):
         return "base64 of a PEM file, that is base64 twice; it takes the base64 of the DER form"
+    for what, is_one in _OTHER_FORMS.items():
+        if is_one(der):
+            return f"the element contains {what}; it takes the certificate alone"
     return None
+
+
+def _loads(load: Callable[[bytes], object]) -> Callable[[bytes], bool]:
+    def loads(der: bytes) -> bool:
+        try:
+            load(der)
+        except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion):
+            return False
+        return True
+
+    return loads
+
+
+def _is_pkcs12(der: bytes) -> bool:
+    """Whether it is a PFX (RFC 7292, 4): a sequence that begins with version 3 and a PKCS#7 content."""
+    try:
+        (file,) = elements(der)
+        version, content, *_ = elements(file.contents)
+    except ValueError:
+        return False
+    return (file.tag, version.octets, content.tag) == (SEQUENCE, _PFX_VERSION, SEQUENCE)
+
+
+def _is_private_key(der: bytes) -> bool:
+    try:
+        load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+    except TypeError:  # encrypted
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+_PFX_VERSION = b"\x02\x01\x03"
+#: What is taken for a certificate by mistake -> whether that is it.
+_OTHER_FORMS: dict[str, Callable[[bytes], bool]] = {
+    "a PKCS#12 file (.pfx, .p12)": _is_pkcs12,
+    "a PKCS#7 file (.p7b)": _loads(load_der_pkcs7_certificates),
+    "a private key (PKCS#8), which is to be replaced now that it was sent": _is_private_key,
+    "a bare public key": _loads(load_der_public_key),
+    "a certificate request (PKCS#10)": _loads(x509.load_der_x509_csr),
+}
 
 
 def _bare_key(element: etree._Element) -> bytes | None:

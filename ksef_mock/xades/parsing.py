@@ -65,6 +65,15 @@ def check_encoding(document: bytes) -> str:
     return "begins with a UTF-8 byte order mark" if document.startswith(_BOM) else ""
 
 
+def is_utf8(document: bytes) -> bool:
+    """Whether the octets are UTF-8, whatever the XML declaration says of them."""
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def parse(document: bytes) -> etree._ElementTree:
     """The tree of a UTF-8 document, comments and processing instructions included.
 

@@ -10,6 +10,7 @@ from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.xades import schema
 from ksef_mock.xades.document import (
+    PLACEHOLDER,
     Layout,
     NoSignature,
     TooManySignatures,
@@ -97,11 +98,15 @@ def _locate_signature(root: etree._Element, report: Report) -> etree._Element | 
         report.record(failed(Check.ONE_SIGNATURE, Cause.NO_SIGNATURE, str(error), Refusal(Code.NO_SIGNATURE)))
         return None
     except TooManySignatures as error:
-        report.record(
-            failed(
-                Check.ONE_SIGNATURE, Cause.TOO_MANY_SIGNATURES, str(error), Refusal(Code.TOO_MANY_SIGNATURES)
-            )
+        refusal = Refusal(Code.TOO_MANY_SIGNATURES)
+        many = failed(
+            Check.ONE_SIGNATURE,
+            Cause.TOO_MANY_SIGNATURES,
+            str(error),
+            refusal,
+            explanation=error.explanation,
         )
+        report.record(many)
         return None
     return signature
 
@@ -111,7 +116,10 @@ def _read_signature(document: bytes, element: etree._Element, report: Report) ->
         signature = read_signature(element)
         _check_work(document, signature)
     except Malformed as error:
-        report.record(failed(Check.ONE_SIGNATURE, error.cause, str(error), BAD_SIGNATURE))
+        explanation = PLACEHOLDER if len(element) == 0 else None
+        report.record(
+            failed(Check.ONE_SIGNATURE, error.cause, str(error), BAD_SIGNATURE, explanation=explanation)
+        )
         return None
     report.record(passed(Check.ONE_SIGNATURE))
     return signature
@@ -143,9 +151,8 @@ def _read_request(layout: Layout, signature: etree._Element, report: Report) -> 
     try:
         version = schema.validate(layout.request)
     except schema.Invalid as error:
-        details = tuple(str(error).splitlines())
-        reason = f"not valid against the schema: {details[0]}"
-        report.record(failed(Check.SCHEMA, Cause.SCHEMA, reason, Refusal(Code.SCHEMA, details)))
+        reason = f"not valid against the schema: {error}"
+        report.record(failed(Check.SCHEMA, Cause.SCHEMA, reason, Refusal(Code.SCHEMA, error.details)))
         return None
     report.facts.version = version
     request = _values(layout, version)

@@ -276,6 +276,13 @@ class Report:
             known.clear()
         known.append(result)
 
+    def explain(self, explanation: str) -> None:
+        """Say which mistake explains the failure that decides."""
+        failure = self.failure
+        assert failure is not None
+        known = self._results[failure.check]
+        known[known.index(failure)] = msgspec.structs.replace(failure, explanation=explanation)
+
     def skip_missing(self, checks: Iterable[Check], reason: str) -> None:
         """Record each of `checks` that has no result yet as skipped, for this reason."""
         for check in checks:

@@ -25,6 +25,7 @@ from ksef_mock.xades.budget import Budget
 from ksef_mock.xades.canonical import Canonicalization, Selection, Uncanonical, canonicalize
 from ksef_mock.xades.document import identified_elements
 from ksef_mock.xades.names import DS, SIGNED_PROPERTIES_TYPE
+from ksef_mock.xades.parsing import is_utf8
 from ksef_mock.xades.properties import CertificateDigest, SignedProperties
 from ksef_mock.xades.reading import Reading, read
 from ksef_mock.xades.references import Resolved, resolve
@@ -100,11 +101,32 @@ def verify(
         for result in _results(work, reading.root):
             report.record(result)
     failure = report.failure
+    if explain and failure is not None and failure.cause is Cause.ENCODING:
+        charset = _encoding_in_which_it_is_right(reading.octets, moment, enforce_xades, allow_sha1)
+        if charset is not None:
+            report.explain(f"the octets are {charset}: encoded again in UTF-8 its digests are right")
     if failure is not None:
         report.skip_missing(_DOCUMENT_CHECKS, f"needs what failed: {failure.check}")
     for check, reason in SERVER_CHECKS.items():
         report.skip_missing((check,), reason)
     return report
+
+
+def _encoding_in_which_it_is_right(
+    document: bytes, moment: datetime, enforce_xades: bool, allow_sha1: bool
+) -> str | None:
+    """The encoding that a document was sent in instead of UTF-8; None unless its digests prove that."""
+    if is_utf8(document):
+        return None
+    for charset in explanations.POLISH_CHARSETS:
+        encoded = explanations.encoded_again(document, charset)
+        if encoded is not None:
+            report = verify(
+                encoded, at=moment, enforce_xades=enforce_xades, allow_sha1=allow_sha1, explain=False
+            )
+            if report.passed(Check.REFERENCES):
+                return charset
+    return None
 
 
 class _Work(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -455,3 +456,108 @@ def test_a_missing_or_broken_certificate(info: str) -> None:
     result = failure(Signer(key_info=info).sign(), Check.KEY_INFO)
     assert result.consequence == Refusal(Code.INVALID_CERTIFICATE)
     assert result.explanation is None
+
+
+# ---- mistakes of encodings, times and templates
+
+
+def polish() -> bytes:
+    """A document with letters beyond ASCII in what is signed."""
+    return issued_by("CN=Zażółć gęślą jaźń")
+
+
+def issued_by(name: str) -> bytes:
+    serial = f"<ds:X509IssuerName>{name}</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber>"
+    return Signer(issuer_serial=serial).sign()
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"), [("iso-8859-2", "ISO 8859-2"), ("windows-1250", "Windows-1250")]
+)
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_document_that_was_sent_in_another_encoding(charset: str, name: str, declared: bool) -> None:
+    text = polish().decode()
+    if declared:
+        text = text.replace('encoding="UTF-8"', f'encoding="{charset}"')
+    result = failure(text.encode(charset), Check.ENCODING)
+    assert result.consequence == Refusal(Code.INVALID_ENCODING)
+    assert result.explanation == f"the octets are {name}: encoded again in UTF-8 its digests are right"
+    tampered = text.replace(NIP, "5265877636").encode(charset)
+    assert failure(tampered, Check.ENCODING).explanation is None
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "iso-8859-2"])
+def test_utf_8_that_was_read_as_something_else(charset: str) -> None:
+    sent = polish().decode(charset)
+    assert f"UTF-8 was read as {charset} and encoded again after signing" == explained(sent.encode())
+
+
+def test_letters_that_became_question_marks() -> None:
+    signed = issued_by("CN=Jóźef")
+    sent = signed.replace("Jóźef".encode(), b"J??ef")
+    assert "replaced by ?" in explained(sent)
+    assert failure(sent.replace(b"J??ef", b"K??ef"), Check.REFERENCES).explanation is None
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-03-01T12:59:00Z", "local time of Poland"),
+        ("2026-03-01T20:59:00Z", "a place 9 h ahead of UTC"),
+        ("2026-03-01T12:30:00Z", None),
+        ("2026-03-09T12:00:00Z", None),
+    ],
+)
+def test_local_time_that_was_written_as_utc(time: str, said: str | None) -> None:
+    explanation = failure(Signer(signing_time=time).sign(), Check.SIGNING_TIME).explanation
+    assert (explanation is None) == (said is None)
+    assert said is None or said in (explanation or "")
+
+
+def test_the_text_of_a_part_instead_of_its_canonical_form() -> None:
+    documents: list[bytes] = []
+
+    def text_of(name: bytes) -> bytes:
+        begin = documents[0].index(b"<" + name)
+        closing = b"</" + name + b">"
+        return documents[0][begin : documents[0].index(closing) + len(closing)]
+
+    def remember(root: etree._Element) -> None:
+        documents[:] = [etree.tostring(root)]
+
+    properties = Reference(
+        "#props",
+        (Transform(signer.C14N),),
+        signer.SIGNED_PROPERTIES,
+        octets=lambda _: text_of(b"xades:SignedProperties"),
+    )
+    signed = Signer(references=[enveloped_reference(), properties], prepare=remember).sign()
+    assert "the text of SignedProperties as it stands" in explained(signed)
+
+
+@pytest.mark.parametrize("indent", ["  ", "\t"])
+def test_a_digest_with_the_signature_left_in(indent: str) -> None:
+    def unfinished(root: etree._Element) -> bytes:
+        return canonical(root.getroottree(), signer.C14N)
+
+    assert "with the signature in the document, still unfinished" in explained(digest_of(unfinished).sign())
+
+    def indented(root: etree._Element) -> bytes:
+        copied = copy.deepcopy(root)
+        etree.indent(copied, indent)
+        return canonical(without_signature(copied).getroottree(), signer.C14N)
+
+    assert "removed after signing" in explained(digest_of(indented).sign())
+
+
+def test_the_placeholder_of_the_documentation() -> None:
+    empty = f'<ds:Signature xmlns:ds="{signer.DS}"/>'
+    request = request_xml().replace("</AuthTokenRequest>", f"{empty}</AuthTokenRequest>")
+    assert "placeholder" in explained(request.encode(), Check.ONE_SIGNATURE)
+    both = Signer().sign().replace(b"</AuthTokenRequest>", f"{empty}</AuthTokenRequest>".encode())
+    result = failure(both, Check.ONE_SIGNATURE)
+    assert result.consequence == Refusal(Code.TOO_MANY_SIGNATURES)
+    assert "placeholder" in (result.explanation or "")
+    twice = Signer().sign()
+    begin, end = twice.index(b"<ds:Signature "), twice.index(b"</AuthTokenRequest>")
+    assert failure(twice[:end] + twice[begin:end] + twice[end:], Check.ONE_SIGNATURE).explanation is None
