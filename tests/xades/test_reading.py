@@ -263,8 +263,8 @@ _NS = "http://ksef.mf.gov.pl/auth/token/2.1"
 
 def _invalid(element: str, value: str, datatype: str, constraint: str) -> str:
     return (
-        f"The '{_NS}:{element}' element is invalid - The value '{value}' is invalid according to its datatype "
-        f"'{datatype}' - The {constraint} constraint failed."
+        f"The '{_NS}:{element}' element is invalid - The value '{value}' is invalid according to its"
+        f" datatype '{datatype}' - The {constraint} constraint failed."
     )
 
 
