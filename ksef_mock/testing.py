@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from ksef_mock.clock import Clock
 from ksef_mock.core.environment import Lifetimes, ProfileName, TokenKey
-from ksef_mock.core.fault import DefinedFault, Fault, Hold, Outcome
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, Named, Outcome, named
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.certificate import Fingerprinted
@@ -348,6 +348,7 @@ class Faults:
         outcome: Outcome | int | None = None,
         hold: Hold | None = None,
         ocsp_down: bool = False,
+        name: Named | str | None = None,
     ) -> str:
         """Act from now on; returns the fault's id. Exactly one effect out of those below is needed.
 
@@ -363,6 +364,8 @@ class Faults:
             outcome: effect: a login ends in this status (and detail).
             hold: effect: a login stays at 100 for longer.
             ocsp_down: effect: issuers of qualified certificates do not tell their status.
+            name: effect: an answer that KSeF is known to give: `firewall`, `waf-redirect` or
+                `unexpected-error`.
 
         Raises:
             InvalidFault: it makes no sense; the message names the argument.
@@ -381,6 +384,7 @@ class Faults:
             outcome=Outcome(outcome) if isinstance(outcome, int) else outcome,
             hold=hold,
             ocsp_down=ocsp_down,
+            name=None if name is None else named(name),
         )
         defined: DefinedFault = self._call(self._engine.add(fault))
         return defined.id

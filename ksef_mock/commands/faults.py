@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ksef_mock.commands.remote import Remote, json_option, print_json, print_table, remote_command
+from ksef_mock.core.fault import Named
 
 
 @click.group()
@@ -37,6 +38,9 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option("--detail", help="The detail of the outcome, as KSeF words it.")
 @click.option("--hold-polls", type=int, help="Effect: a login stays at 100 for so many polls.")
 @click.option("--hold-seconds", type=float, help="Effect: a login stays at 100 for so many seconds.")
+@click.option(
+    "--name", type=click.Choice([*map(str, Named)]), help="Effect: an answer that KSeF is known to give."
+)
 @click.option("--ocsp-down", is_flag=True, help="Effect: issuers of qualified certificates do not answer.")
 @remote_command
 @json_option

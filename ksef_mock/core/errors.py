@@ -38,6 +38,8 @@ class KsefError(Exception):
 
     status: int
     title: str
+    #: Whether it has one body, whichever format was asked for.
+    is_plain_json = False
 
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(reason)
@@ -287,6 +289,45 @@ class Simulated(KsefError):
     @property
     def headers(self) -> dict[str, str]:
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+class Blocked(KsefError):
+    """403 of the firewall in front of KSeF, as recorded on PRD: no problem+json, whatever was asked for."""
+
+    status = 403
+    title = "Request blocked"
+    is_plain_json = True
+
+    def __init__(self, client_ip: str, *, reason: str) -> None:
+        super().__init__("The proxy failed to connect", reason=reason)
+        self.client_ip = client_ip
+
+    def legacy(self, at: Occurrence) -> dict[str, Any]:
+        return {
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "security": {"incidentId": at.trace_id, "clientIp": self.client_ip},
+        }
+
+
+class SentBack(KsefError):
+    """307 of the firewall to the address that was asked for, with the cookies that it wants to see again."""
+
+    status = 307
+    title = "Temporary Redirect"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__("", reason=reason)
+
+    @staticmethod
+    def cookies(at: Occurrence) -> tuple[str, str]:
+        """The values of two Set-Cookie headers."""
+        number = int(at.trace_id[:6], 16)
+        return (
+            f"visid_incap_{number}={at.trace_id}; HttpOnly; Path=/; Secure",
+            f"incap_ses_{number}={at.trace_id[::-1]}; Path=/; Secure",
+        )
 
 
 class ConnectionCut(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -25,8 +26,27 @@ _MAX_PATH = 256
 _NO_RETRY_AFTER = (400, 401, 403, 404, 410)
 
 
+#: What the faults with a name do, in a few words.
+_NAMED = {
+    "firewall": "403 Request blocked, by the firewall",
+    "waf-redirect": "307 to the same address, with the firewall's cookies",
+    "unexpected-error": "500 unexpected error",
+}
+
+
 class InvalidFault(ValueError):
     """The fault makes no sense; the message names the member that is wrong."""
+
+
+class Named(StrEnum):
+    """What stands in front of KSeF and inside it, known by recorded answers (integrators, 2025 and 2026)."""
+
+    #: 403 `Request blocked` of the firewall: JSON without a reasonCode, whatever X-Error-Format asks for.
+    FIREWALL = "firewall"
+    #: 307 to the same address, with the firewall's cookies.
+    WAF_REDIRECT = "waf-redirect"
+    #: 500 `Wystąpił nieoczekiwany błąd.` in the legacy format.
+    UNEXPECTED_ERROR = "unexpected-error"
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +112,8 @@ class Fault(
     hold: Hold | None = None
     #: Effect: the issuer of a qualified certificate does not tell the certificate's status.
     ocsp_down: bool = False
+    #: Effect: an answer that KSeF is known to give.
+    name: Named | None = None
 
     def checked(self) -> Fault:
         """The same with its method in upper case.
@@ -157,6 +179,8 @@ class Fault(
             return f"the login ends in {int(status)}" + (f", {detail}" if detail else "")
         if self.hold is not None:
             return f"the login stays at 100 for {self.hold.polls} polls and {self.hold.seconds:g} s"
+        if self.name is not None:
+            return _NAMED[self.name]
         return "the issuer's OCSP does not answer"
 
     def _effects(self) -> Iterator[tuple[str, bool]]:
@@ -167,6 +191,7 @@ class Fault(
         yield "outcome", self.outcome is not None
         yield "hold", self.hold is not None
         yield "ocspDown", self.ocsp_down
+        yield "name", self.name is not None
 
     def _check_status(self) -> None:
         status = self.status
@@ -184,6 +209,17 @@ class Fault(
                 raise InvalidFault(f"code: {self.code!r} is none of status {status}: {listed}")
         if self.retry_after is not None and status in _NO_RETRY_AFTER:
             raise InvalidFault(f"retryAfter: not with status {status}")
+
+
+def named(name: str) -> Named:
+    """
+    Raises:
+        InvalidFault: nothing is known by that name.
+    """
+    try:
+        return Named(name)
+    except ValueError:
+        raise InvalidFault(f"name: {name!r} is none of {_listed(Named)}") from None
 
 
 class DefinedFault(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import time
 import unicodedata
 from collections import deque
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -24,6 +25,7 @@ from ksef_mock.core.errors import (
     KsefError,
     MethodNotAllowed,
     NotFound,
+    SentBack,
     StoreUnavailable,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
@@ -180,13 +182,18 @@ class Gateway:
             metrics.login(exchange.facts["method"], int(verdict.status), verdict.detail or "")
 
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
-        if error.status < 400:  # a fault's: no body is documented for it
-            return Response(status_code=error.status, headers=error.headers)
         at = exchange.occurrence(self._system.clock.now())
+        if error.status < 400:  # a fault's: no body is documented for it
+            response = Response(status_code=error.status, headers=error.headers)
+            if isinstance(error, SentBack):
+                response.headers["Location"] = _address(scope)
+                for cookie in error.cookies(at):
+                    response.headers.append("Set-Cookie", cookie)
+            return response
         body: dict[str, Any] | None = None
-        if not _wants_problem_details(scope):
+        if error.is_plain_json or not _wants_problem_details(scope):
             body = error.legacy(at)
-        media_type = JSON
+        media_type = "application/json" if error.is_plain_json else JSON
         if body is None:
             body, media_type = error.problem(at), PROBLEM_JSON
         return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type=media_type)
@@ -281,6 +288,13 @@ def translated(refusal: HTTPException) -> KsefError:
 def _wants_problem_details(scope: Scope) -> bool:
     wish = _header(scope, b"x-error-format")
     return wish is not None and wish.strip().lower() == b"problem-details"
+
+
+def _address(scope: Scope) -> str:
+    """The path and the query string of a request, as they came."""
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    query: bytes = scope["query_string"]
+    return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

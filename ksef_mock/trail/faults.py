@@ -25,17 +25,20 @@ import msgspec
 from ksef_mock.core.codes import ChangeStatus, Code, Reason
 from ksef_mock.core.errors import (
     BadRequest,
+    Blocked,
     ConnectionCut,
     Forbidden,
     Gone,
+    InternalError,
     KsefError,
     NotFound,
+    SentBack,
     Simulated,
     TooManyRequests,
     Unauthorized,
 )
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.core.fault import DefinedFault, Fault, InvalidFault
+from ksef_mock.core.fault import DefinedFault, Fault, InvalidFault, Named
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
@@ -213,6 +216,13 @@ class Faults:
 
 
 def _answer(fault: Fault, exchange: Exchange, reason: str) -> KsefError:
+    match fault.name:
+        case Named.FIREWALL:
+            return Blocked(exchange.client_ip, reason=reason)
+        case Named.WAF_REDIRECT:
+            return SentBack(reason=reason)
+        case Named.UNEXPECTED_ERROR:
+            return InternalError(reason=reason)
     if fault.rate_limit is not None:
         return _too_many(fault.rate_limit, reason)
     status = fault.status
@@ -229,6 +239,8 @@ def _answer(fault: Fault, exchange: Exchange, reason: str) -> KsefError:
             return NotFound(reason=reason)
         case 410:
             return Gone(reason=reason)
+        case 500:
+            return InternalError(reason=reason)
         case 429:
             return _too_many(1 if fault.retry_after is None else fault.retry_after, reason)
         case _:

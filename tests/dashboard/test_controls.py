@@ -235,6 +235,7 @@ def test_a_fault_that_is_filled_in_acts_until_it_is_spent(dashboard: Dashboard, 
         ({"effect": "outcome", "outcome": "500|"}, "the login ends in 500"),
         ({"effect": "hold", "holdPolls": "2"}, "the login stays at 100 for 2 polls and 0 s"),
         ({"effect": "ocspDown"}, "the issuer's OCSP does not answer"),
+        ({"effect": "name", "name": "firewall"}, "403 Request blocked, by the firewall"),
         ({"effect": "status", "status": "403", "code": "ip-not-allowed"}, "status 403, ip-not-allowed"),
     ],
 )

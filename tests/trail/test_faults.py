@@ -193,6 +193,10 @@ def test_statuses_come_in_the_formats_of_ksef(
     body = response.json()
     if status == 429 and not headers:
         assert body["status"]["code"] == 429
+    elif status == 404:
+        assert (body["status"], body["title"]) == (404, "Not Found")
+    elif status == 500 and not headers:
+        assert body["exception"]["exceptionDetailList"][0]["exceptionCode"] == 500
     else:
         assert response.headers["content-type"] == "application/problem+json"
         assert (body["status"], body["instance"]) == (status, "/v2/auth/challenge")
@@ -438,6 +442,54 @@ def test_ksef_and_trusted_profile_need_no_foreign_issuer(serve: Any, kind: str) 
     mock.faults.add(ocsp_down=True)
     owner = getattr(mock.pki, kind)(person("Jan", "Kowalski", nip=NIP))
     assert xades_outcome(mock, api, owner)["code"] == 200
+
+
+# -- by name ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Error-Format": "problem-details"}])
+def test_the_firewall_blocks_any_request(ksef_mock: MockServer, api: Api, headers: dict[str, str]) -> None:
+    ksef_mock.faults.add(path="/auth/token/refresh", name="firewall", times=1)
+    response = api.http.post("/auth/token/refresh", headers=headers)
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert body.pop("security").keys() == {"incidentId", "clientIp"}
+    assert body == {"title": "Request blocked", "status": 403, "detail": "The proxy failed to connect"}
+    assert api.call("POST", "/auth/token/refresh").status_code == 401
+
+
+def test_the_firewall_sends_back_to_the_same_address_until_it_has_had_enough(
+    ksef_mock: MockServer, api: Api
+) -> None:
+    ksef_mock.faults.add(name="waf-redirect", times=2)
+    answers = []
+    address = "/auth/challenge?a=%20b"
+    while (answer := api.http.post(address)).status_code == 307:
+        answers.append(answer)
+        address = answer.headers["location"].removeprefix("/v2")
+        assert address == "/auth/challenge?a=%20b"
+        names = [cookie.partition("=")[0] for cookie in answer.headers.get_list("set-cookie")]
+        assert [name.rpartition("_")[0] for name in names] == ["visid_incap", "incap_ses"]
+    assert (len(answers), answer.status_code) == (2, 200)
+
+
+def test_an_unexpected_error_is_a_legacy_500(ksef_mock: MockServer, api: Api) -> None:
+    ksef_mock.faults.add(name="unexpected-error", times=1)
+    response = api.http.post("/auth/challenge")
+    assert response.status_code == 500
+    exception = response.json()["exception"]
+    assert list(exception) == ["exceptionDetailList", "serviceCode", "timestamp"]
+    assert exception["exceptionDetailList"] == [
+        {"exceptionCode": 500, "exceptionDescription": "Wystąpił nieoczekiwany błąd."}
+    ]
+
+
+def test_a_name_that_nothing_is_known_by(ksef_mock: MockServer, control: httpx.Client) -> None:
+    with pytest.raises(InvalidFault, match="'wall' is none of firewall, waf-redirect, unexpected-error"):
+        ksef_mock.faults.add(name="wall")
+    assert control.post("/faults", json={"name": "wall"}).status_code == 400
+    assert control.post("/faults", json={"name": "firewall"}).json()["name"] == "firewall"
 
 
 # -- what is said of it -----------------------------------------------------------------------------------

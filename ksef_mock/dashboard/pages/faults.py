@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.core.codes import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
-from ksef_mock.core.fault import Fault, Hold, InvalidFault, Outcome
+from ksef_mock.core.fault import Fault, Hold, InvalidFault, Named, Outcome, named
 from ksef_mock.dashboard.forms import Form, Unusable, done, number, read_form, whole
 from ksef_mock.dashboard.frame import framed, guarded
 from ksef_mock.gateway.operations import OPERATIONS
@@ -54,6 +54,8 @@ class FaultsView:
     paths: Sequence[str]
     #: Value and text of each way in which a login can end.
     outcomes: Sequence[tuple[str, str]]
+    #: The answers that KSeF is known to give.
+    names: Sequence[str]
 
 
 _PRESETS = (
@@ -64,6 +66,14 @@ _PRESETS = (
         "Next login: 3 polls at 100", {"effect": "hold", "path": "/auth/*", "holdPolls": "3", "times": "1"}
     ),
     Preset("Cut the next connection", {"effect": "cut", "times": "1"}),
+    *(
+        Preset(text, {"effect": "name", "name": str(name), "times": "1"})
+        for text, name in (
+            ("Firewall: 403 once", Named.FIREWALL),
+            ("Firewall: 307 once", Named.WAF_REDIRECT),
+            ("Unexpected error once", Named.UNEXPECTED_ERROR),
+        )
+    ),
     Preset("OCSP down", {"effect": "ocspDown"}),
 )
 
@@ -88,7 +98,7 @@ async def faults_view(system: System) -> FaultsView:
         for status, details in STATUS_DETAILS.items()
         for detail in details or ("",)
     ]
-    return FaultsView(rows, _PRESETS, list(paths), outcomes)
+    return FaultsView(rows, _PRESETS, list(paths), outcomes, list(map(str, Named)))
 
 
 def _how_often(fault: Fault) -> str:
@@ -156,6 +166,8 @@ def _fault(form: Form) -> Fault:
             effect = {"outcome": Outcome(int(status) if status in _OUTCOMES else 0, detail or None)}
         case "cut":
             effect = {"cut": True}
+        case "name":
+            effect = {"name": named(form["name"])}
         case "ocspDown":
             effect = {"ocsp_down": True}
         case other:
