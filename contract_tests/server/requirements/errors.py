@@ -98,7 +98,7 @@ def traces_differ(ctx: Probe) -> None:
 def other_formats_are_ignored(ctx: Probe, value: str) -> None:
     reply = ctx.post("/auth/ksef-token", json={}, headers={"X-Error-Format": value})
     equal("content type", reply.content_type, "application/json")
-    reply.refused(21405, None)
+    reply.refused(21405)
 
 
 @requirement(
