@@ -173,6 +173,16 @@ class MethodNotAllowed(KsefError):
         return {"Allow": self.allowed}
 
 
+class NotAcceptable(KsefError):
+    """406 without a body: `Accept` names nothing that KSeF answers with."""
+
+    status = 406
+    title = "Not Acceptable"
+
+    def __init__(self, accept: str) -> None:
+        super().__init__("", reason=f"Accept is {accept[:100]!r}: neither JSON nor XML nor a wildcard")
+
+
 class Gone(KsefError):
     """410: the operation existed, its retention time is over."""
 

@@ -24,6 +24,7 @@ from ksef_mock.core.errors import (
     InternalError,
     KsefError,
     MethodNotAllowed,
+    NotAcceptable,
     NotFound,
     SentBack,
     StoreUnavailable,
@@ -128,6 +129,7 @@ class Gateway:
             if error is None:
                 if self._system.faults.defined:
                     await self._system.faults.on_request(exchange)
+                _require_acceptable(scope)
                 await self._app(scope, receive, send_recorded)
         except ConnectionCut:
             await record(_NO_ANSWER)
@@ -183,7 +185,8 @@ class Gateway:
 
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
         at = exchange.occurrence(self._system.clock.now())
-        if error.status < 400:  # a fault's: no body is documented for it
+        # A fault's below 400: no body is documented for it.
+        if error.status < 400 or isinstance(error, NotAcceptable):
             response = Response(status_code=error.status, headers=error.headers)
             if isinstance(error, SentBack):
                 response.headers["Location"] = _address(scope)
@@ -288,6 +291,23 @@ def translated(refusal: HTTPException) -> KsefError:
 def _wants_problem_details(scope: Scope) -> bool:
     wish = _header(scope, b"x-error-format")
     return wish is not None and wish.strip().lower() == b"problem-details"
+
+
+#: What an Accept names that KSeF can serve. Clients ask for JSON even where XML comes, and get it.
+_ACCEPTABLE = (b"json", b"xml", b"*")
+
+
+def _require_acceptable(scope: Scope) -> None:
+    """
+    Raises:
+        NotAcceptable: a request of the API wants something else (seen once, for application/pdf).
+    """
+    accept = _header(scope, b"accept")
+    if not accept or api_path(scope["path"]) is None:
+        return
+    wanted = accept.lower()
+    if not any(kind in wanted for kind in _ACCEPTABLE):
+        raise NotAcceptable(accept.decode("latin-1"))
 
 
 def _address(scope: Scope) -> str:

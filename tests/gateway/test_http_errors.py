@@ -103,6 +103,24 @@ def test_wrong_method_is_405_and_says_which_are_allowed(
     assert set(response.headers["allow"].split(", ")) == allowed
 
 
+@pytest.mark.parametrize("accept", ["application/pdf", "image/png, text/plain;q=0.5"])
+def test_accept_of_nothing_that_ksef_has_is_406_without_a_body(
+    ksef_mock: MockServer, api: Api, accept: str
+) -> None:
+    response = api.http.post("/auth/challenge", headers={"Accept": accept})
+    assert (response.status_code, response.content) == (406, b"")
+    assert accept in (ksef_mock.journal.last().reason or "")
+    assert api.http.get(f"{ksef_mock.url}/_mock/health", headers={"Accept": accept}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["application/json", "application/xml", "text/XML", "*/*", "application/*", "", "a/b, */*"],
+)
+def test_every_accept_that_clients_send_is_answered(api: Api, accept: str) -> None:
+    assert api.call("POST", "/auth/challenge", headers={"Accept": accept}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/xml", "", "application/x-www-form-urlencoded"]
 )
