@@ -6,18 +6,30 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test serve lint types bench docs lock clean
+.PHONY: help demo test quick versions hooks changelog serve lint types bench docs lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: $(STAMP) ## start the mock and log in, step by step, with an RSA and with an EC key
+demo: $(VENV)/.demo ## start the mock and log in, step by step, with an RSA and with an EC key
 	$(BIN)/python examples/demo.py
+
+quick: lint types ## lint, types, the tests of what has changed
+	$(BIN)/python -m pytest -q -x -n auto $$($(BIN)/python -m tests.changed)
 
 test: lint types ## lint, types, all tests
 	$(BIN)/python -m pytest -n auto
 
-serve: $(STAMP) ## run the mock on http://127.0.0.1:8080
+versions: $(STAMP) ## all tests with each supported Python that is here, pyenv's included
+	PATH="$$(printf '%s:' $(HOME)/.pyenv/versions/*/bin)$$PATH" $(BIN)/nox
+
+hooks: $(STAMP) ## lint and layers before each commit
+	$(BIN)/pre-commit install
+
+changelog: $(STAMP) ## move changelog.d/ into CHANGELOG.md; VERSION=1.2.3 makes it a release
+	$(BIN)/python changelog.d/assemble.py $(VERSION)
+
+serve: $(VENV)/.demo ## run the mock on http://127.0.0.1:8080
 	$(BIN)/ksef-mock serve
 
 lint: $(STAMP)
@@ -51,9 +63,17 @@ lock: $(STAMP) ## renew the versions in docker/, from the package index
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
-$(STAMP): pyproject.toml
+# `--group` needs pip 25.1; the pip that comes with Python 3.11 to 3.13 is older.
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,judge]' --group dev
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[client,dashboard]'
+	@touch $@
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "ksef-mock needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@

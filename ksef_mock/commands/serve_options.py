@@ -81,8 +81,8 @@ def _settings(
             store=store,
             **same,
         )
-    except ValueError as error:  # click has checked the others
-        raise click.BadParameter(str(error), param_hint="--store") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _seed(file: Path) -> Seed:

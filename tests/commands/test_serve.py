@@ -257,3 +257,14 @@ def test_a_text_that_no_client_could_send_is_no_token(text: str) -> None:
     done = failure("--token", text, "--port", "0")
     assert done.returncode == 2
     assert "Error: Invalid value for --token" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [("--control-token", "", "control token"), ("--store", "paper", "unknown store 'paper'")],
+)
+def test_what_the_settings_refuse_is_a_usage_error(option: str, value: str, says: str) -> None:
+    done = failure(option, value, "--port", "0")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

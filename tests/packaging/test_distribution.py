@@ -81,8 +81,8 @@ def test_metadata(wheel: Path) -> None:
         "client",
         "conformance",
         "dashboard",
-        "dev",
         "judge",
+        "pytest",
         "redis",
         "seed",
     }
