@@ -429,9 +429,11 @@ def _details_fit(details: PersonPermissionSubjectDetails, authorized: Identifier
 
 
 def _repeated(names: Sequence[str], member: str = "") -> Iterator[Broken]:
+    seen: set[str] = set()
     for position, name in enumerate(names):
-        if name in names[:position]:
+        if name in seen:
             yield Broken(f"permissions[{position}]{member}", CONDITION)
+        seen.add(name)
 
 
 def _not_passed_on(names: Sequence[str]) -> tuple[tuple[str, bool], ...]:
