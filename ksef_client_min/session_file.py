@@ -1,11 +1,13 @@
 """Where the `ksef` command keeps its login: `~/.ksef`, or the folder that KSEF_HOME names.
 
-The folder is 0700 and each file 0600, written aside and renamed, so a reader never finds half a file.
+The folder is 0700 and each file 0600, written aside and renamed, so a reader never finds half a file. A
+folder in which others can write is refused: whoever can put a session there can read what is done with it.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TypeVar
@@ -126,6 +128,7 @@ class Home:
     def _save(self, path: Path, content: msgspec.Struct) -> None:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _require_own(self.folder)
             self._write(path, msgspec.json.format(msgspec.json.encode(content)))
         except OSError as error:
             raise BrokenFile(f"{path} cannot be written: {error.strerror}") from None
@@ -144,8 +147,20 @@ class Home:
             raise
 
 
+def _require_own(folder: Path) -> None:
+    """
+    Raises:
+        OSError: there is no such folder, or it cannot be looked at.
+        BrokenFile: others can write in it.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if os.name == "posix" and mode & 0o022:
+        raise BrokenFile(f"others can write in {folder} (mode {mode:04o}): chmod 700 {folder}")
+
+
 def _load(path: Path, model: type[S]) -> S | None:
     try:
+        _require_own(path.parent)
         content = path.read_bytes()
     except FileNotFoundError:
         return None

@@ -23,9 +23,14 @@ class Health(msgspec.Struct, rename="camel"):
 
 
 async def health(request: Request) -> Response:
-    """Answers once the mock accepts requests."""
+    """Answers once the mock accepts requests and can keep what they change.
+
+    Raises:
+        StoreUnavailable: the store cannot be reached, or written to (a full disk).
+    """
     system = system_of(request)
     exchange_of(request).recorded = False  # asked every few seconds, it would push out everything else
+    await system.try_store()
     return answer(Health("ok", __version__, system.settings.profile, iso(system.clock.now())))
 
 

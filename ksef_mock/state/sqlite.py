@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -76,6 +77,11 @@ CREATE TABLE IF NOT EXISTS shared (
 """
 
 
+_TABLES = frozenset(("record", "entry", "request", "journal", "shared"))
+#: How every SQLite database begins.
+_MAGIC = b"SQLite format 3\0"
+
+
 class SqliteStore(RemoteStore):
     """Implements `ksef_mock.state.store.Store`."""
 
@@ -84,14 +90,15 @@ class SqliteStore(RemoteStore):
 
         Raises:
             OSError: it cannot be opened or made.
-            ValueError: it is no database, or one of another version of this store.
+            ValueError: it is no database, one of something else, which is left as it is, or one of another
+                version of this store.
         """
         self._clock = clock
         self._path = path
         self._lock = threading.RLock()
         self._commits = 0
         self._checkpoint: threading.Thread | None = None
-        _make_private(path)
+        _claim(path)
         try:
             self._connection = self._connect()
             self._prepare()
@@ -279,13 +286,44 @@ class SqliteStore(RemoteStore):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def _make_private(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _claim(path: Path) -> None:
+    """Make the file, or make sure that it is a store; nobody else may read it.
+
+    Raises:
+        OSError: it cannot be opened or made.
+        ValueError: it is something else's, and nothing of it has been changed.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        return
+    foreign = _foreign(path)
+    if foreign is not None:
+        raise ValueError(f"{path} cannot be used as a store: {foreign}")
+    descriptor = os.open(path, os.O_RDWR)
     try:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
             os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+
+
+def _foreign(path: Path) -> str | None:
+    """Why the file is no store, nor about to become one; None if it is."""
+    if not path.is_file():
+        return "it is no file"
+    if path.stat().st_size == 0:
+        return None
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return "file is not a database"
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error as error:
+        return str(error)
+    # None at all: another process is about to make them.
+    return "it is the database of something else" if tables and not tables >= _TABLES else None
 
 
 @contextlib.contextmanager

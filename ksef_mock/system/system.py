@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ksef_mock.clock import Clock
+from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.permissions import Permission
 from ksef_mock.ksef.tokens.tokens import KsefToken
@@ -15,7 +15,17 @@ from ksef_mock.settings import FirstToken, Settings
 from ksef_mock.state import Store
 from ksef_mock.state.look import Look
 from ksef_mock.state.shared import Shared
+from ksef_mock.state.store import Put, Table
 from ksef_mock.system.parts import Parts
+
+
+class _Tried(msgspec.Struct, frozen=True):
+    """The mark of somebody who has asked whether the store can be written to."""
+
+    at: Instant
+
+
+_TRIED: Table[_Tried] = Table("store-tried", _Tried)
 
 
 class System(Parts):
@@ -58,6 +68,15 @@ class System(Parts):
         if version is None or not self.store.confirms_version:
             return None
         return Look(version)
+
+    async def try_store(self) -> None:
+        """
+        Raises:
+            StoreUnavailable: nothing can be kept at present.
+        """
+        if not self.store.is_local:
+            now = self.clock.now()
+            await self.store.commit(Put(_TRIED, "store", _Tried(now), now + SECOND))
 
     async def close(self) -> None:
         """Let go of the store, in which everything stays, and of documents that nobody has looked at yet."""

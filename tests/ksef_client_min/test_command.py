@@ -72,6 +72,16 @@ def test_files_are_private(home: Path, logged_in: Ksef) -> None:
     assert stat.S_IMODE((home / "session.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_folder_in_which_others_can_write_is_refused(home: Path, logged_in: Ksef, mode: int) -> None:
+    home.chmod(mode)
+    refused = logged_in("whoami")
+    assert refused.exit_code != 0
+    assert f"chmod 700 {home}" in refused.stderr
+    home.chmod(0o755)
+    assert logged_in("whoami").exit_code == 0
+
+
 def test_whoami_and_status(logged_in: Ksef, ksef_mock: MockServer) -> None:
     shown = json.loads(logged_in("whoami", "--json").stdout)
     assert (shown["contextValue"], shown["authenticationMethod"], shown["status"]) == (NIP, "Token", 200)
