@@ -34,6 +34,7 @@ from redis.retry import Retry
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.look import LOOK, Look, Moved
+from ksef_mock.state.redis_calls import Calls
 from ksef_mock.state.redis_scripts import (
     ADMIT,
     ARRIVE,
@@ -123,6 +124,7 @@ class RedisStore(RemoteStore):
         self._admit = self._redis.register_script(ADMIT)
         self._log = self._redis.register_script(LOG)
         self._clear = self._redis.register_script(CLEAR)
+        self._calls = Calls(self._redis, self._keys)
         # For callers in any thread.
         self._direct: Any = Redis.from_url(
             url,
@@ -162,23 +164,16 @@ class RedisStore(RemoteStore):
 
     async def _answer(self, need: Get | Newest) -> Any:
         look = LOOK.get()
-        if look is not None:
-            arguments = asked(need)
-            if arguments in look.found:
-                return look.found[arguments]
-            if not look.checked:
-                return (await self._ask(look, (need,)))[0]
-        if isinstance(need, Get):
-            with _named_errors():
-                return await self._redis.hget(self._tables + need.table.name, need.key)
-        return (await self._ask(None, (need,)))[0]
+        if look is not None and (arguments := asked(need)) in look.found:
+            return look.found[arguments]
+        return (await self._ask(look, (need,)))[0]
 
     async def _ask(self, look: Look | None, needs: Sequence[Need]) -> list[Any]:
         arguments: list[str | int] = [self._tables, digits(self._clock.now())]
         for need in needs:
             arguments += asked(need)
         with _named_errors():
-            found: list[Any] = await self._read(self._keys, arguments)
+            found: list[Any] = await self._calls(self._read, arguments)
         version, answers = found[0], found[1:]
         if look is not None and not look.checked:
             if version is None or version.decode() != look.expected:
@@ -195,7 +190,7 @@ class RedisStore(RemoteStore):
             look.found.clear()
         while True:
             with _named_errors():
-                done = await self._commit(self._keys, head + [part for write in flat for part in write])
+                done = await self._calls(self._commit, head + [part for write in flat for part in write])
             if done[0] == 2:
                 raise Moved
             if look is not None:
@@ -230,7 +225,7 @@ class RedisStore(RemoteStore):
         for limit, length in windows:
             arguments += [limit, digits(now - length)]
         with _named_errors():
-            counted, *found = await self._admit(self._keys, arguments)
+            counted, *found = await self._calls(self._admit, arguments)
         full = [
             Full(
                 max(1, instant(moment) + windows[int(number)][1] - max(now, instant(counted))),
@@ -242,7 +237,7 @@ class RedisStore(RemoteStore):
 
     async def log(self, entry: bytes, keep: int) -> None:
         with _named_errors():
-            await self._log(self._keys, [self._tables, entry, keep])
+            await self._calls(self._log, [self._tables, entry, keep])
 
     def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
         with _named_errors():
