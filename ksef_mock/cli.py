@@ -22,7 +22,7 @@ _SECTIONS = {
         "snapshot": "state",
     },
     "Look at it": {"journal": "journal", "coverage": "state"},
-    "Work with files": {"verify": "verify", "certs": "certs"},
+    "Work with files": {"verify": "verify", "verify-invoice": "verify_invoice", "certs": "certs"},
 }
 _MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
@@ -37,7 +37,8 @@ class Commands(click.Group):
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"ksef_mock.commands.{module}"), cmd_name)
+        function = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"ksef_mock.commands.{module}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

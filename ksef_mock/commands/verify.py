@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import sys
-import textwrap
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from ksef_mock.commands.findings import LINES, moment_option, print_checks, print_facts
 from ksef_mock.core.text import visible
 
 if TYPE_CHECKING:
@@ -21,35 +19,13 @@ if TYPE_CHECKING:
     from ksef_mock.xades import Reading, Report
     from ksef_mock.xades.second_opinion import Opinion
 
-_MARKS: dict[str, tuple[str, dict[str, Any]]] = {
-    "passed": ("✓", {"fg": "green"}),
-    "failed": ("✗", {"fg": "red", "bold": True}),
-    "skipped": ("-", {"dim": True}),
-}
 #: Of the octets that were hashed this many are shown; a file has all of them.
 _SHOWN = 4_000
-#: What ends the lines of a document.
-_LINES = "\n"
-
-
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
-    if value is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @click.command()
 @click.argument("document", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option(
-    "--at",
-    metavar="TIME",
-    callback=_moment,
-    help="The moment to judge by, ISO 8601 (UTC unless it has an offset); default: now.",
-)
+@moment_option
 @click.option(
     "--profile",
     default="test",
@@ -177,22 +153,8 @@ def _write_octets(report: Report, folder: Path) -> None:
 
 
 def _print(report: Report, moment: datetime) -> None:
-    width = max(len(result.check.value) for result in report.results)
-    click.secho(f"   {'check':<{width}}  finding", bold=True)
-    for result in report.results:
-        mark, style = _MARKS[result.outcome.value]
-        check = click.style(f"{mark}  {result.check.value:<{width}}", **style)
-        click.echo(f"{check}  {_wrapped(visible(result.reason, keep=_LINES), indent=width + 5)}")
-    click.echo()
+    print_checks((result.outcome.value, result.check.value, result.reason) for result in report.results)
     _print_verdict(report, moment)
-
-
-def _wrapped(text: str, *, indent: int) -> str:
-    """`text` in the width of the terminal, in one line where there is none."""
-    if not sys.stdout.isatty():
-        return text
-    width = max(shutil.get_terminal_size().columns - indent, 20)
-    return f"\n{'':{indent}}".join(textwrap.wrap(text, width) or [""])
 
 
 def _print_verdict(report: Report, moment: datetime) -> None:
@@ -208,11 +170,7 @@ def _print_verdict(report: Report, moment: datetime) -> None:
     facts = {"KSeF says": said.strip(), "Because": failure.reason}
     if failure.explanation:
         facts["Likely"] = failure.explanation
-    for name, value in (facts | failure.evidence).items():
-        label = click.style(f"{name + ':':<11}", bold=True)
-        click.echo(
-            label + click.style(visible(value, keep=_LINES), fg="yellow" if name == "Likely" else None)
-        )
+    print_facts(facts | failure.evidence)
     _print_octets(report)
 
 
@@ -225,6 +183,6 @@ def _print_octets(report: Report) -> None:
         click.secho(
             f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", bold=True
         )
-        click.echo(visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace"), keep=_LINES))
+        click.echo(visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace"), keep=LINES))
         if total > _SHOWN:
             click.secho(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", dim=True)

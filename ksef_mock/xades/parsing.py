@@ -74,8 +74,11 @@ def is_utf8(document: bytes) -> bool:
     return True
 
 
-def parse(document: bytes) -> etree._ElementTree:
+def parse(document: bytes, *, to_canonicalize: bool = True) -> etree._ElementTree:
     """The tree of a UTF-8 document, comments and processing instructions included.
+
+    Args:
+        to_canonicalize: whether the work that canonicalisation would make is bounded too.
 
     Raises:
         NotWellFormed: not XML 1.0, a document type, an entity, or beyond the bounds.
@@ -88,7 +91,7 @@ def parse(document: bytes) -> etree._ElementTree:
     assert prolog is not None
     if document.startswith(b"<!DOCTYPE", prolog.end()):
         raise NotWellFormed("a document type declaration (DTD) is never accepted")
-    if canonical_work(document) > MAX_CANONICAL_WORK:
+    if to_canonicalize and canonical_work(document) > MAX_CANONICAL_WORK:
         raise NotWellFormed("too many namespace declarations for so many elements")
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False

@@ -1,0 +1,103 @@
+"""`ksef-mock verify-invoice`: what KSeF would say of an invoice, and why. Offline."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ksef_mock.commands.findings import moment_option, print_checks, print_facts
+
+if TYPE_CHECKING:
+    from ksef_mock.ksef.invoices.report import Report
+
+_FORMS = ("FA2", "FA3", "FA_RR", "PEF", "PEF_KOR")
+
+
+@click.command("verify-invoice")
+@click.argument("document", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option(
+    "--form",
+    type=click.Choice(_FORMS, case_sensitive=False),
+    help="The form that the session is opened for; default: the document's own, FA3 where it has none.",
+)
+@click.option("--nip", help="The context that sends it: whether it may invoice for the seller.")
+@click.option(
+    "--schemas",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The ministry's repository, for the schemas of other forms than FA3.",
+)
+@click.option(
+    "--profile",
+    default="test",
+    show_default=True,
+    type=click.Choice(["test", "demo", "prod"]),
+    help="Whose rules: production looks at the checksums of NIPs.",
+)
+@click.option("--batch", is_flag=True, help="Sent in a batch session, which takes attachments.")
+@moment_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify_invoice(
+    document: Path,
+    form: str | None,
+    nip: str | None,
+    schemas: Path | None,
+    profile: str,
+    batch: bool,
+    at: datetime,
+    as_json: bool,
+) -> None:
+    """Check an invoice DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
+
+    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood.
+    """
+    # Imported here: `ksef-mock --help` needs none of it.
+    from ksef_mock.clock import from_datetime
+    from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
+    from ksef_mock.ksef.invoices.forms import BY_NAME
+    from ksef_mock.ksef.invoices.rules import Rights
+    from ksef_mock.ksef.invoices.schemas import Schemas
+    from ksef_mock.ksef.invoices.verification import Rules, form_of, verify
+
+    if nip is not None and CONTEXT_PATTERNS["Nip"].fullmatch(nip) is None:
+        raise click.BadParameter(f"{nip!r} is no NIP", param_hint="--nip")
+    try:
+        known = Schemas(schemas)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--schemas") from None
+    with click.open_file(str(document), "rb") as file:
+        octets = file.read()
+    chosen = form_of(octets) if form is None else BY_NAME[form.upper()]
+    report = verify(
+        octets,
+        Rules(
+            form=chosen,
+            schemas=known,
+            checks_checksums=profile == "prod",
+            is_interactive=not batch,
+        ),
+        at=from_datetime(at),
+        rights=None if nip is None else Rights(context=Identifier("Nip", nip)),
+    )
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        _print(report, at)
+    raise SystemExit(0 if report.ok else 1)
+
+
+def _print(report: Report, moment: datetime) -> None:
+    print_checks((result.outcome.value, result.check.value, result.reason) for result in report.results)
+    failure = report.failure
+    if failure is None:
+        click.secho(f"Nothing is wrong with this invoice as of {moment.isoformat()}.", fg="green")
+        return
+    status = report.to_dict()["status"]
+    said = [f"status {status['code']}: {status['description']}", *status["details"]]
+    facts = {"KSeF says": "\n           ".join(said), "Because": failure.reason}
+    if failure.explanation:
+        facts["Likely"] = failure.explanation
+    print_facts(facts | failure.evidence)

@@ -1,0 +1,600 @@
+"""Whether KSeF accepts an invoice, and why not: bytes and rules in, a report out. No store, no server.
+
+What a document alone cannot tell, duplicates and technical corrections, is asked elsewhere and recorded into
+the report by whoever knows (`report.failed(Check.DUPLICATE, …)`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from lxml import etree
+
+from ksef_mock.clock import Instant, to_datetime
+from ksef_mock.core.dates import warsaw
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS, has_check_digit
+from ksef_mock.core.xsd import Fault
+from ksef_mock.ksef.invoices import documents, rules
+from ksef_mock.ksef.invoices.documents import Document
+from ksef_mock.ksef.invoices.forms import BY_TAG, FA3, Form
+from ksef_mock.ksef.invoices.report import Cause, Check, Report
+from ksef_mock.ksef.invoices.rules import InvoiceStatus, Rights
+from ksef_mock.ksef.invoices.schemas import Schemas
+from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, check_encoding, parse
+
+_BOM = b"\xef\xbb\xbf"
+_BLOCK = 16
+#: Encodings that Polish programs write by mistake.
+_OTHER_ENCODINGS = ("windows-1250", "iso-8859-2", "utf-16")
+_POLISH = set("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an invoice is judged by."""
+
+    #: The form of the session.
+    form: Form = FA3
+    schemas: Schemas
+    #: Bytes, without and with an attachment (GET /limits/context).
+    max_size: int = 1_000_000
+    max_size_with_attachment: int = 3_000_000
+    #: Checksums of NIPs and internal identifiers: on production only.
+    checks_checksums: bool = False
+    #: Discouraged characters and processing instructions are refused.
+    strict_xml: bool = True
+    #: The session is an interactive one: no attachments, except in PEF and technical corrections.
+    is_interactive: bool = True
+    is_correction: bool = False
+
+
+class Encrypted(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice as it was sent."""
+
+    ciphertext: bytes
+    #: 32 octets.
+    key: bytes
+    #: 16 octets.
+    iv: bytes
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What the request says of the plain file."""
+
+    size: int | None = None
+    #: SHA-256 in Base64.
+    hash: str | None = None
+
+
+_NOTHING = Declared()
+
+
+def verify(
+    invoice: bytes | Encrypted,
+    rules_: Rules,
+    *,
+    at: Instant,
+    rights: Rights | None = None,
+    declared: Declared = _NOTHING,
+) -> Report:
+    """Judge an invoice. Never raises, whatever the octets; time and memory are linear in their number.
+
+    Args:
+        at: when it was accepted for processing: P_1 must not be later, by Warsaw's date.
+        rights: for whom the sender's context may invoice; None: not checked.
+    """
+    report = Report()
+    octets = _decrypted(invoice, declared, report)
+    if octets is not None:
+        report.octets = octets
+        _check_file(octets, invoice, declared, report)
+        root = _read(octets, rules_, report)
+        if root is not None:
+            document = report.document = documents.read(root)
+            _check_size_limit(octets, document, rules_, report)
+            _check_schema(root, document, rules_, report)
+            _check_checksums(document, rules_, report)
+            _check_attachment(document, rules_, rights, report)
+            _check_right(document, rights, report)
+            _check_issue_date(document, at, report)
+    reason = "the document could not be read" if report.document is None else "needs KSeF's other invoices"
+    report.skip_missing(reason)
+    return report
+
+
+def form_of(octets: bytes) -> Form:
+    """The form that a document shows itself to be of; FA(3) where it shows none."""
+    try:
+        root = parse(octets, to_canonicalize=False).getroot()
+    except NotWellFormed:
+        return FA3
+    return BY_TAG.get(str(root.tag), FA3)
+
+
+# -- the file -----------------------------------------------------------------------------------------------
+
+
+def decrypt(encrypted: Encrypted) -> bytes:
+    """AES-256-CBC with PKCS#7, the IV not part of the ciphertext.
+
+    Raises:
+        ValueError: the length is no multiple of the block's, or the padding is wrong.
+    """
+    unpadder = padding.PKCS7(128).unpadder()
+    return unpadder.update(_cbc(encrypted, encrypted.iv)) + unpadder.finalize()
+
+
+def encrypt(octets: bytes, key: bytes, iv: bytes) -> bytes:
+    """What `decrypt` undoes."""
+    padder = padding.PKCS7(128).padder()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return encryptor.update(padder.update(octets) + padder.finalize()) + encryptor.finalize()
+
+
+def _cbc(encrypted: Encrypted, iv: bytes) -> bytes:
+    decryptor = Cipher(algorithms.AES(encrypted.key), modes.CBC(iv)).decryptor()
+    return decryptor.update(encrypted.ciphertext) + decryptor.finalize()
+
+
+def _decrypted(invoice: bytes | Encrypted, declared: Declared, report: Report) -> bytes | None:
+    if isinstance(invoice, bytes):
+        report.skipped(Check.ENCRYPTION, "the document is not encrypted")
+        return invoice
+    try:
+        octets = decrypt(invoice)
+    except ValueError as error:
+        report.failed(
+            Check.ENCRYPTION,
+            Cause.NOT_DECRYPTED,
+            f"AES-256-CBC with PKCS#7 fails: {error}",
+            InvoiceStatus.DECRYPTION_ERROR,
+            rules.NOT_DECRYPTED,
+            explanation=_explained(declared.hash, _other_encryptions(invoice, decrypts=False)),
+            evidence={"ciphertext": f"{len(invoice.ciphertext)} octets"},
+        )
+        return None
+    report.passed(Check.ENCRYPTION, "AES-256-CBC with PKCS#7")
+    return octets
+
+
+def _check_file(octets: bytes, invoice: bytes | Encrypted, declared: Declared, report: Report) -> None:
+    explanation = None
+    computed = b64encode(hashlib.sha256(octets).digest()).decode()
+    fits = declared.hash in (None, computed)
+    if not fits and isinstance(invoice, Encrypted):
+        explanation = _explained(declared.hash, _other_encryptions(invoice, decrypts=True))
+    if not fits and explanation is None:
+        explanation = _explained(declared.hash, _other_octets(octets, invoice))
+    if declared.size is None:
+        report.skipped(Check.SIZE, "no size was declared")
+    elif declared.size != len(octets):
+        report.failed(
+            Check.SIZE,
+            Cause.WRONG_SIZE,
+            f"the file has {len(octets)} octets",
+            InvoiceStatus.FILE_ERROR,
+            rules.wrong_size(declared.size),
+            explanation=explanation,
+            evidence={"declared": str(declared.size), "found": str(len(octets))},
+        )
+    else:
+        report.passed(Check.SIZE, f"{len(octets)} octets")
+    if declared.hash is None:
+        report.skipped(Check.HASH, "no hash was declared")
+    elif fits:
+        report.passed(Check.HASH, computed)
+    else:
+        report.failed(
+            Check.HASH,
+            Cause.WRONG_HASH,
+            "the SHA-256 of the file is another one",
+            InvoiceStatus.FILE_ERROR,
+            rules.wrong_hash(declared.hash or ""),
+            explanation=explanation,
+            evidence={"declared": declared.hash or "", "computed": computed},
+        )
+    if octets.startswith(_BOM):
+        report.failed(
+            Check.BYTE_ORDER_MARK,
+            Cause.BYTE_ORDER_MARK,
+            "the file begins with EF BB BF",
+            InvoiceStatus.FILE_ERROR,
+            explanation="the file was written as 'UTF-8 with BOM': its first three octets must go",
+        )
+    else:
+        report.passed(Check.BYTE_ORDER_MARK)
+
+
+#: A mistake, and the octets that there would have been without it.
+_Undone = Iterator[tuple[str, Callable[[], bytes]]]
+
+
+def _explained(declared: str | None, undone: _Undone) -> str | None:
+    """The mistake without which the declared hash would be right."""
+    for mistake, undo in undone:
+        try:
+            octets = undo()
+        except ValueError:
+            continue
+        if b64encode(hashlib.sha256(octets).digest()).decode() == declared:
+            return mistake
+    return None
+
+
+def _other_encryptions(sent: Encrypted, *, decrypts: bool) -> _Undone:
+    ciphertext, key, iv = sent.ciphertext, sent.key, sent.iv
+    replaced = msgspec.structs.replace
+
+    def as_stream(mode: modes.CTR | modes.ECB) -> bytes:
+        cipher: Any = Cipher(algorithms.AES(key), mode)  # the stubs know authenticated modes only
+        decryptor = cipher.decryptor()
+        return bytes(decryptor.update(ciphertext) + decryptor.finalize())
+
+    yield (
+        "the IV was put in front of the ciphertext: KSeF takes it from the session's initializationVector",
+        lambda: decrypt(replaced(sent, iv=ciphertext[:_BLOCK], ciphertext=ciphertext[_BLOCK:])),
+    )
+    if not decrypts:
+        yield "the file was sent without being encrypted", lambda: ciphertext
+    yield (
+        "the ciphertext was written in Base64 twice",
+        lambda: decrypt(replaced(sent, ciphertext=b64decode(ciphertext, validate=True))),
+    )
+    yield (
+        "the file was in Base64 already when it was encrypted",
+        lambda: b64decode(decrypt(sent), validate=True),
+    )
+    yield "the IV was sixteen zeros, not the session's", lambda: decrypt(replaced(sent, iv=bytes(_BLOCK)))
+    yield "the last block was filled up with zeros, not as PKCS#7 says", lambda: _cbc(sent, iv).rstrip(b"\0")
+    yield "the mode was CTR, not CBC", lambda: as_stream(modes.CTR(iv))
+    yield "the mode was ECB, not CBC", lambda: _unpadded(as_stream(modes.ECB()))  # noqa: S305
+
+
+def _unpadded(octets: bytes) -> bytes:
+    unpadder = padding.PKCS7(128).unpadder()
+    return unpadder.update(octets) + unpadder.finalize()
+
+
+def _other_octets(octets: bytes, invoice: bytes | Encrypted) -> _Undone:
+    """What clients hash instead of the file."""
+    if isinstance(invoice, Encrypted):
+        yield "the hash is that of the encrypted content", lambda: invoice.ciphertext
+    yield "the hash is that of the file in Base64", lambda: b64encode(octets)
+    yield "the hash is that of the file with a byte order mark", lambda: _BOM + octets
+    yield "the hash is that of the file without its byte order mark", lambda: octets.removeprefix(_BOM)
+    yield "the hash is that of the file with Windows' line ends", lambda: _lines(octets, b"\r\n")
+    yield "the hash is that of the file with Unix' line ends", lambda: _lines(octets, b"\n")
+    yield "the hash is that of the file without white space at its end", lambda: octets.rstrip()
+    yield "the hash is that of the file with a line end at its end", lambda: octets + b"\n"
+    yield "the hash is that of the text in UTF-16", lambda: octets.decode().encode("utf-16-le")
+    yield "the hash is that of the hash: it was hashed twice", lambda: hashlib.sha256(octets).digest()
+    yield (
+        "the hash is that of the hash in hexadecimal",
+        lambda: hashlib.sha256(octets).hexdigest().encode(),
+    )
+
+
+def _lines(octets: bytes, end: bytes) -> bytes:
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", end)
+
+
+def _check_size_limit(octets: bytes, document: Document, rules_: Rules, report: Report) -> None:
+    most = rules_.max_size_with_attachment if document.has_attachment else rules_.max_size
+    size = report.of(Check.SIZE)
+    if len(octets) > most and (size is None or size.cause is None):
+        report.failed(
+            Check.SIZE,
+            Cause.TOO_LARGE,
+            f"the file has {len(octets)} octets, at most {most} are allowed",
+            InvoiceStatus.FILE_ERROR,
+            f"Rozmiar faktury przekracza dopuszczalną wartość: '{most}'.",
+            evidence={"found": str(len(octets)), "limit": str(most)},
+        )
+
+
+# -- the XML ------------------------------------------------------------------------------------------------
+
+
+def _read(octets: bytes, rules_: Rules, report: Report) -> etree._Element | None:
+    try:
+        check_encoding(octets)
+    except WrongEncoding as error:
+        report.failed(
+            Check.ENCODING,
+            Cause.NOT_UTF8,
+            str(error),
+            InvoiceStatus.INVALID,
+            rules.NOT_XML,
+            explanation=_other_encoding(octets),
+        )
+        return None
+    report.passed(Check.ENCODING, "UTF-8")
+    try:
+        root = parse(octets, to_canonicalize=False).getroot()
+    except NotWellFormed as error:
+        report.failed(
+            Check.WELL_FORMEDNESS, Cause.NOT_WELL_FORMED, str(error), InvoiceStatus.INVALID, rules.NOT_XML
+        )
+        return None
+    report.passed(Check.WELL_FORMEDNESS)
+    if rules_.strict_xml:
+        _check_characters(octets, root, report)
+        _check_instructions(root, report)
+    else:
+        report.skipped(Check.CHARACTERS, "this environment does not refuse them yet")
+        report.skipped(Check.PROCESSING_INSTRUCTIONS, "this environment does not refuse them yet")
+    return root
+
+
+def _other_encoding(octets: bytes) -> str | None:
+    """The encoding in which the octets are a document with Polish letters, if there is one."""
+    for encoding in _OTHER_ENCODINGS:
+        try:
+            text = octets.decode(encoding)
+            parse(re.sub(r"^\ufeff?<\?xml[^>]*\?>", "", text).encode())
+        except (UnicodeError, NotWellFormed):
+            continue
+        if encoding == "utf-16" or _POLISH & set(text):
+            return f"the octets are {encoding}: the document must be written in UTF-8"
+    return None
+
+
+def _check_characters(octets: bytes, root: etree._Element, report: Report) -> None:
+    found = rules.DISCOURAGED.search(octets.decode())
+    if found is None and b"&#" in octets:
+        found = rules.DISCOURAGED.search("".join(_texts(root)))
+    if found is None:
+        report.passed(Check.CHARACTERS)
+        return
+    report.failed(
+        Check.CHARACTERS,
+        Cause.DISCOURAGED_CHARACTER,
+        f"the document holds the discouraged character U+{ord(found[0]):04X}",
+        InvoiceStatus.INVALID,
+        rules.NOT_XML,
+        evidence={"character": f"U+{ord(found[0]):04X}"},
+    )
+
+
+def _texts(root: etree._Element) -> Iterator[str]:
+    for element in root.iter("*"):
+        yield from map(str, element.attrib.values())
+        yield element.text or ""
+        yield element.tail or ""
+
+
+def _check_instructions(root: etree._Element, report: Report) -> None:
+    instructions: Any = root.getroottree().xpath("//processing-instruction()")
+    found = next(iter(instructions), None)
+    if found is None:
+        report.passed(Check.PROCESSING_INSTRUCTIONS)
+        return
+    report.failed(
+        Check.PROCESSING_INSTRUCTIONS,
+        Cause.PROCESSING_INSTRUCTION,
+        f"processing instructions are refused, the document has <?{found.target} …?>",
+        InvoiceStatus.INVALID,
+        rules.NOT_XML,
+        evidence={"instruction": str(found.target)},
+    )
+
+
+def _check_schema(root: etree._Element, document: Document, rules_: Rules, report: Report) -> None:
+    form = rules_.form
+    schema = rules_.schemas.of(form)
+    if schema is None:
+        _check_structure(root, document, form, report)
+        return
+    faults = schema.faults(root)
+    if not faults:
+        report.passed(Check.SCHEMA, f"valid: {form.code.system_code} {form.code.schema_version}")
+        return
+    first = faults[0]
+    report.failed(
+        Check.SCHEMA,
+        Cause.WRONG_FORM if _is_other_form(root, document, form) else Cause.SCHEMA,
+        f"{first.path}, line {first.line}: {first.kind.value}"
+        + (f", and {len(faults) - 1} more" if len(faults) > 1 else ""),
+        InvoiceStatus.INVALID,
+        *(fault.message for fault in faults),
+        explanation=_other_form(root, document, form),
+        evidence=_evidence(first),
+    )
+
+
+def _evidence(fault: Fault) -> dict[str, str]:
+    evidence = {"element": fault.path, "line": str(fault.line)}
+    if fault.value is not None:
+        evidence["says"] = fault.value[:200]
+    if fault.expected:
+        evidence["expected"] = ", ".join(fault.expected)
+    elif fault.limit is not None:
+        evidence["expected"] = f"{fault.facet or 'the value'} {fault.limit}"
+    return evidence
+
+
+def _is_other_form(root: etree._Element, document: Document, form: Form) -> bool:
+    declared = document.form_code and document.form_code[0]
+    return root.tag != form.tag or (declared is not None and declared != form.code.system_code)
+
+
+def _other_form(root: etree._Element, document: Document, form: Form) -> str | None:
+    actual = BY_TAG.get(str(root.tag))
+    if actual is not None and actual != form:
+        return (
+            f"the document is a {actual.code.system_code}, the session was opened for {form.code.system_code}"
+        )
+    declared = document.form_code and document.form_code[0]
+    if declared is not None and declared != form.code.system_code:
+        return f"KodFormularza says {declared!r}, the session was opened for {form.code.system_code!r}"
+    return None
+
+
+def _check_structure(root: etree._Element, document: Document, form: Form, report: Report) -> None:
+    """What can be told without a schema: root, form code, NIPs, number, date, kind."""
+    partly = (
+        f"the schema of {form.code.system_code} is not at hand (--schemas FOLDER):"
+        " only the outline was checked"
+    )
+    wrong = next(_structural_faults(root, document, form), None)
+    if wrong is None:
+        report.passed(Check.SCHEMA, partly)
+        return
+    element, says, expected = wrong
+    report.failed(
+        Check.SCHEMA,
+        Cause.WRONG_FORM if _is_other_form(root, document, form) else Cause.STRUCTURE,
+        f"{element}: expected {expected}; {partly}",
+        InvoiceStatus.INVALID,
+        f"The '{element}' element is invalid - The value '{says}' is invalid.",
+        explanation=_other_form(root, document, form),
+        evidence={"element": element, "says": says, "expected": expected},
+    )
+
+
+def _structural_faults(
+    root: etree._Element, document: Document, form: Form
+) -> Iterator[tuple[str, str, str]]:
+    """Element, what it says, what is expected."""
+    if root.tag != form.tag:
+        yield str(etree.QName(root).localname), str(root.tag), form.tag
+    code = (form.code.system_code, form.code.schema_version, form.code.value)
+    if not form.is_pef and document.form_code != code:
+        yield "KodFormularza", str(document.form_code), str(code)
+    nip = CONTEXT_PATTERNS["Nip"]
+    seller = document.seller.nip if document.seller else ""
+    if not nip.fullmatch(seller):
+        yield "Podmiot1", seller, "a NIP"
+    buyer = document.buyer.identifier
+    if buyer.type == "Nip" and not nip.fullmatch(buyer.value or ""):
+        yield "Podmiot2", buyer.value or "", "a NIP"
+    if document.number is None:
+        yield "number", "", "the number of the invoice"
+    if _day(document.issue_date) is None:
+        yield "issue date", document.issue_date or "", "a date, YYYY-MM-DD"
+    if document.invoice_type is None:
+        yield "RodzajFaktury", document.kind or "", "a kind of invoice"
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text and re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
+    except ValueError:
+        return None
+
+
+def _check_checksums(document: Document, rules_: Rules, report: Report) -> None:
+    if not rules_.checks_checksums:
+        report.skipped(Check.CHECKSUMS, "only production looks at checksums")
+        return
+    for element, kind, value in _identifiers(document):
+        pattern = CONTEXT_PATTERNS[kind]
+        if pattern.fullmatch(value) is None:
+            continue  # the schema's to say
+        right = rules.has_nip_checksum(value[:10]) and (kind == "Nip" or has_check_digit(value))
+        if not right:
+            report.failed(
+                Check.CHECKSUMS,
+                Cause.CHECKSUM,
+                f"{element}: the checksum of {kind} {value} is wrong",
+                InvoiceStatus.INVALID,
+                f"Nieprawidłowa suma kontrolna identyfikatora: {value}",
+                evidence={"element": element, "says": value},
+            )
+            return
+    report.passed(Check.CHECKSUMS)
+
+
+def _identifiers(document: Document) -> Iterator[tuple[str, str, str]]:
+    """NIPs and internal identifiers: element, type, value."""
+    if document.seller is not None:
+        yield "Podmiot1", "Nip", document.seller.nip
+    parties = [("Podmiot2", document.buyer.identifier)]
+    parties += [("Podmiot3", third.identifier) for third in document.third_subjects]
+    for element, identifier in parties:
+        if identifier.type in ("Nip", "InternalId"):
+            yield element, identifier.type, identifier.value or ""
+    if document.authorized_subject is not None:
+        yield "PodmiotUpowazniony", "Nip", document.authorized_subject.nip
+
+
+def _check_attachment(document: Document, rules_: Rules, rights: Rights | None, report: Report) -> None:
+    if not document.has_attachment or rules_.form.is_pef:
+        report.passed(Check.ATTACHMENT, "none" if not document.has_attachment else "PEF may have one")
+        return
+    if rules_.is_interactive and not rules_.is_correction:
+        report.failed(
+            Check.ATTACHMENT,
+            Cause.ATTACHMENT_NOT_ALLOWED,
+            "invoices with an attachment are taken in batch sessions only",
+            InvoiceStatus.NO_ATTACHMENT_HERE,
+        )
+        return
+    consents = None if rights is None else rights.consents
+    if consents is None:
+        report.skipped(Check.ATTACHMENT, "needs the seller's consent to attachments")
+    elif document.seller is None or document.seller.nip not in consents:
+        seller = document.seller.nip if document.seller else ""
+        report.failed(
+            Check.ATTACHMENT,
+            Cause.NO_CONSENT_TO_ATTACHMENTS,
+            f"the seller {seller} has not consented to attachments",
+            InvoiceStatus.NO_RIGHT,
+            rules.no_consent(seller),
+        )
+    else:
+        report.passed(Check.ATTACHMENT, "the seller has consented to attachments")
+
+
+def _check_right(document: Document, rights: Rights | None, report: Report) -> None:
+    if rights is None:
+        report.skipped(Check.RIGHT, "needs the sender's context")
+        return
+    report.ground = rights.ground(document)
+    if report.ground is not None:
+        report.passed(Check.RIGHT, report.ground.value)
+        return
+    seller = document.seller.nip if document.seller else ""
+    buyer = document.buyer.identifier
+    swapped = buyer.type == "Nip" and buyer.value == rights.context.nip and not document.is_self_invoicing
+    report.failed(
+        Check.RIGHT,
+        Cause.NO_RIGHT,
+        f"the context {rights.context} may not issue invoices of {seller or 'nobody'}",
+        InvoiceStatus.NO_RIGHT,
+        rules.no_right(rights.context, seller),
+        explanation="seller and buyer are swapped: the context is the buyer, and P_17 is not 1"
+        if swapped
+        else None,
+        evidence={
+            "element": "Podmiot1",
+            "says": seller,
+            "expected": rights.context.nip or rights.context.value,
+        },
+    )
+
+
+def _check_issue_date(document: Document, at: Instant, report: Report) -> None:
+    issued = _day(document.issue_date)
+    if issued is None:
+        report.skipped(Check.ISSUE_DATE, "needs a valid date")
+        return
+    today = to_datetime(at).astimezone(warsaw()).date()
+    if issued <= today:
+        report.passed(Check.ISSUE_DATE, f"{issued}, not after {today}")
+        return
+    report.failed(
+        Check.ISSUE_DATE,
+        Cause.FUTURE_DATE,
+        f"{issued} is after {today}, the day of acceptance in Warsaw",
+        InvoiceStatus.INVALID,
+        f"Data wystawienia faktury ({issued}) jest późniejsza niż data przyjęcia faktury ({today}).",
+        evidence={"element": "P_1", "says": str(issued), "expected": f"{today} or earlier"},
+    )
