@@ -36,8 +36,8 @@ MOST_FAULTS = 100
 #: Enumerated values that a fault names, at most.
 _MOST_VALUES = 10
 
-_HINTED = etree.XPath("//*[@x:schemaLocation or @x:noNamespaceSchemaLocation]", namespaces={"x": XSI})
-_BLANK = etree.XPath("//*[not(*)][string()][not(normalize-space())]")
+_HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
+_BLANK = etree.XPath("//text()[not(normalize-space())]/..[not(*)][not(normalize-space())]")
 _HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
 _ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")

@@ -60,6 +60,16 @@ DISCOURAGED = re.compile(
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17))
     + "]"
 )
+#: One of these is in the UTF-8 of each of them: most documents have none.
+_MARKS_OF_DISCOURAGED = (b"\x7f", b"\xc2", b"\xef\xb7", b"\xbf\xbe", b"\xbf\xbf")
+
+
+def discouraged(octets: bytes) -> str | None:
+    """The first discouraged character of a text in UTF-8, character references aside."""
+    if not any(mark in octets for mark in _MARKS_OF_DISCOURAGED):
+        return None
+    found = DISCOURAGED.search(octets.decode())
+    return found[0] if found else None
 
 
 def wrong_size(declared: int) -> str:

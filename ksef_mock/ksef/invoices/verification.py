@@ -347,19 +347,19 @@ def _other_encoding(octets: bytes) -> str | None:
 
 
 def _check_characters(octets: bytes, root: etree._Element, report: Report) -> None:
-    found = rules.DISCOURAGED.search(octets.decode())
+    found = rules.discouraged(octets)
     if found is None and b"&#" in octets:
-        found = rules.DISCOURAGED.search("".join(_texts(root)))
+        found = rules.discouraged("".join(_texts(root)).encode())
     if found is None:
         report.passed(Check.CHARACTERS)
         return
     report.failed(
         Check.CHARACTERS,
         Cause.DISCOURAGED_CHARACTER,
-        f"the document holds the discouraged character U+{ord(found[0]):04X}",
+        f"the document holds the discouraged character U+{ord(found):04X}",
         InvoiceStatus.INVALID,
         rules.NOT_XML,
-        evidence={"character": f"U+{ord(found[0]):04X}"},
+        evidence={"character": f"U+{ord(found):04X}"},
     )
 
 
