@@ -18,6 +18,7 @@ import msgspec
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.state.shards import Shards
+from ksef_mock.state.spool import Spool, Spooled
 from ksef_mock.state.store import (
     Delete,
     Dump,
@@ -58,6 +59,7 @@ class MemoryStore:
         self._members: Shards[tuple[str, str], tuple[Instant, Instant | None]] = Shards()
         self._orders: Shards[str, _Order] = Shards()
         self._due: list[tuple[Instant, str, str, str]] = []  # (expires_at, table, key, index member)
+        self._spool = Spool()  # of records that are bulky
         self._log: deque[tuple[int, bytes]] = deque()
         self._sequence = 0
         #: Of the rate limits.
@@ -82,7 +84,7 @@ class MemoryStore:
         self._drop_due()
         if self._row(table, key) is not None:
             return False
-        self._write(table.name, key, record, expires_at)
+        self._write(table.name, key, self._kept(table, record), expires_at)
         return True
 
     async def swap(self, table: Table[R], key: str, old: R, new: R, expires_at: Instant | None) -> bool:
@@ -90,7 +92,7 @@ class MemoryStore:
         row = self._row(table, key)
         if row is None or (row[0] is not old and row[0] != old):
             return False
-        self._write(table.name, key, new, expires_at, replaced=row[1])
+        self._write(table.name, key, self._kept(table, new), expires_at, replaced=row[1])
         return True
 
     async def delete(self, table: Table[R], key: str) -> bool:
@@ -121,13 +123,14 @@ class MemoryStore:
         for write in writes:
             match write:
                 case Insert(table, key, record, expires_at):
-                    self._write(table.name, key, record, expires_at)
+                    self._write(table.name, key, self._kept(table, record), expires_at)
                 case Put(table, key, record, expires_at):
                     present = self._rows.get((table.name, key))
-                    self._write(table.name, key, record, expires_at, present[1] if present else None)
+                    replaced = present[1] if present else None
+                    self._write(table.name, key, self._kept(table, record), expires_at, replaced)
                 case Swap(table, key, _, new, expires_at):
                     _, replaced = self._rows[table.name, key]
-                    self._write(table.name, key, new, expires_at, replaced)
+                    self._write(table.name, key, self._kept(table, new), expires_at, replaced)
                 case Delete(table, key):
                     del self._rows[table.name, key]
                 case Index(name, member, position, expires_at):
@@ -163,7 +166,7 @@ class MemoryStore:
     async def dump(self) -> Dump:
         now = self._clock.now()
         rows = [
-            Row(table, key, _encoded(record), expires_at)
+            Row(table, key, self._encoded(record), expires_at)
             for (table, key), (record, expires_at) in self._rows.items()
             if expires_at is None or expires_at > now
         ]
@@ -196,9 +199,15 @@ class MemoryStore:
             return True
 
     async def close(self) -> None:
-        pass
+        self._spool.close()
+
+    def _encoded(self, record: Any) -> bytes:
+        if type(record) is Spooled:
+            return self._spool.read(record)
+        return record.data if type(record) is _Encoded else msgspec.msgpack.encode(record)
 
     def _forget(self) -> None:
+        self._spool.clear()
         self._rows.clear()
         self._members.clear()
         self._orders.clear()
@@ -222,9 +231,16 @@ class MemoryStore:
         if row[1] is not None and row[1] <= self._clock.now():
             return None
         if type(row[0]) is _Encoded:  # restored, and not read since
-            row = (msgspec.msgpack.decode(row[0].data, type=table.record), row[1])
-            self._rows[table.name, key] = row
+            record = msgspec.msgpack.decode(row[0].data, type=table.record)
+            self._rows[table.name, key] = (self._kept(table, record), row[1])
+            return record, row[1]
+        if type(row[0]) is Spooled:
+            return msgspec.msgpack.decode(self._spool.read(row[0]), type=table.record), row[1]
         return row
+
+    def _kept(self, table: Table[Any], record: Any) -> Any:
+        """What is kept of a record: its place in a file if it is bulky."""
+        return self._spool.add(msgspec.msgpack.encode(record)) if table.bulky else record
 
     def _write(
         self, table: str, key: str, record: Any, expires_at: Instant | None, replaced: Instant | None = None
@@ -277,10 +293,6 @@ class _Encoded(NamedTuple):
     """A restored record; only a reader of its table knows its type."""
 
     data: bytes
-
-
-def _encoded(record: Any) -> bytes:
-    return record.data if type(record) is _Encoded else msgspec.msgpack.encode(record)
 
 
 class _Order:

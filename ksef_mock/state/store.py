@@ -32,6 +32,8 @@ class Table(Generic[R]):
 
     name: str
     record: type[R]
+    #: Records are large and seldom read: memory alone keeps them in a file.
+    bulky: bool = False
 
 
 class Insert(NamedTuple):

@@ -143,7 +143,7 @@ class Parts:
     def invoices(self) -> Invoices:
         from ksef_mock.ksef.invoices.invoices import Invoices
 
-        return Invoices(self.store)
+        return Invoices(self.store, clock=self.clock)
 
     @_late
     def providers(self) -> Providers:

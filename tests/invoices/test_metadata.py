@@ -17,8 +17,9 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.reading import read
 from ksef_mock.ksef.invoices.bodies import InvoiceSeed
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
-from ksef_mock.ksef.invoices.invoices import Invoices, Query, ksef_number
+from ksef_mock.ksef.invoices.invoices import Invoices, Query
 from ksef_mock.ksef.invoices.metadata import DateType, SubjectType
+from ksef_mock.ksef.invoices.numbers import ksef_number
 from ksef_mock.state import MemoryStore
 from ksef_mock.testing import MockServer
 from tests import openapi

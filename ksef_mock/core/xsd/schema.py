@@ -37,7 +37,7 @@ MOST_FAULTS = 100
 _MOST_VALUES = 10
 
 _HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
-_BLANK = etree.XPath("//text()[not(normalize-space())]/..[not(*)][not(normalize-space())]")
+_BLANK = etree.XPath("//text()[not(normalize-space())]/parent::*[not(*)][not(normalize-space())]")
 _HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
 _ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")

@@ -18,7 +18,7 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.core.validation import CONDITION, FORMAT, NOT_EMPTY, Broken, at_most
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
-from ksef_mock.ksef.invoices.invoices import Found, Query, ksef_number
+from ksef_mock.ksef.invoices.invoices import Found, Query
 from ksef_mock.ksef.invoices.metadata import (
     AuthorizedSubject,
     Buyer,
@@ -39,6 +39,7 @@ from ksef_mock.ksef.invoices.metadata import (
     SubjectType,
     ThirdSubject,
 )
+from ksef_mock.ksef.invoices.numbers import ksef_number
 
 _AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
 _LONGEST_RANGE = 3  # months

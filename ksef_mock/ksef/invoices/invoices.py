@@ -1,19 +1,37 @@
-"""Metadata of invoices: kept from what tests seed, and searched as documented.
+"""The invoices that KSeF has accepted, or that tests seed: their metadata, searched as documented, and files.
 
-Nothing here sends or reads an invoice itself. An invoice stands in one index for each party that may see it
-and each of its three dates, so a query looks only at its own context's invoices, in order.
+An invoice stands in one index for each party that may see it and each of its three dates, so a query looks
+only at its own context's invoices, in order. Its file lies apart from its record, and so does what it has to
+have alone in all of KSeF, the duplicate key: of processes that accept one invoice at once, one succeeds.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
 
-from ksef_mock.clock import Instant
+import msgspec
+
+from ksef_mock.clock import Clock, Instant, from_datetime, to_datetime
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.identifiers import Identifier
-from ksef_mock.ksef.invoices.metadata import Content, DateType, Invoice, PartyIdentifier, SubjectType
-from ksef_mock.state.store import Index, Insert, Store, Table
+from ksef_mock.ksef.invoices.documents import Document
+from ksef_mock.ksef.invoices.metadata import (
+    Content,
+    DateType,
+    FormCode,
+    Invoice,
+    InvoicingMode,
+    PartyIdentifier,
+    SubjectType,
+)
+from ksef_mock.ksef.invoices.numbers import new_ksef_number
+from ksef_mock.state.paging import members
+from ksef_mock.state.store import Index, Insert, Store, Table, Write
+from ksef_mock.state.update import committed
 
 #: A set of filters leads to no more invoices than this (OpenAPI: POST /invoices/query/metadata).
 MOST_RESULTS = 10_000
@@ -80,24 +98,147 @@ class Found:
     is_truncated: bool
 
 
-class Invoices:
-    """The invoices of one mock."""
+class InvoiceFile(msgspec.Struct, frozen=True):
+    """The octets of an invoice, as they were sent."""
 
-    def __init__(self, store: Store, most_results: int = MOST_RESULTS) -> None:
+    octets: bytes
+
+
+class Original(msgspec.Struct, frozen=True, gc=False):
+    """The invoice that was accepted first of all with one duplicate key."""
+
+    ksef_number: str
+    #: Reference number of its session.
+    session: str
+
+
+FILES: Table[InvoiceFile] = Table("invoice-file", InvoiceFile, bulky=True)
+#: By the duplicate key.
+ORIGINALS: Table[Original] = Table("invoice-original", Original)
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """How an invoice was accepted: what its document does not say."""
+
+    form: FormCode
+    mode: InvoicingMode
+    #: Reference number of the session.
+    session: str
+    #: Of the send, or of the batch session's opening.
+    invoiced_at: Instant
+    #: When the KSeF number was given.
+    acquired_at: Instant
+    #: When it is stored for good; until then nobody finds it.
+    stored_at: Instant
+    #: SHA-256 of the refused file, in Base64, if this is a technical correction.
+    hash_of_corrected: str | None = None
+
+
+class Invoices:
+    """The invoices of one mock.
+
+    Args:
+        clock: tells which invoices are stored already; without it all are.
+    """
+
+    def __init__(self, store: Store, most_results: int = MOST_RESULTS, clock: Clock | None = None) -> None:
         self._store = store
         self._most = most_results
+        self._clock = clock
 
     async def add(self, invoice: Invoice) -> bool:
-        """Keep an invoice; False (and nothing changed) if its KSeF number is taken."""
-        number = invoice.content.ksef_number
-        return await self._store.commit(
-            Insert(INVOICES, number, invoice, None),
-            *(
-                Index(_index(subject_type, party, date_type), number, invoice.dated(date_type), None)
-                for subject_type, party in invoice.parties
-                for date_type in DateType
-            ),
+        """Keep the metadata of an invoice; False (and nothing changed) if its KSeF number is taken."""
+        return await self._store.commit(*_insertion(invoice))
+
+    # -- acceptance -------------------------------------------------------------------------------------
+
+    async def original(self, document: Document) -> Original | None:
+        """The accepted invoice of which this one would be a duplicate; None if there is none."""
+        key = document.duplicate_key
+        return None if key is None else await self._store.get(ORIGINALS, _joined(key))
+
+    def acceptance(
+        self, document: Document, file: bytes, accepted: Acceptance
+    ) -> tuple[Invoice, Sequence[Write]]:
+        """An invoice with a KSeF number of its own, and the writes that its acceptance consists in.
+
+        They are for one commit, together with whatever else changes. If that fails, somebody may have been
+        faster with the same duplicate key: ask for the `original` again, then for another acceptance.
+
+        Args:
+            document: valid: it has a seller, a number, a kind and a date.
+            file: the octets, as they were sent.
+        """
+        key, seller, issued = document.duplicate_key, document.seller, document.issue_date
+        assert key is not None
+        assert seller is not None
+        assert issued is not None
+        assert document.invoice_type is not None
+        number = new_ksef_number(seller.nip, accepted.acquired_at)
+        content = Content(
+            ksef_number=number,
+            invoice_number=document.number or "",
+            seller=seller,
+            buyer=document.buyer,
+            net_amount=float(document.net),
+            gross_amount=float(document.gross),
+            vat_amount=float(document.vat),
+            currency=document.currency or "PLN",
+            invoicing_mode=accepted.mode,
+            invoice_type=document.invoice_type,
+            form_code=accepted.form,
+            is_self_invoicing=document.is_self_invoicing,
+            has_attachment=document.has_attachment,
+            invoice_hash=b64encode(sha256(file).digest()).decode(),
+            hash_of_corrected_invoice=accepted.hash_of_corrected,
+            third_subjects=document.third_subjects,
+            authorized_subject=document.authorized_subject,
         )
+        invoice = Invoice(
+            content=content,
+            issued_at=warsaw.parse(issued),
+            invoiced_at=accepted.invoiced_at,
+            acquired_at=accepted.acquired_at,
+            stored_at=accepted.stored_at,
+            session=accepted.session,
+        )
+        return invoice, (
+            Insert(ORIGINALS, _joined(key), Original(number, accepted.session), _forgotten_at(invoice)),
+            Insert(FILES, number, InvoiceFile(file), None),
+            *_insertion(invoice),
+        )
+
+    async def accept(self, document: Document, file: bytes, accepted: Acceptance) -> Invoice | Original:
+        """Accept an invoice on its own; the original if it is a duplicate."""
+
+        async def attempt() -> tuple[Invoice | Original, Sequence[Write]]:
+            known = await self.original(document)
+            return (known, ()) if known is not None else self.acceptance(document, file, accepted)
+
+        return await committed(self._store, attempt)
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    async def get(self, ksef_number: str) -> Invoice | None:
+        """The invoice with this number, stored already or not (`is_stored`)."""
+        return await self._store.get(INVOICES, ksef_number)
+
+    async def file(self, ksef_number: str) -> bytes | None:
+        """The octets as they were sent; None where there are none, such as of a seeded invoice."""
+        found = await self._store.get(FILES, ksef_number)
+        return None if found is None else found.octets
+
+    async def by_hash(self, digest: str) -> Sequence[Invoice]:
+        """The invoices with a file of this SHA-256 (Base64), and corrections of such a refused file."""
+        numbers = await members(self._store, _by_hash(digest))
+        found = [await self._store.get(INVOICES, number) for number in numbers]
+        return [invoice for invoice in found if invoice is not None]
+
+    def is_stored(self, invoice: Invoice) -> bool:
+        """Whether an invoice has come to be stored for good."""
+        return self._clock is None or invoice.stored_at <= self._clock.now()
+
+    # -- searching --------------------------------------------------------------------------------------
 
     async def find(
         self, context: Identifier, query: Query, *, ascending: bool, offset: int, size: int
@@ -123,30 +264,41 @@ class Invoices:
                 if position < start:
                     return
                 invoice = await self._store.get(INVOICES, number)
-                if invoice is not None and query.matches(invoice.content):
+                if invoice is not None and self.is_stored(invoice) and query.matches(invoice.content):
                     yield invoice
             cursor = entries[-1]
 
 
-def ksef_number(nip: str, day: str, technical: str) -> str:
-    """The KSeF number of an invoice of `nip` accepted on `day`, with its checksum.
+def _insertion(invoice: Invoice) -> list[Write]:
+    content = invoice.content
+    hashes = {content.invoice_hash, content.hash_of_corrected_invoice} - {None}
+    return [
+        Insert(INVOICES, content.ksef_number, invoice, None),
+        *(
+            Index(_index(subject_type, party, date_type), content.ksef_number, invoice.dated(date_type), None)
+            for subject_type, party in dict.fromkeys(invoice.parties)
+            for date_type in DateType
+        ),
+        *(
+            Index(_by_hash(digest), content.ksef_number, invoice.acquired_at, None)
+            for digest in hashes
+            if digest is not None
+        ),
+    ]
 
-    Args:
-        day: YYYYMMDD.
-        technical: 12 upper hex digits that tell the invoices of a day apart.
-    """
-    number = f"{nip}-{day}-{technical}"
-    return f"{number}-{_crc8(number.encode()):02X}"
+
+def _forgotten_at(invoice: Invoice) -> Instant:
+    """When its duplicate key is free: ten full years after the year of issue."""
+    year = to_datetime(invoice.issued_at).astimezone(warsaw.warsaw()).year
+    return from_datetime(datetime(year + 11, 1, 1, tzinfo=warsaw.warsaw()))
 
 
-def _crc8(data: bytes) -> int:
-    # Polynomial 0x07, initial value 0: so the numbers in the examples of the OpenAPI document check.
-    checksum = 0
-    for byte in data:
-        checksum ^= byte
-        for _ in range(8):
-            checksum = (checksum << 1 ^ (0x07 if checksum & 0x80 else 0)) & 0xFF
-    return checksum
+def _joined(key: tuple[str, str, str]) -> str:
+    return "|".join(key)
+
+
+def _by_hash(digest: str) -> str:
+    return f"invoices-by-hash:{digest}"
 
 
 def _index(subject_type: SubjectType, party: Identifier, date_type: DateType) -> str:

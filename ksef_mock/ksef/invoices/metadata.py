@@ -140,6 +140,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     invoiced_at: Instant
     acquired_at: Instant
     stored_at: Instant
+    #: Reference number of the session that it came in; None of a seeded one.
+    session: str | None = None
 
     @property
     def parties(self) -> Iterator[tuple[SubjectType, Identifier]]:
