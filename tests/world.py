@@ -29,6 +29,7 @@ OIDS = {
     "serialNumber": NameOID.SERIAL_NUMBER,
     "organizationName": NameOID.ORGANIZATION_NAME,
     "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,
+    "uniqueIdentifier": NameOID.X500_UNIQUE_IDENTIFIER,
 }
 
 #: A typed identifier as the API writes it.

@@ -13,6 +13,7 @@ from ksef_mock.api.http import (
     query_integer,
     read_json,
     read_optional_json,
+    require_test_data,
     system_of,
 )
 from ksef_mock.clock import iso
@@ -75,6 +76,7 @@ async def enrollment_status(request: Request) -> Response:
     if enrollment is None:
         raise BadRequest(Code.NO_SUCH_ENROLLMENT)
     certificates_rules.require_own_certificate(actor, enrollment.subject)
+    certificates_rules.require_recent(enrollment, system_of(request).clock.now())
     return answer(wire.CertificateEnrollmentStatusResponse.of(enrollment))
 
 
@@ -108,6 +110,19 @@ async def revoke(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def update(request: Request) -> Response:
+    """PUT /testdata/certificates/{serialNumber}: it expires earlier. Of others' none exists."""
+    require_test_data(request)
+    actor = await actor_of(request)
+    order = await read_json(request, wire.TestDataUpdateCertificateRequest)
+    certificates = system_of(request).certificates
+    certificate = await certificates.get(request.path_params["serial"])
+    if certificate is None or certificate.subject not in actor.identities:
+        raise BadRequest(Code.NO_SUCH_CERTIFICATE)
+    await certificates.shorten(certificate, order.ends_at)
+    return Response()
+
+
 async def query(request: Request) -> Response:
     """POST /certificates/query."""
     actor = await actor_of(request)
@@ -132,7 +147,7 @@ async def _subject_name(request: Request, actor: Actor) -> SubjectName | None:
     """The subject for which the actor may request certificates; None if it may request none."""
     operation = await system_of(request).operations.find(actor.operation)
     signer = None if operation is None else operation.signer
-    return signer if certificates_rules.may_enroll(actor) else None
+    return signer.certified if signer is not None and certificates_rules.may_enroll(actor) else None
 
 
 ROUTES = [
@@ -143,4 +158,5 @@ ROUTES = [
     Route("/certificates/retrieve", retrieve, methods=["POST"]),
     Route("/certificates/query", query, methods=["POST"]),
     Route("/certificates/{serial}/revoke", revoke, methods=["POST"]),
+    Route("/testdata/certificates/{serial}", update, methods=["PUT"]),
 ]

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from ksef_mock.api.http import answer, bearer, read_json, require_test_data, system_of
 from ksef_mock.ksef.access.principal import Kind, Principal
 from ksef_mock.ksef.limits.bodies import (
+    BOUNDED_RATE_LIMITS,
     SetRateLimitsRequest,
     SetSessionLimitsRequest,
     SetSubjectLimitsRequest,
@@ -52,7 +53,7 @@ async def restore_session_limits(limits: Limits, principal: Principal) -> None:
 
 async def set_certificate_limits(limits: Limits, principal: Principal, body: SetSubjectLimitsRequest) -> None:
     """POST /testdata/limits/subject/certificate."""
-    await limits.set_subject(principal.subject, body.limits())
+    await limits.set_subject(principal.subject, body.limits(principal.subject))
 
 
 async def restore_certificate_limits(limits: Limits, principal: Principal) -> None:
@@ -106,7 +107,7 @@ ROUTES = [
     _switching("DELETE", "/testdata/limits/context/session", restore_session_limits),
     _setting("/testdata/limits/subject/certificate", SetSubjectLimitsRequest, set_certificate_limits),
     _switching("DELETE", "/testdata/limits/subject/certificate", restore_certificate_limits),
-    _setting("/testdata/rate-limits", SetRateLimitsRequest, set_rate_limits),
+    _setting("/testdata/rate-limits", BOUNDED_RATE_LIMITS, set_rate_limits),
     _switching("DELETE", "/testdata/rate-limits", restore_rate_limits),
     _switching("POST", "/testdata/rate-limits/production", set_production_rate_limits),
 ]

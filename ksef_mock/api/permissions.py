@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -45,10 +46,9 @@ def _granting(path: str, model: type[R]) -> Route:
         actor = await caller(request)
         order = (await read_json(request, model)).order()
         system = system_of(request)
+        ends, hold = await system.faults.on_permissions(exchange_of(request))
         change = await system.permissions.request(
-            actor,
-            order.by(actor, system.clock.now()),
-            ends=await system.faults.on_permissions(exchange_of(request)),
+            actor, order.by(actor, system.clock.now()), ends=ends, hold=hold
         )
         return _started(request, change)
 
@@ -98,7 +98,7 @@ async def personal_grants(request: Request) -> Response:
     return _list(
         request,
         found,
-        lists.QueryPersonalPermissionsResponse,
+        partial(lists.QueryPersonalPermissionsResponse, owner_permissions=actor.owner_permissions),
         lambda grant: lists.PersonalPermission.of(grant, grant.id in active, actor.subject),
     )
 
@@ -108,7 +108,9 @@ async def person_grants(request: Request) -> Response:
     actor = await caller(request)
     query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
     matches = query.matches()
-    listed = decisions.is_given if query.granted else decisions.is_in_force
+    listed = decisions.is_in_force
+    if query.granted:
+        listed = decisions.is_given_here if query.is_about(actor.context) else decisions.is_given
     candidates = [grant for grant in await _of_context(request, actor) if listed(grant, actor)]
     active = await _active(request, candidates)
     found = [grant for grant in candidates if matches(grant, grant.id in active)]
@@ -240,11 +242,9 @@ async def _revoke(request: Request, actor: Actor, *, authorizations: bool) -> Re
     if len(permission) != 36:
         raise invalid("permissionId", length(36, 36, len(permission)))
     system = system_of(request)
+    ends, hold = await system.faults.on_permissions(exchange_of(request))
     change = await system.permissions.request(
-        actor,
-        revokes=permission,
-        authorizations=authorizations,
-        ends=await system.faults.on_permissions(exchange_of(request)),
+        actor, revokes=permission, authorizations=authorizations, ends=ends, hold=hold
     )
     return _started(request, change)
 

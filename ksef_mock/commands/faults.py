@@ -34,7 +34,11 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option("--delay", "delay_seconds", type=float, help="Effect: answer so many seconds later.")
 @click.option("--cut", is_flag=True, help="Effect: close the connection without an answer.")
 @click.option("--rate-limit", type=int, help="Effect: 429 with this Retry-After, in seconds.")
-@click.option("--outcome", type=int, help="Effect: a login ends in this status, such as 450.")
+@click.option(
+    "--outcome",
+    type=int,
+    help="Effect: a login or a change of permissions ends in this status.",
+)
 @click.option("--detail", help="The detail of the outcome, as KSeF words it.")
 @click.option("--hold-polls", type=int, help="Effect: a login stays at 100 for so many polls.")
 @click.option("--hold-seconds", type=float, help="Effect: a login stays at 100 for so many seconds.")

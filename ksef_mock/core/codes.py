@@ -238,6 +238,12 @@ CHANGE_STATUS_DETAILS: dict[ChangeStatus, str] = {
 }
 
 
+#: How such an operation can fail.
+CHANGE_FAILURES = tuple(
+    status for status in ChangeStatus if status not in (ChangeStatus.ACCEPTED, ChangeStatus.SUCCESS)
+)
+
+
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """How the operation ends: a status code, and the detail that belongs to it."""
 

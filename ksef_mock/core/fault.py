@@ -11,7 +11,15 @@ from http import HTTPStatus
 
 import msgspec
 
-from ksef_mock.core.codes import STATUS_DETAILS, Code, Reason, Status
+from ksef_mock.core.codes import (
+    CHANGE_FAILURES,
+    CHANGE_STATUS_DETAILS,
+    STATUS_DETAILS,
+    ChangeStatus,
+    Code,
+    Reason,
+    Status,
+)
 from ksef_mock.core.paths import api_path
 
 #: Bounds of what a fault can be told. Delays are real seconds, holds seconds of the mock's clock.
@@ -21,6 +29,22 @@ MAX_RETRY_AFTER = 86_400
 MAX_POLLS = 10_000
 MAX_HOLD = 30 * 86_400.0
 _MAX_PATH = 256
+
+#: The operations that start a login.
+_LOGINS = ("/auth/ksef-token", "/auth/xades-signature")
+#: What the paths of those begin with that start a change of permissions; by method, how they go on.
+_CHANGES = "/permissions"
+_CHANGING = {
+    "POST": tuple(
+        f"{_CHANGES}/{kind}/grants"
+        for kind in (
+            *("persons", "entities", "authorizations", "indirect", "subunits"),
+            *("eu-entities/administration", "eu-entities"),
+        )
+    ),
+    "DELETE": (f"{_CHANGES}/common/grants/x", f"{_CHANGES}/authorizations/grants/x"),
+}
+_REVOCATION = re.compile(rf"{_CHANGES}/(?:common|authorizations)/grants/[^/]+")
 
 # Statuses whose answers KSeF documents without Retry-After.
 _NO_RETRY_AFTER = (400, 401, 403, 404, 410)
@@ -50,10 +74,31 @@ class Named(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a login ends: a status of the documented table, and one of its details (the first by default)."""
+    """How a login or a change of permissions ends: a status of its table, and one of the status's details.
+
+    The detail is the first one by default.
+    """
 
     status: int
     detail: str | None = None
+
+    def resolved_change(self) -> ChangeStatus:
+        """The status of a change of permissions.
+
+        Raises:
+            InvalidFault: the status is not in the table, or the detail is not the status's.
+        """
+        if self.status not in CHANGE_FAILURES:
+            raise InvalidFault(
+                f"outcome.status: {self.status} is none of {_listed(map(int, CHANGE_FAILURES))}"
+            )
+        status = ChangeStatus(self.status)
+        known = CHANGE_STATUS_DETAILS.get(status)
+        if self.detail not in (None, known):
+            raise InvalidFault(
+                f"outcome.detail: not one of status {self.status}: {repr(known) if known else 'none'}"
+            )
+        return status
 
     def resolved(self) -> tuple[Status, str | None]:
         """The status and the detail that belongs to it.
@@ -106,9 +151,9 @@ class Fault(
     cut: bool = False
     #: Effect: 429 with this `Retry-After`, in whole seconds.
     rate_limit: int | None = None
-    #: Effect: a login ends so, whatever it deserved.
+    #: Effect: a login, or under /permissions a change of permissions, ends so, whatever it deserved.
     outcome: Outcome | None = None
-    #: Effect: a login stays at 100 for longer.
+    #: Effect: a login, or a change of permissions, stays at 100 for longer.
     hold: Hold | None = None
     #: Effect: the issuer of a qualified certificate does not tell the certificate's status.
     ocsp_down: bool = False
@@ -142,7 +187,12 @@ class Fault(
         _require_between("retryAfter", self.retry_after, 0, MAX_RETRY_AFTER)
         self._check_status()
         if self.outcome is not None:
-            self.outcome.resolved()
+            self.outcome.resolved_change() if self.is_about_permissions else self.outcome.resolved()
+        if self.ends_later and not self._reaches_one():
+            raise InvalidFault(
+                f"{self.effect}: acts on logins ({', '.join(_LOGINS)}) and on changes of permissions (POST "
+                f"and DELETE below {_CHANGES}/…/grants); path and method match none of these operations"
+            )
         if self.hold is not None:
             _require_between("hold.polls", self.hold.polls, 0, MAX_POLLS)
             _require_between("hold.seconds", self.hold.seconds, 0, MAX_HOLD)
@@ -160,9 +210,22 @@ class Fault(
         return next(name for name, given in self._effects() if given)
 
     @property
-    def ends_logins(self) -> bool:
-        """Whether it acts on logins, not on their requests."""
+    def ends_later(self) -> bool:
+        """Whether it acts on what a request starts (a login, a change of permissions), not on the request."""
         return self.outcome is not None or self.hold is not None
+
+    @property
+    def is_about_permissions(self) -> bool:
+        """Whether it speaks of changes of permissions; otherwise, of logins."""
+        return self.path.startswith(_CHANGES)
+
+    def _reaches_one(self) -> bool:
+        matches = _pattern(self.path).match
+        if self.is_about_permissions:
+            methods = ("POST", "DELETE") if self.method is None else (self.method.upper(),)
+            named = "DELETE" in methods and _REVOCATION.fullmatch(self.path) is not None
+            return named or any(matches(path) for method in methods for path in _CHANGING.get(method, ()))
+        return (self.method or "POST").upper() == "POST" and any(map(matches, _LOGINS))
 
     def describe(self) -> str:
         """The effect in a few words."""
@@ -175,10 +238,13 @@ class Fault(
         if self.rate_limit is not None:
             return f"429, Retry-After {self.rate_limit} s"
         if self.outcome is not None:
+            if self.is_about_permissions:
+                return f"the change of permissions ends in {int(self.outcome.resolved_change())}"
             status, detail = self.outcome.resolved()
             return f"the login ends in {int(status)}" + (f", {detail}" if detail else "")
         if self.hold is not None:
-            return f"the login stays at 100 for {self.hold.polls} polls and {self.hold.seconds:g} s"
+            what = "change of permissions" if self.is_about_permissions else "login"
+            return f"the {what} stays at 100 for {self.hold.polls} polls and {self.hold.seconds:g} s"
         if self.name is not None:
             return _NAMED[self.name]
         return "the issuer's OCSP does not answer"

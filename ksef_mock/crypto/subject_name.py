@@ -18,6 +18,7 @@ _ATTRIBUTES = {
     "2.5.4.5": "serial_number",
     "2.5.4.10": "organization_name",
     "2.5.4.97": "organization_identifier",
+    "2.5.4.45": "unique_identifier",
 }
 
 
@@ -39,7 +40,10 @@ class SubjectAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     @classmethod
     def of(cls, name: x509.Name) -> SubjectAttributes:
         """What the subject has of them. Of an attribute that occurs twice the first counts."""
-        return cls(**{member: value[:_LONGEST] for member, value in _attributes(name).items()})
+        found = _attributes(name)
+        return cls(
+            **{member: found[member][:_LONGEST] for member in cls.__struct_fields__ if member in found}
+        )
 
 
 class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -52,6 +56,7 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     serial_number: str | None = None
     organization_name: str | None = None
     organization_identifier: str | None = None
+    unique_identifier: str | None = None
 
     @classmethod
     def of(cls, name: x509.Name) -> SubjectName | None:
@@ -65,6 +70,17 @@ class SubjectName(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         except ValueError:  # lengths that X.520 does not allow: read, but never written
             return None
         return subject
+
+    @property
+    def certified(self) -> SubjectName:
+        """The subject in the certificate that KSeF issues: `NIP-` of a serial number becomes `TINPL-` there.
+
+        Source: an answer of GET /certificates/enrollments/data that an integrator reports.
+        """
+        number = self.serial_number
+        if number is None or not number.startswith("NIP-"):
+            return self
+        return msgspec.structs.replace(self, serial_number=f"TINPL-{number.removeprefix('NIP-')}")
 
     def to_name(self) -> x509.Name:
         """The subject of a certificate."""

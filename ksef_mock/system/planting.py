@@ -132,7 +132,7 @@ async def _plant(system: Parts, seed: Seed) -> None:
         elif entry.rate_limits is not None:
             await limits.set_rates(context, SetRateLimitsRequest(entry.rate_limits).limits())
         if entry.certificates is not None:
-            await limits.set_subject(context, entry.certificates.limits())
+            await limits.set_subject(context, entry.certificates.limits(context))
     for place, invoice in _placed("invoices", seed.invoices):
         with _at(place):
             if not await system.invoices.add(invoice.invoice(system.clock.now())):

@@ -5,7 +5,7 @@ often it acts (the next N, each N-th, or until it is removed) and what happens t
 
 - on any request: a status, a delay, a cut connection, an exceeded rate limit;
 - on a login that was accepted: it ends in a given status, or stays at 100 for longer;
-- on an operation that grants or revokes permissions: it ends in a given status;
+- on an operation that grants or revokes permissions: it ends in a given status, or stays at 100 for longer;
 - on the question to the issuer of a qualified certificate: no answer.
 
 A login's fault counts the logins that its path starts, not the requests that were refused at once; the
@@ -38,14 +38,12 @@ from ksef_mock.core.errors import (
     Unauthorized,
 )
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.core.fault import DefinedFault, Fault, InvalidFault, Named
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
 from ksef_mock.state.update import put
 from ksef_mock.trail.metrics import Metrics
-
-_CHANGE_STATUSES = frozenset(ChangeStatus)
 
 #: Faults at a time; if one more is added, the oldest that can act no more makes room.
 MAX_FAULTS = 100
@@ -143,7 +141,7 @@ class Faults:
         """
         for defined in self._matching(exchange):
             fault = defined.fault
-            if fault.ends_logins or fault.ocsp_down or not await self._acts(defined, exchange):
+            if fault.ends_later or fault.ocsp_down or not await self._acts(defined, exchange):
                 continue
             if fault.delay_seconds is not None:
                 await asyncio.sleep(fault.delay_seconds)
@@ -155,21 +153,29 @@ class Faults:
     async def acting_on_login(self, exchange: Exchange) -> AsyncIterator[Fault]:
         """The faults that act on the login that a request starts, in order; each is counted."""
         for defined in self._matching(exchange):
-            if defined.fault.ends_logins and await self._acts(defined, exchange):
-                yield defined.fault
+            fault = defined.fault
+            if fault.ends_later and not fault.is_about_permissions and await self._acts(defined, exchange):
+                yield fault
 
-    async def on_permissions(self, exchange: Exchange) -> ChangeStatus | None:
-        """How an operation that grants or revokes ends, whatever it deserved; None: as it deserves.
+    async def on_permissions(self, exchange: Exchange) -> tuple[ChangeStatus | None, Hold]:
+        """How an operation that grants or revokes ends, whatever it deserved, and how much later.
 
-        Only a fault whose path begins with /permissions speaks of such operations.
+        None: as it deserves. Only a fault whose path begins with /permissions speaks of such operations.
         """
-        for defined in self._matching(exchange):
-            outcome = defined.fault.outcome
-            if outcome is None or not defined.fault.path.startswith("/permissions"):
-                continue
-            if outcome.status in _CHANGE_STATUSES and await self._acts(defined, exchange):
-                return ChangeStatus(outcome.status)
-        return None
+        ends: ChangeStatus | None = None
+        hold = Hold()
+        if self.defined:
+            for defined in self._matching(exchange):
+                fault = defined.fault
+                if not (
+                    fault.ends_later and fault.is_about_permissions and await self._acts(defined, exchange)
+                ):
+                    continue
+                if fault.outcome is not None:
+                    ends = fault.outcome.resolved_change()
+                elif fault.hold is not None:
+                    hold = Hold(hold.polls + fault.hold.polls, hold.seconds + fault.hold.seconds)
+        return ends, hold
 
     async def issuer_answers(self, exchange: Exchange) -> bool:
         """Whether the issuer of a qualified certificate tells its status."""

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from ksef_mock.clock import to_datetime
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import Credential, person, seal
 from ksef_mock.testing import MockServer
@@ -255,6 +256,11 @@ def test_limits_count_down_and_are_enforced(ksef_mock: MockServer, api: Api, own
         body = api.call("GET", "/certificates/limits", bearer=owner).json()
         return body["canRequest"], body["enrollment"]["remaining"], body["certificate"]["remaining"]
 
+    assert left() == (True, 300, 100)
+    order = {"enrollment": {"maxEnrollments": 12}, "certificate": {"maxCertificates": 6}}
+    assert (
+        api.call("POST", "/testdata/limits/subject/certificate", bearer=owner, json=order).status_code == 200
+    )
     assert left() == (True, 12, 6)
     serials = [issued(api, owner)[1] for _ in range(6)]
     assert left() == (False, 6, 0)
@@ -393,3 +399,110 @@ def test_bodies_without_a_required_member_can_be_left_out(api: Api, owner: str) 
     assert [item["certificateSerialNumber"] for item in listed.json()["certificates"]] == [serial]
     revoked = api.call("POST", f"/certificates/{serial}/revoke", bearer=owner)
     assert revoked.status_code == 204
+
+
+# -- what /testdata changes, and what time does -------------------------------------------------------------
+
+
+def shorten(api: Api, bearer: str | None, serial: str, valid_to: Any) -> Any:
+    return api.call("PUT", f"/testdata/certificates/{serial}", bearer=bearer, json={"validTo": valid_to})
+
+
+def test_shortened_certificate_expires_earlier(ksef_mock: MockServer, api: Api, owner: str) -> None:
+    credential, serial = issued(api, owner)
+    before = listed(api, owner)[0]
+    ends_at = to_datetime(ksef_mock.clock.now()) + timedelta(hours=1)
+    response = shorten(api, owner, serial, ends_at.isoformat())
+    assert (response.status_code, response.content) == (200, b"")
+    (item,) = listed(api, owner)
+    assert datetime.fromisoformat(item["validTo"]) == ends_at
+    assert item == before | {"validTo": item["validTo"]}
+    assert log_in(ksef_mock, api, credential)
+    ksef_mock.clock.advance(7_200)
+    status = api.status(submit(api, signed(ksef_mock, api, credential)))
+    assert (status["code"], status["details"]) == (460, ["Nieważny certyfikat"])
+    other = log_in(ksef_mock, api, ksef_mock.pki.qualified(OWNER, key="ec"))
+    assert [each["status"] for each in listed(api, other)] == ["Expired"]
+
+
+def test_certificate_may_be_made_to_have_expired(ksef_mock: MockServer, api: Api, owner: str) -> None:
+    credential, serial = issued(api, owner)
+    assert shorten(api, owner, serial, "2020-01-01T00:00:00Z").status_code == 200
+    assert api.status(submit(api, signed(ksef_mock, api, credential)))["code"] == 460
+    assert api.call("GET", "/certificates/limits", bearer=owner).json()["certificate"]["remaining"] == 100
+
+
+def test_validity_is_never_prolonged(api: Api, owner: str) -> None:
+    _, serial = issued(api, owner)
+    present = listed(api, owner)[0]["validTo"]
+    assert shorten(api, owner, serial, present).status_code == 200
+    later = (datetime.fromisoformat(present) + timedelta(seconds=1)).isoformat()
+    assert error(shorten(api, owner, serial, later))[0] == 21405
+    assert error(shorten(api, owner, serial, None))[0] == 21405
+    assert listed(api, owner)[0]["validTo"] == present
+
+
+def test_certificates_of_others_cannot_be_shortened(ksef_mock: MockServer, api: Api, owner: str) -> None:
+    _, serial = issued(api, owner)
+    stranger = log_in(
+        ksef_mock,
+        api,
+        ksef_mock.pki.qualified(seal("Inna", nip=OTHER_NIP), key="ec"),
+        context=f"<Nip>{OTHER_NIP}</Nip>",
+    )
+    for number in (serial, "0" * 16, "x"):
+        assert error(shorten(api, stranger, number, "2020-01-01T00:00:00Z"))[:2] == (
+            25008,
+            "Certyfikat o podanym numerze seryjnym nie istnieje.",
+        )
+    assert shorten(api, None, serial, "2020-01-01T00:00:00Z").status_code == 401
+
+
+def test_status_of_an_enrolment_is_kept_for_30_days(ksef_mock: MockServer, api: Api, owner: str) -> None:
+    path = f"/certificates/enrollments/{enroll(api, owner).json()['referenceNumber']}"
+    ksef_mock.clock.advance(29 * 86_400)
+    later = log_in(ksef_mock, api, ksef_mock.pki.qualified(OWNER, key="ec"))
+    assert api.call("GET", path, bearer=later).status_code == 200
+    ksef_mock.clock.advance(2 * 86_400)
+    later = log_in(ksef_mock, api, ksef_mock.pki.qualified(OWNER, key="ec"))
+    response = api.call("GET", path, bearer=later)
+    assert (response.status_code, response.json()["detail"]) == (
+        410,
+        "Operacja wygasła i nie jest już dostępna.",
+    )
+    assert len(listed(api, later)) == 1  # the certificate stays
+
+
+def test_a_nip_in_a_serial_number_comes_back_as_tinpl(ksef_mock: MockServer, api: Api) -> None:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.GIVEN_NAME, "Jan"),
+            x509.NameAttribute(NameOID.SURNAME, "Nowak"),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, f"NIP-{NIP}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, "Jan Nowak"),
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "PL"),
+            x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, "d9c1a4d2"),
+        ]
+    )
+    bearer = log_in(ksef_mock, api, ksef_mock.pki.self_signed(name, key="ec"))
+    data = api.call("GET", "/certificates/enrollments/data", bearer=bearer).json()
+    assert (data["serialNumber"], data["uniqueIdentifier"]) == (f"TINPL-{NIP}", "d9c1a4d2")
+    credential, _ = issued(api, bearer)
+    assert credential.certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)[0].value == (
+        f"TINPL-{NIP}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        (OWNER, (300, 100)),
+        (seal("Firma sp. z o.o.", nip=NIP), (300, 100)),
+    ],
+)
+def test_limits_of_entities(
+    ksef_mock: MockServer, api: Api, name: x509.Name, limits: tuple[int, int]
+) -> None:
+    bearer = log_in(ksef_mock, api, ksef_mock.pki.qualified(name, key="ec"))
+    found = api.call("GET", "/certificates/limits", bearer=bearer).json()
+    assert (found["enrollment"]["limit"], found["certificate"]["limit"]) == limits

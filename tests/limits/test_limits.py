@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from ksef_mock.crypto.pki import person
 from ksef_mock.testing import MockServer
 from tests import openapi
 from tests.support import NIP, OTHER_NIP, Api, complaint, error
+from tests.world import World
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
 SESSION = {"maxInvoiceSizeInMB": 1, "maxInvoiceWithAttachmentSizeInMB": 3, "maxInvoices": 10_000}
 CONTEXT = {"onlineSession": SESSION, "batchSession": SESSION, "collectiveIdentifier": {"maxInvoices": 500}}
-SUBJECT = {"enrollment": {"maxEnrollments": 12}, "certificate": {"maxCertificates": 6}}
+SUBJECT = {"enrollment": {"maxEnrollments": 300}, "certificate": {"maxCertificates": 100}}
 ONLINE = {"maxInvoiceSizeInMB": 5, "maxInvoiceWithAttachmentSizeInMB": 10, "maxInvoices": 100_000}
 BATCH = {"maxInvoiceSizeInMB": 0, "maxInvoiceWithAttachmentSizeInMB": 0, "maxInvoices": 0}
 LIMITS = {"onlineSession": ONLINE, "batchSession": BATCH, "collectiveIdentifier": {"maxInvoices": 3}}
@@ -181,13 +183,13 @@ def test_limit_that_is_unreadable_or_invalid_is_named(
 
 
 def rates(**groups: Any) -> dict[str, Any]:
-    """Rates for all groups: 100 of everything but for `groups`."""
+    """Rates for all groups: 50 a second, 100 a minute, 150 an hour but for `groups`."""
     names = [
         *("onlineSession", "batchSession", "invoiceSend", "invoiceStatus", "sessionList"),
         *("sessionInvoiceList", "sessionMisc", "invoiceMetadata", "invoiceExport"),
         *("invoiceExportStatus", "invoiceDownload", "collectiveIdentifier", "other"),
     ]
-    return {name: {"perSecond": 100, "perMinute": 100, "perHour": 100} for name in names} | groups
+    return {name: {"perSecond": 50, "perMinute": 100, "perHour": 150} for name in names} | groups
 
 
 def test_rate_limits_are_set_and_restored(api: Api, bearer: str) -> None:
@@ -207,6 +209,33 @@ def test_rate_that_would_admit_nothing_or_is_no_int32_is_refused(api: Api, beare
     found = complaint(api.call("POST", "/testdata/rate-limits", bearer=bearer, json=body))
     readable = (isinstance(value, int) and value < 2**31) or value is None
     assert found == ("" if readable else "$.") + "rateLimits.sessionMisc.perMinute"
+
+
+@pytest.mark.parametrize("group", rates())
+def test_rates_are_at_most_ten_times_those_of_production(api: Api, bearer: str, group: str) -> None:
+    production = get(api, "/rate-limits", bearer)[group]
+    most = {window: 10 * limit for window, limit in production.items()}
+    done(api, "POST", "/testdata/rate-limits", bearer, json={"rateLimits": rates(**{group: most})})
+    for window in most:
+        body = {"rateLimits": rates(**{group: most | {window: most[window] + 1}})}
+        code, _, details = error(api.call("POST", "/testdata/rate-limits", bearer=bearer, json=body))
+        assert code == 21405
+        assert f"'rateLimits.{group}.{window}'" in details[0]
+
+
+def test_persons_have_limits_of_their_own(ksef_mock: MockServer, api: Api) -> None:
+    world = World(ksef_mock, api)
+    world.test_data(
+        "permissions",
+        contextIdentifier={"type": "Nip", "value": NIP},
+        authorizedIdentifier={"type": "Pesel", "value": "90010112349"},
+        permissions=[{"permissionType": "InvoiceRead", "description": "dane testowe"}],
+    )
+    anna = world.log_in(world.certificate(person("Anna", "Nowak", pesel="90010112349")), ("Nip", NIP))
+    assert get(api, "/limits/subject", anna) == {
+        "enrollment": {"maxEnrollments": 12},
+        "certificate": {"maxCertificates": 6},
+    }
 
 
 ENDPOINTS = [

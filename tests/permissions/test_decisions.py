@@ -106,13 +106,13 @@ def bearer(mock: MockServer, held: str | None, context: Identifier) -> str:
     """An access token as a login of that kind would give it."""
     operation = Operation(
         reference="20260301-AU-0123456789-ABCDEF0123-4F",
-        started_at=0,
+        started_at=mock.clock.now(),
         method=AuthenticationMethod.QUALIFIED_SIGNATURE,
         context=context,
         subject=PESEL,
         permissions=() if held is None else (held,),
         verdict=SUCCESS,
-        wait=Wait(0),
+        wait=Wait(mock.clock.now()),
     )
     return mock._running.jwts.access_token(operation).token
 
@@ -299,7 +299,6 @@ MUNICIPALITY: Circumstances = {
 MEMBER: Circumstances = {"roles": frozenset({Role.VAT_GROUP_SUB_UNIT})}
 ENFORCER: Circumstances = {"roles": frozenset({Role.ENFORCEMENT_AUTHORITY})}
 COURT_BAILIFF: Circumstances = {"roles": frozenset({Role.COURT_BAILIFF})}
-TRUSTED: Circumstances = {"delegations": {(CLIENT, "InvoiceWrite")}}
 ENFORCE = "EnforcementOperations"
 FOREIGN_UNIT = Identifier("InternalId", f"{OFFICE.value}-12347")
 FOREIGN_COMPOUND = Identifier("NipVatUe", f"{OFFICE.value}-DE123456789")
@@ -317,14 +316,14 @@ JUDGEMENTS: list[tuple[Grant, Circumstances, ChangeStatus]] = [
     (grant(GrantKind.PERSON, UNIT, PESEL, context=UNIT), NOTHING, OK),
     (grant(GrantKind.ENTITY, FIRM, OFFICE, context=FIRM), NOTHING, OK),
     (grant(GrantKind.ENTITY, FIRM, FIRM, context=FIRM), NOTHING, RELATION),
-    (grant(GrantKind.ENTITY, UNIT, FIRM, context=UNIT), NOTHING, RELATION),
+    (grant(GrantKind.ENTITY, UNIT, FIRM, context=UNIT), NOTHING, OK),
+    (grant(GrantKind.ENTITY, UNIT, UNIT, context=UNIT), NOTHING, RELATION),
     (grant(GrantKind.ENTITY, UNIT, OFFICE, context=UNIT), NOTHING, OK),
     (grant(GrantKind.INDIRECT, OFFICE, PESEL), NOTHING, OK),
-    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=CLIENT), NOTHING, UNRELATED),
-    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=CLIENT), TRUSTED, OK),
-    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=UNIT), TRUSTED, UNRELATED),
-    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=OFFICE), TRUSTED, RELATION),
-    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=FOREIGN_UNIT), TRUSTED, RELATION),
+    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=CLIENT), NOTHING, OK),
+    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=UNIT), NOTHING, OK),
+    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=OFFICE), NOTHING, RELATION),
+    (grant(GrantKind.INDIRECT, OFFICE, PESEL, context=FOREIGN_UNIT), NOTHING, RELATION),
     (grant(GrantKind.SUBUNIT, FIRM, PESEL, M, context=UNIT), NOTHING, OK),
     (grant(GrantKind.SUBUNIT, FIRM, PESEL, M, context=FOREIGN_UNIT), NOTHING, UNRELATED),
     (grant(GrantKind.SUBUNIT, FIRM, PESEL, M, context=CLIENT), NOTHING, WRONG_ROLE),
@@ -372,7 +371,7 @@ def test_what_it_takes_to_give_and_to_take_back(kind: GrantKind, held: str | Non
     needed = GIVING[kind]
     holds = held == needed or (held == "Owner" and needed in (M, S))
     here = actor(granted.origin, *([held] if held else []))
-    facts = Facts(here, **(GROUP if kind is GrantKind.SUBUNIT else TRUSTED))
+    facts = Facts(here, **(GROUP if kind is GrantKind.SUBUNIT else NOTHING))
     expected = ChangeStatus.SUCCESS if holds else ChangeStatus.NOT_PERMITTED
     assert decisions.judge_grant(granted, facts).status is expected
     assert decisions.judge_revocation(granted, facts).status is expected

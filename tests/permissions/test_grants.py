@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ksef_mock.core.fault import Hold
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import person, seal
 from ksef_mock.testing import MockServer
@@ -202,14 +203,17 @@ class TestIndirect:
         assert world.persons(office, permissionState="Active") == []
         assert world.persons(office, permissionState="Inactive") == [left]
 
-    def test_a_client_must_have_delegated_something(self, world: World, client: str, office: str) -> None:
+    def test_it_is_inactive_until_the_client_delegates_this_very_permission(
+        self, world: World, client: str, office: str
+    ) -> None:
         to, target = ("Pesel", PESEL), ("Nip", CLIENT)
-        assert world.grant_indirect(office, to, "InvoiceRead", target=target) == 410
-        world.grant_entity(client, OFFICE, "InvoiceRead", can_delegate=False)
-        assert world.grant_indirect(office, to, "InvoiceRead", target=target) == 410
-        world.grant_entity(client, OFFICE, "InvoiceRead", can_delegate=True)
-        # Any permission makes it possible, but each holds only if it is delegated itself.
         assert world.grant_indirect(office, to, "InvoiceRead", "InvoiceWrite", target=target) == 200
+        for delegated in (None, False):
+            if delegated is not None:
+                world.grant_entity(client, OFFICE, "InvoiceRead", can_delegate=delegated)
+            assert {item["permissionState"] for item in world.persons(office)} == {"Inactive"}
+            assert world.status(world.certificate(JANINA), target) == 415
+        world.grant_entity(client, OFFICE, "InvoiceRead", can_delegate=True)
         assert claims(world.log_in(world.certificate(JANINA), target))["per"] == ["InvoiceRead"]
         states = {item["permissionScope"]: item["permissionState"] for item in world.persons(office)}
         assert states == {"InvoiceRead": "Active", "InvoiceWrite": "Inactive"}
@@ -421,17 +425,29 @@ class TestOperations:
         assert world.revoke(manager, granted["InvoiceRead"]) == 420
         assert [item["permissionScope"] for item in world.persons(owner)] == ["InvoiceRead"]
 
-    @pytest.mark.parametrize("status", [500, 550, 450])
+    @pytest.mark.parametrize("status", [400, 410, 420, 430, 440, 450, 500, 550])
     def test_a_fault_can_end_it(self, world: World, owner: str, status: int) -> None:
         world.grant_person(owner, ("Pesel", PESEL), "InvoiceRead")
         (granted,) = world.persons(owner)
         # Logins have faults of their own: this one passes by.
-        world.mock.faults.add(path="*", outcome=status, times=1)
+        world.mock.faults.add(path="*", outcome=550, times=1)
         world.mock.faults.add(path="/permissions/*", outcome=status, times=2)
         assert world.grant_person(owner, ("Pesel", OTHER_PESEL), "InvoiceRead") == status
         assert world.revoke(owner, granted["id"]) == status
         assert world.persons(owner) == [granted]
         assert world.revoke(owner, granted["id"]) == 200
+
+    def test_a_fault_can_hold_it(self, world: World, owner: str) -> None:
+        world.mock.faults.add(path="/permissions/persons/grants", hold=Hold(polls=1, seconds=5))
+        assert world.grant_person(owner, ("Pesel", PESEL), "InvoiceRead") == 100
+        path = f"/permissions/operations/{world.operations[-1]}"
+        assert world.api.call("GET", path, bearer=owner).json()["status"]["code"] == 100
+        assert world.persons(owner) == []
+        world.mock.clock.advance(5)
+        assert world.api.call("GET", path, bearer=owner).json()["status"]["code"] == 200
+        assert len(world.persons(owner)) == 1
+        (state,) = world.mock.faults.states()
+        assert "change of permissions stays at 100" in state.fault.describe()
 
     def test_status_is_gone_after_30_days(self, world: World, owner: str) -> None:
         started = world.post("/permissions/entities/grants", owner, _entity_order(OFFICE))

@@ -11,6 +11,7 @@ from tests.support import complaint
 from tests.world import World, typed
 
 FIRM, OFFICE, CLIENT = ("Nip", "5265877635"), ("Nip", "7762811692"), ("Nip", "1234563218")
+READ_AND_WRITE = ("920 InvoiceRead", "920 InvoiceWrite")
 UNIT = ("InternalId", "5265877635-12346")
 ANNA, EWA = ("Pesel", "90010112349"), ("Pesel", "92060512186")
 
@@ -37,6 +38,23 @@ def busy(world: World, owner: str) -> str:
     world.grant_person(anna, EWA, "InvoiceRead")
     world.grant_indirect(owner, EWA, "InvoiceRead")
     return owner
+
+
+def test_owners_are_told_what_they_own(world: World, owner: str) -> None:
+    def owned(bearer: str) -> Any:
+        answer = world.post("/permissions/query/personal/grants", bearer, {}).json()
+        return answer.get("ownerPermissions")
+
+    of_owners = [
+        *("CredentialsManage", "CredentialsRead", "InvoiceWrite", "InvoiceRead"),
+        *("Introspection", "SubunitManage", "CollectiveIdentifierManage"),
+    ]
+    assert owned(owner) == of_owners
+    world.grant_person(owner, ANNA, "CredentialsManage")
+    assert owned(world.log_in(world.certificate(person("Anna", "Nowak", pesel=ANNA[1])), FIRM)) is None
+    world.person(OFFICE[1], EWA[1], isBailiff=True)
+    bailiff = world.log_in(world.certificate(person("Ewa", "Bis", pesel=EWA[1])), OFFICE)
+    assert owned(bailiff) == [*of_owners[:-1], "EnforcementOperations", of_owners[-1]]
 
 
 def summary(found: list[dict[str, Any]]) -> list[str]:
@@ -71,6 +89,14 @@ def summary(found: list[dict[str, Any]]) -> list[str]:
         ({"authorizedIdentifier": typed(ANNA), "permissionTypes": ["InvoiceRead"]}, ["900 InvoiceRead"]),
         # The administrator of the unit works there, not here.
         ({"contextIdentifier": typed(UNIT)}, []),
+        # By one's own context the direct grants are found, and nobody else's.
+        ({"contextIdentifier": typed(FIRM), "authorizedIdentifier": typed(OFFICE)}, ["776 InvoiceRead"]),
+        (
+            {"contextIdentifier": typed(FIRM), "targetIdentifier": typed(FIRM)},
+            ["900 CredentialsManage", "900 Introspection", "900 InvoiceRead", *READ_AND_WRITE],
+        ),
+        ({"contextIdentifier": typed(FIRM), "targetIdentifier": typed(CLIENT)}, []),
+        ({"contextIdentifier": typed(CLIENT)}, []),
     ],
 )
 def test_permissions_in_the_current_context(
@@ -96,6 +122,13 @@ def test_permissions_in_the_current_context(
         ),
         ({"contextIdentifier": typed(UNIT)}, ["900 CredentialsManage"]),
         ({"authorIdentifier": typed(ANNA)}, []),
+        # By one's own context: whoever has granted it, test data too.
+        (
+            {"contextIdentifier": typed(FIRM), "targetIdentifier": typed(FIRM)},
+            ["900 CredentialsManage", "900 Introspection", "900 InvoiceRead", *READ_AND_WRITE],
+        ),
+        ({"contextIdentifier": typed(FIRM), "authorIdentifier": typed(ANNA)}, ["920 InvoiceRead"]),
+        ({"contextIdentifier": typed(CLIENT)}, []),
     ],
 )
 def test_permissions_that_the_caller_granted(
@@ -116,6 +149,8 @@ def test_personal_permissions_of_an_accountant(world: World, busy: str) -> None:
     assert scopes(permissionState="Inactive") == []
     assert scopes(targetIdentifier={"type": "AllPartners"}) == []
     assert scopes(contextIdentifier=typed(CLIENT)) == []
+    assert scopes(targetIdentifier=typed(CLIENT)) == []
+    assert scopes(contextIdentifier=typed(FIRM), targetIdentifier=typed(FIRM)) == scopes()
     at_unit = world.log_in(world.certificate(person("Anna", "Nowak", pesel=ANNA[1])), UNIT)
     assert [item["permissionScope"] for item in world.query(at_unit, "personal")] == ["CredentialsManage"]
 
@@ -129,6 +164,7 @@ def test_personal_permissions_of_an_owner_are_those_that_his_firm_received(world
     assert received["authorizedIdentifier"] == typed(OFFICE)
     assert received["canDelegate"] is True
     assert world.query(office, "personal", contextIdentifier=typed(FIRM)) == [received]
+    assert world.query(office, "personal", targetIdentifier=typed(FIRM)) == []
     assert world.query(office, "personal", contextIdentifier=typed(CLIENT)) == []
     # An employee of the office is no owner.
     world.grant_person(office, EWA, "Introspection")
@@ -223,7 +259,9 @@ QUERIES = ("personal", "subunits", "entities", "eu-entities")
 @pytest.mark.parametrize("kind", QUERIES)
 def test_a_query_without_a_body_has_no_filters(world: World, owner: str, kind: str) -> None:
     answer = world.api.call("POST", f"/permissions/query/{kind}/grants", bearer=owner)
-    assert (answer.status_code, answer.json()) == (200, {"permissions": [], "hasMore": False})
+    body = answer.json()
+    body.pop("ownerPermissions", None)
+    assert (answer.status_code, body) == (200, {"permissions": [], "hasMore": False})
 
 
 @pytest.mark.parametrize(

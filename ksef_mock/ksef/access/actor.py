@@ -15,6 +15,17 @@ from ksef_mock.ksef.access.principal import Principal
 
 #: What the owner of a context may do there. Enforcement is for bailiffs: they hold it besides `Owner`.
 _OF_OWNERS = frozenset(Permission) - {Permission.ENFORCEMENT_OPERATIONS}
+#: In the order of the document.
+_OWNER_SCOPES = (
+    Permission.CREDENTIALS_MANAGE,
+    Permission.CREDENTIALS_READ,
+    Permission.INVOICE_WRITE,
+    Permission.INVOICE_READ,
+    Permission.INTROSPECTION,
+    Permission.SUBUNIT_MANAGE,
+    Permission.ENFORCEMENT_OPERATIONS,
+    Permission.COLLECTIVE_IDENTIFIER_MANAGE,
+)
 
 
 # -- calls: who may use an operation of the API -----------------------------------------------------------
@@ -54,6 +65,13 @@ class Actor:
     def owns_context(self) -> bool:
         """Whether the actor is the owner, logged in by whatever means."""
         return OWNER in self.permissions or self.context in self.identities
+
+    @property
+    def owner_permissions(self) -> tuple[Permission, ...] | None:
+        """What the actor may do here as the owner (OpenAPI: OwnerPermissionScope); None for anybody else."""
+        if OWNER not in self.permissions:
+            return None
+        return tuple(permission for permission in _OWNER_SCOPES if self.holds(permission))
 
     def holds(self, *permissions: str) -> bool:
         """Whether the actor has at least one of these permissions in its context."""

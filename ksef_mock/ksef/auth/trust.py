@@ -173,6 +173,8 @@ class TrustService:
         asks_issuer = strict and kind in _QUALIFIED.values()
         try:
             _require_valid(certificate, at)
+            if kind is CertificateKind.KSEF:
+                await self._require_not_expired(certificate, at)
             _require_purpose(certificate, kind)
             if asks_issuer and issuer_answers is not None and not await issuer_answers():
                 raise TrustRefused(
@@ -195,6 +197,11 @@ class TrustService:
             consequence = Refusal(Code.INVALID_CERTIFICATE)
         result = failed(Check.CERTIFICATE_TYPE, refused.cause, refused.reason, consequence)
         return Trust(kind, method, result, refused.delay)
+
+    async def _require_not_expired(self, certificate: Certificate, at: Instant) -> None:
+        end = await self._revocations.expires_at(certificate)
+        if end is not None and at > end:
+            raise TrustRefused(Cause.EXPIRED, f"the certificate was made to expire at {iso(end)}")
 
     async def _require_not_withdrawn(self, certificate: Certificate) -> None:
         entry = await self._revocations.entry(certificate)

@@ -81,10 +81,21 @@ class CertificateEnrollmentDataResponse(Body):
     serial_number: str | None = None
     organization_name: str | None = None
     organization_identifier: str | None = None
+    unique_identifier: str | None = None
 
     @classmethod
     def of(cls, name: SubjectName) -> CertificateEnrollmentDataResponse:
         return cls(**{member: getattr(name, member) for member in name.__struct_fields__})
+
+
+class TestDataUpdateCertificateRequest(Body):
+    """OpenAPI: TestDataUpdateCertificateRequest."""
+
+    valid_to: Moment
+
+    @property
+    def ends_at(self) -> Instant:
+        return dates.parse(self.valid_to)
 
 
 class CertificateEnrollmentStatusResponse(Body):

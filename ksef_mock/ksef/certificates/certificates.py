@@ -19,11 +19,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from ksef_mock.clock import Clock, Instant, from_datetime, to_datetime
+from ksef_mock.clock import Clock, Instant, from_datetime, iso, to_datetime
+from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, new_reference
+from ksef_mock.core.validation import at_most
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_der_csr
@@ -285,6 +287,28 @@ class Certificates:
         if known is None or known.der != certificate.public_bytes(Encoding.DER):
             return None
         return known.subject
+
+    async def shorten(self, certificate: KsefCertificate, valid_to: Instant) -> None:
+        """Let it expire at `valid_to`, which may be over: from then on logins with it end in status 460.
+
+        Its DER stays as it is.
+
+        Raises:
+            BadRequest: 21405, that would be later than now.
+        """
+        issued = load_der_certificate(certificate.der)
+
+        async def shortened() -> tuple[None, Sequence[Write]]:
+            present = await self.get(certificate.serial) or certificate
+            if valid_to > present.valid_to:
+                raise invalid("validTo", at_most(iso(present.valid_to)))
+            following = msgspec.structs.replace(present, valid_to=valid_to)
+            return None, (
+                Swap(CERTIFICATES, present.serial, present, following, None),
+                await self._revocations.shortening(issued, valid_to),
+            )
+
+        await committed(self._store, shortened)
 
     async def used(self, certificate: Certificate) -> None:
         """Note that somebody logged in with a certificate just now, if it was issued here."""

@@ -28,6 +28,13 @@ class WithdrawnCertificate(msgspec.Struct, frozen=True):
     at: Instant
 
 
+class ShortenedValidity(msgspec.Struct, frozen=True):
+    """That a certificate expires earlier than it says (PUT /testdata/certificates)."""
+
+    valid_to: Instant
+
+
+SHORTENED: Table[ShortenedValidity] = Table("shortened-validity", ShortenedValidity)
 WITHDRAWN: Table[WithdrawnCertificate] = Table("withdrawn-certificate", WithdrawnCertificate)
 
 
@@ -54,6 +61,17 @@ class Revocations:
         if known is not None and known.status is Withdrawal.REVOKED:
             return ()
         return (placed(WITHDRAWN, key, known, entry, None),)
+
+    async def shortening(self, certificate: Fingerprinted, valid_to: Instant) -> Write:
+        """The write that lets the certificate expire at `valid_to`, for a commit that has more to write."""
+        key = fingerprint_of(certificate)
+        known = await self._store.get(SHORTENED, key)
+        return placed(SHORTENED, key, known, ShortenedValidity(valid_to), None)
+
+    async def expires_at(self, certificate: Fingerprinted) -> Instant | None:
+        """When the certificate expires, if that was changed."""
+        shortened = await self._store.get(SHORTENED, fingerprint_of(certificate))
+        return None if shortened is None else shortened.valid_to
 
     async def reinstate(self, certificate: Fingerprinted) -> bool:
         """End a suspension; False if the certificate is not suspended."""

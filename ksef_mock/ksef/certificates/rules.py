@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from ksef_mock.clock import SECOND, Instant
 from ksef_mock.core.codes import Reason
-from ksef_mock.core.errors import Forbidden
+from ksef_mock.core.environment import DAY
+from ksef_mock.core.errors import Forbidden, Gone
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.methods import METHOD_INFO, AuthenticationMethod
 from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.certificates.certificates import Enrollment
 
 # -- what belongs to somebody: logins, operations, certificates ---------------------------------------------
 
 #: Whom KSeF certificates are issued for (OpenAPI: CertificateSubjectIdentifierType).
 _CERTIFIED = ("Nip", "Pesel", "Fingerprint")
+#: How long the status of a request can be asked for (certyfikaty-KSeF.md).
+_STATUS_DAYS = 30
+_STATUS_LIFETIME = _STATUS_DAYS * DAY * SECOND
 
 
 def require_own_certificate(actor: Actor, holder: Identifier) -> None:
@@ -39,6 +45,16 @@ def require_no_token(actor: Actor) -> None:
             reason="certificates cannot be listed or revoked after a login with a KSeF token",
             security={"authenticationMethodCategory": METHOD_INFO[AuthenticationMethod.TOKEN].category},
         )
+
+
+def require_recent(enrollment: Enrollment, now: Instant) -> None:
+    """GET /certificates/enrollments/{referenceNumber}: the status can be asked for during 30 days.
+
+    Raises:
+        Gone: they are over.
+    """
+    if now - enrollment.requested_at > _STATUS_LIFETIME:
+        raise Gone(reason=f"the request {enrollment.reference} is older than {_STATUS_DAYS} days")
 
 
 def may_enroll(actor: Actor) -> bool:

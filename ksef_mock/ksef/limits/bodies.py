@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast
 
 import msgspec
 
 from ksef_mock.core.bodies import Body, choice
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.limits.limits import (
+    PRODUCTION_RATE_LIMITS,
     CertificateLimits,
     CollectiveIdentifierLimits,
     ContextLimits,
@@ -16,12 +18,16 @@ from ksef_mock.ksef.limits.limits import (
     RateLimits,
     SessionLimits,
     SubjectLimits,
+    default_limits,
 )
 
 _INT32 = 2**31 - 1
 
-#: The document sets no lower bound to rates; with less than one request nothing could ever set them right.
+#: With less than one request nothing could ever set the rates right.
 _Requests: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_INT32)]
+#: The highest rate that can be set is so many times production's. KSeF was seen to refuse more than 1200
+#: requests an hour for opening sessions; of the other groups it is inferred.
+_TIMES_PRODUCTION = 10
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
 
 
@@ -80,13 +86,14 @@ class SetSubjectLimitsRequest(Body):
     enrollment: EnrollmentLimitsOverride | None = None
     certificate: CertificateLimitsOverride | None = None
 
-    def limits(self) -> SubjectLimits:
-        """What is not given, or null, stays at its default."""
+    def limits(self, subject: Identifier) -> SubjectLimits:
+        """The limits of `subject`; what is not given, or null, stays at its default."""
+        default = default_limits(subject)
         enrollment = self.enrollment.max_enrollments if self.enrollment else None
         certificate = self.certificate.max_certificates if self.certificate else None
         return SubjectLimits(
-            EnrollmentLimits() if enrollment is None else EnrollmentLimits(enrollment),
-            CertificateLimits() if certificate is None else CertificateLimits(certificate),
+            default.enrollment if enrollment is None else EnrollmentLimits(enrollment),
+            default.certificate if certificate is None else CertificateLimits(certificate),
         )
 
 
@@ -127,3 +134,26 @@ class SetRateLimitsRequest(Body):
     def limits(self) -> RateLimits:
         groups = msgspec.structs.asdict(self.rate_limits)
         return RateLimits(**{group: override.rate() for group, override in groups.items()})
+
+
+def _bounded(group: str) -> type[msgspec.Struct]:
+    production = getattr(PRODUCTION_RATE_LIMITS, group)
+    windows = [
+        (name, Annotated[int, msgspec.Meta(ge=1, le=_TIMES_PRODUCTION * getattr(production, name))])
+        for name in RateOverride.__struct_fields__
+    ]
+    return msgspec.defstruct("ApiRateLimitValuesOverride", windows, bases=(RateOverride,))
+
+
+_BOUNDED_GROUPS = msgspec.defstruct(
+    "ApiRateLimitsOverride",
+    [(group, _bounded(group)) for group in RateLimitsOverride.__struct_fields__],
+    bases=(RateLimitsOverride,),
+)
+#: POST /testdata/rate-limits: SetRateLimitsRequest with the bounds of each group.
+BOUNDED_RATE_LIMITS = cast(
+    type[SetRateLimitsRequest],
+    msgspec.defstruct(
+        "SetRateLimitsRequest", [("rate_limits", _BOUNDED_GROUPS)], bases=(SetRateLimitsRequest,)
+    ),
+)

@@ -50,13 +50,13 @@ class ContextLimits(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class EnrollmentLimits(msgspec.Struct, frozen=True, rename="camel"):
-    """How many certificates a subject may apply for."""
+    """How many certificates a subject may apply for; by default as a person may."""
 
     max_enrollments: int = 12
 
 
 class CertificateLimits(msgspec.Struct, frozen=True, rename="camel"):
-    """How many valid certificates a subject may have."""
+    """How many valid certificates a subject may have; by default as a person may."""
 
     max_certificates: int = 6
 
@@ -119,7 +119,9 @@ class RateLimits(msgspec.Struct, frozen=True, rename="camel"):
 
 
 CONTEXT_LIMITS = ContextLimits()
-SUBJECT_LIMITS = SubjectLimits()
+_OF_PERSONS = SubjectLimits()
+#: limity.md: by NIP 300 requests and 100 active certificates, by PESEL and fingerprint 12 and 6.
+_OF_ENTITIES = SubjectLimits(EnrollmentLimits(300), CertificateLimits(100))
 
 #: The document gives one set of values, for TEST, and announces that production's can be set there too.
 RATE_LIMITS = RateLimits()
@@ -128,6 +130,11 @@ PRODUCTION_RATE_LIMITS = RateLimits()
 _CONTEXTS: Table[ContextLimits] = Table("context-limits", ContextLimits)
 _SUBJECTS: Table[SubjectLimits] = Table("subject-limits", SubjectLimits)
 _RATES: Table[RateLimits] = Table("rate-limits", RateLimits)
+
+
+def default_limits(subject: Identifier) -> SubjectLimits:
+    """The limits of a subject for which /testdata has set none."""
+    return _OF_ENTITIES if subject.type == "Nip" else _OF_PERSONS
 
 
 class Limits:
@@ -149,7 +156,7 @@ class Limits:
         await self._store.delete(_CONTEXTS, str(context))
 
     async def of_subject(self, subject: Identifier) -> SubjectLimits:
-        return await self._store.get(_SUBJECTS, str(subject)) or SUBJECT_LIMITS
+        return await self._store.get(_SUBJECTS, str(subject)) or default_limits(subject)
 
     async def set_subject(self, subject: Identifier, limits: SubjectLimits) -> None:
         await self._put(_SUBJECTS, str(subject), limits)

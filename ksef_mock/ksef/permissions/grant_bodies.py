@@ -11,6 +11,7 @@ import msgspec
 from ksef_mock.clock import Instant
 from ksef_mock.core.bodies import Body, IdentifierBody, StatusInfo, choice, identifier
 from ksef_mock.core.codes import CHANGE_STATUS_DESCRIPTIONS, CHANGE_STATUS_DETAILS
+from ksef_mock.core.countries import COUNTRY_CODES
 from ksef_mock.core.identifiers import Identifier, has_check_digit
 from ksef_mock.core.validation import CONDITION, INTERNAL_ID_CHECKSUM, NOT_EMPTY, Broken
 from ksef_mock.ksef.access.actor import Actor
@@ -90,6 +91,10 @@ class IdDocument(Body):
     type: UpTo20
     number: UpTo20
     country: Country
+
+    def rules(self) -> Iterator[Broken]:
+        if self.country not in COUNTRY_CODES:
+            yield Broken("country", CONDITION)
 
 
 class PersonDetails(Body):

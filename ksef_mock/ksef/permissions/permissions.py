@@ -18,6 +18,7 @@ from ksef_mock.clock import SECOND, Clock, Instant
 from ksef_mock.core.codes import ChangeStatus, Code
 from ksef_mock.core.environment import DAY
 from ksef_mock.core.errors import BadRequest, Gone
+from ksef_mock.core.fault import Hold
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, issued_at, new_reference
 from ksef_mock.core.waiting import Delay, Wait
@@ -94,6 +95,7 @@ BLOCKS: Table[Block] = Table("blocked-context", Block)
 CHANGES: Table[Change] = Table("permissions-operation", Change)
 EU_ENTITIES: Table[EuEntity] = Table("eu-entity", EuEntity)
 
+_NO_HOLD = Hold()
 _WAITING = "permissions-operations-waiting"
 
 
@@ -185,12 +187,14 @@ class Permissions:
         revokes: str | None = None,
         authorizations: bool = False,
         ends: ChangeStatus | None = None,
+        hold: Hold = _NO_HOLD,
     ) -> Change:
         """Start an operation: make `grants`, all or none, or take back the grant with the id `revokes`.
 
         Args:
             authorizations: whether it is one of those that the grant to be revoked must be among.
             ends: a failure that is arranged for it, whatever it deserves.
+            hold: how much longer than others it waits.
 
         Raises:
             Forbidden: insufficient-resource-access, the grant is not the actor's to revoke.
@@ -212,7 +216,7 @@ class Permissions:
             authorizations=authorizations,
             ends=ends,
             started_at=now,
-            wait=self._delay.begin(now),
+            wait=self._delay.begin(now).held(hold.polls, hold.seconds),
         )
         expires_at = _forgotten_at(change)
         if not is_due(change, now):
@@ -311,7 +315,6 @@ class Permissions:
     async def _facts(self, change: Change) -> Facts:
         first = change.grants[0]
         authorized = await self._subjects.person(first.authorized)
-        indirect = first.kind is GrantKind.INDIRECT
         nip = change.context.nip
         roles = () if nip is None else await self._subjects.roles(nip)
         units = () if nip is None else await self._subjects.subordinate_roles(nip)
@@ -319,7 +322,6 @@ class Permissions:
             await self._author(change),
             frozenset(held.role for held in roles),
             frozenset(held.nip for held in units),
-            await self.delegations(change.context) if indirect else (),
             authorized is not None and authorized.is_deceased,
         )
 

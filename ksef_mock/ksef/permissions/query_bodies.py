@@ -10,7 +10,7 @@ import msgspec
 from ksef_mock.clock import iso
 from ksef_mock.core.bodies import Body, IdentifierBody, TypedIdentifier, choice, identifier
 from ksef_mock.core.identifiers import VAT_UE_PATTERN, Identifier
-from ksef_mock.core.permissions import VAT_UE_MANAGE
+from ksef_mock.core.permissions import VAT_UE_MANAGE, Permission
 from ksef_mock.ksef.permissions.grant_bodies import PERSONS, TARGETS, IdDocument, target_of
 from ksef_mock.ksef.permissions.grants import Grant, GrantKind, SubjectDetails
 from ksef_mock.ksef.permissions.rules import GRANTING
@@ -48,7 +48,7 @@ class PersonalPermissionsQueryRequest(Body):
 
         def matches(grant: Grant, active: bool) -> bool:
             return (
-                (client is None or (grant.kind is GrantKind.ENTITY and grant.context == client))
+                (client is None or _is_of(grant, client))
                 and targets(grant)
                 and (types is None or grant.permission in types)
                 and active in states
@@ -89,6 +89,11 @@ class PersonPermissionsQueryRequest(Body):
         """Whether it asks for what the caller has granted, instead of for what is in force."""
         return self.query_type == "PermissionsGrantedInCurrentContext"
 
+    def is_about(self, context: Identifier) -> bool:
+        """Whether it is filtered by this context."""
+        wanted = self.context_identifier
+        return wanted is not None and wanted.identifier == context
+
     def matches(self) -> Matches:
         """Whether a grant satisfies the filters."""
         by_author = _author(self.author_identifier)
@@ -102,7 +107,7 @@ class PersonPermissionsQueryRequest(Body):
             return (
                 by_author(grant)
                 and authorized in (None, grant.authorized)
-                and (unit is None or (grant.kind is GrantKind.SUBUNIT and grant.context == unit))
+                and (unit is None or _is_of(grant, unit))
                 and targets(grant)
                 and (types is None or grant.permission in types)
                 and active in states
@@ -217,6 +222,11 @@ def _types(names: list[str] | None) -> frozenset[str] | None:
     return frozenset(names) if names else None
 
 
+def _is_of(grant: Grant, context: Identifier) -> bool:
+    # A client's, a unit's; by one's own context the direct grants of that context (seen on TEST).
+    return grant.kind is not GrantKind.INDIRECT and grant.context == context
+
+
 def _any(_: Grant) -> bool:
     return True
 
@@ -225,7 +235,8 @@ def _target(body: IdentifierBody | None) -> Callable[[Grant], bool]:
     if body is None:
         return _any
     wanted = target_of(body)
-    return lambda grant: grant.kind is GrantKind.INDIRECT and grant.context == wanted
+    # By one's own context direct grants are found too (seen on TEST). What other entities let one do is none.
+    return lambda grant: grant.context == wanted and grant.kind is not GrantKind.ENTITY
 
 
 def _author(body: IdentifierBody | None) -> Callable[[Grant], bool]:
@@ -310,6 +321,7 @@ class QueryPersonalPermissionsResponse(Body):
 
     permissions: list[PersonalPermission]
     has_more: bool
+    owner_permissions: tuple[Permission, ...] | None = None
 
 
 class PersonPermission(Body, kw_only=True):

@@ -34,10 +34,9 @@ class Attachments:
         await self._put(nip, AttachmentConsent())
 
     async def revoke(self, nip: str, ends_at: Instant | None) -> None:
-        """End a consent, now unless later; nothing happens where there is none."""
+        """End a consent, now unless a moment is given; nothing happens where there is none."""
         if await self.consent(nip) is not None:
-            now = self._clock.now()
-            await self._put(nip, AttachmentConsent(now if ends_at is None else max(now, ends_at)))
+            await self._put(nip, AttachmentConsent(self._clock.now() if ends_at is None else ends_at))
 
     async def consent(self, nip: str) -> AttachmentConsent | None:
         """The consent of this NIP, ended or not; None if there has never been one."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, TypeAlias
 
 import msgspec
 
 from ksef_mock.clock import Instant, from_datetime
-from ksef_mock.core import dates as warsaw
 from ksef_mock.core.bodies import Body, IdentifierBody, identifier
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, SUBJECT_PATTERNS, Identifier
 from ksef_mock.core.permissions import Permission
@@ -64,10 +63,10 @@ class AttachmentPermissionRevokeRequest(Body):
 
     @property
     def ends_at(self) -> Instant | None:
-        """The beginning of that day in Warsaw."""
+        """The beginning of that day in UTC: `revokedDate` shows the day that was given (seen on TEST)."""
         if self.expected_end_date is None:
             return None
-        return from_datetime(datetime.combine(self.expected_end_date, time(), warsaw.warsaw()))
+        return from_datetime(datetime.combine(self.expected_end_date, time(), UTC))
 
 
 class PersonCreateRequest(Body):
