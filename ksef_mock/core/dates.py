@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from ksef_mock.clock import SECOND, Instant, from_datetime, to_datetime
+from ksef_mock.clock import Instant, from_datetime, to_datetime
 
 _ISO = re.compile(
     r"(?P<moment>[12]\d{3}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)"
@@ -45,15 +44,3 @@ def midnight(moment: Instant) -> Instant:
     """The beginning of the day that it is in Warsaw."""
     local = to_datetime(moment).astimezone(warsaw())
     return from_datetime(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0))
-
-
-def spans_at_most(start: Instant, end: Instant, months: int) -> bool:
-    """Whether `end` is at most so many calendar months after `start`, by the clocks of UTC or of Warsaw."""
-    return any(_spans_at_most(start, end, months, zone) for zone in (UTC, warsaw()))
-
-
-def _spans_at_most(start: Instant, end: Instant, months: int, zone: tzinfo) -> bool:
-    first, last = (to_datetime(moment).astimezone(zone).replace(tzinfo=None) for moment in (start, end))
-    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
-    day = min(first.day, monthrange(year, month + 1)[1])
-    return (last, end % SECOND) <= (first.replace(year=year, month=month + 1, day=day), start % SECOND)

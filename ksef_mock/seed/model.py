@@ -24,10 +24,13 @@ from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import load_pem_certificates
 from ksef_mock.ksef.invoices.bodies import InvoiceSeed
 from ksef_mock.ksef.limits.bodies import (
+    CollectiveIdentifierLimitsOverride,
     RateLimitsOverride,
+    RateOverride,
     SetSessionLimitsRequest,
     SetSubjectLimitsRequest,
 )
+from ksef_mock.ksef.limits.limits import CONTEXT_LIMITS, RATE_LIMITS
 from ksef_mock.ksef.peppol.bodies import ProviderSeed
 from ksef_mock.ksef.subjects.bodies import Description, Nip, Pesel
 from ksef_mock.ksef.subjects.subjects import SubjectType
@@ -153,12 +156,28 @@ class SeedCertificate(_Entry):
     status: Literal["revoked", "suspended"] = "revoked"
 
 
+class SeedSessionLimits(SetSessionLimitsRequest):
+    """The same as in /testdata; what API 2.7 added may be left out."""
+
+    collective_identifier: CollectiveIdentifierLimitsOverride = CollectiveIdentifierLimitsOverride(
+        max_invoices=CONTEXT_LIMITS.collective_identifier.max_invoices
+    )
+
+
+class SeedRateLimits(RateLimitsOverride):
+    """The same as in /testdata; what API 2.7 added may be left out."""
+
+    collective_identifier: RateOverride = RateOverride(
+        **msgspec.structs.asdict(RATE_LIMITS.collective_identifier)
+    )
+
+
 class SeedLimits(_Entry):
     """Limits in the context of a NIP, in the words of /testdata/limits and /testdata/rate-limits."""
 
     nip: Nip
-    session: SetSessionLimitsRequest | None = None
-    rate_limits: Literal["production"] | RateLimitsOverride | None = None
+    session: SeedSessionLimits | None = None
+    rate_limits: Literal["production"] | SeedRateLimits | None = None
     #: Of the NIP as a subject.
     certificates: SetSubjectLimitsRequest | None = None
 

@@ -76,27 +76,6 @@ def test_what_the_mock_writes_it_reads(moment: datetime) -> None:
     assert warsaw.parse(iso(from_datetime(moment))) == from_datetime(moment)
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "within"),
-    [
-        ("2026-01-15T00:00:00Z", "2026-04-15T00:00:00Z", True),
-        ("2026-01-15T00:00:00Z", "2026-04-15T01:00:00Z", False),
-        # 1 January to 1 April in Warsaw, where summer time has begun: an hour less by UTC.
-        ("2025-12-31T23:00:00Z", "2026-03-31T22:00:00Z", True),
-        # 31 October to 31 January in Warsaw, where summer time has ended: an hour more by UTC.
-        ("2025-07-31T22:00:00Z", "2025-10-31T23:00:00Z", True),
-        ("2025-07-31T22:00:00Z", "2025-10-31T23:00:01Z", False),
-        # The month has no 31st.
-        ("2026-01-31T12:00:00Z", "2026-04-30T12:00:00Z", True),
-        ("2026-01-31T12:00:00Z", "2026-04-30T12:00:01Z", False),
-        ("2025-11-30T12:00:00Z", "2026-02-28T12:00:00Z", True),
-        ("2026-01-15T00:00:00Z", "2026-01-14T00:00:00Z", True),
-    ],
-)
-def test_three_months_by_the_clocks_of_utc_or_of_warsaw(start: str, end: str, within: bool) -> None:
-    assert warsaw.spans_at_most(instant(start), instant(end), 3) is within
-
-
 def test_midnight_is_that_of_warsaw() -> None:
     assert iso(warsaw.midnight(instant("2026-07-15T23:30:00Z"))) == "2026-07-15T22:00:00+00:00"
     assert iso(warsaw.midnight(instant("2026-07-15T21:30:00Z"))) == "2026-07-14T22:00:00+00:00"

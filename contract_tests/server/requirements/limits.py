@@ -120,7 +120,7 @@ def subject_limits_are_set_and_restored(ctx: Probe) -> None:
 def rate_limits_are_set_and_restored(ctx: Probe) -> None:
     bearer = ctx.new_session().access_token
     before = ctx.get("/rate-limits", bearer=bearer).answers(200, _RATES).json()
-    changed = _rates(90, 95, 99)
+    changed = _rates(40, 95, 99)
     ctx.post("/testdata/rate-limits", bearer=bearer, json={"rateLimits": changed}).answers(200)
     _same("rates that were set", ctx.get("/rate-limits", bearer=bearer), changed)
     ctx.delete("/testdata/rate-limits", bearer=bearer).answers(200)

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import msgspec
 
-from ksef_mock.clock import Instant, iso, to_datetime
+from ksef_mock.clock import SECOND, Instant, iso, to_datetime
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.bodies import Body, Moment, choice, invalid
 from ksef_mock.core.codes import Code
+from ksef_mock.core.environment import DAY
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.core.validation import CONDITION, FORMAT, NOT_EMPTY, Broken, at_most
@@ -42,7 +43,8 @@ from ksef_mock.ksef.invoices.metadata import (
 from ksef_mock.ksef.invoices.numbers import ksef_number
 
 _AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
-_LONGEST_RANGE = 3  # months
+#: Since API 2.7.1, in UTC (it was three months).
+_LONGEST_RANGE_DAYS = 100
 
 # -- the query --------------------------------------------------------------------------------------------
 
@@ -140,8 +142,8 @@ class InvoiceQueryFilters(Body):
             end = min(end, now)
         if start > end:
             raise invalid("filters.dateRange.from", at_most(wanted.end or iso(now)))
-        if not warsaw.spans_at_most(start, end, _LONGEST_RANGE):
-            raise invalid("filters.dateRange", CONDITION, f"dateRange: longer than {_LONGEST_RANGE} months")
+        if end - start > _LONGEST_RANGE_DAYS * DAY * SECOND:
+            raise invalid("filters.dateRange", CONDITION, f"dateRange: more than {_LONGEST_RANGE_DAYS} days")
         return start, end
 
     def _amount(self) -> tuple[str, float | None, float | None] | None:
