@@ -159,16 +159,18 @@ class SeedCertificate(_Entry):
 class SeedSessionLimits(SetSessionLimitsRequest):
     """The same as in /testdata; what API 2.7 added may be left out."""
 
-    collective_identifier: CollectiveIdentifierLimitsOverride = CollectiveIdentifierLimitsOverride(
-        max_invoices=CONTEXT_LIMITS.collective_identifier.max_invoices
+    collective_identifier: CollectiveIdentifierLimitsOverride = msgspec.field(
+        default_factory=lambda: CollectiveIdentifierLimitsOverride(
+            CONTEXT_LIMITS.collective_identifier.max_invoices
+        )
     )
 
 
 class SeedRateLimits(RateLimitsOverride):
     """The same as in /testdata; what API 2.7 added may be left out."""
 
-    collective_identifier: RateOverride = RateOverride(
-        **msgspec.structs.asdict(RATE_LIMITS.collective_identifier)
+    collective_identifier: RateOverride = msgspec.field(
+        default_factory=lambda: RateOverride(*msgspec.structs.astuple(RATE_LIMITS.collective_identifier))
     )
 
 

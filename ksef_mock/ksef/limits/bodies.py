@@ -122,8 +122,8 @@ class RateLimitsOverride(Body):
     invoice_export: RateOverride
     invoice_export_status: RateOverride
     invoice_download: RateOverride
-    collective_identifier: RateOverride
     other: RateOverride
+    collective_identifier: RateOverride
 
 
 class SetRateLimitsRequest(Body):
