@@ -34,7 +34,7 @@ _ROOMS = {
         "/testdata/context/",
     ),
     "tokens": ("/tokens",),
-    "certificates": ("/certificates/",),
+    "certificates": ("/certificates/", "/testdata/certificates/"),
     "permissions": ("/permissions/",),
     "invoices": ("/invoices/query/metadata",),
     "peppol": ("/peppol/",),
