@@ -142,6 +142,25 @@ class Reply:
             expect.equal("reasonCode", self.at("reasonCode"), reason)
         return self
 
+    def failed(self, status: int) -> Reply:
+        """Expect an error of this status, in any of the forms that KSeF and what stands before it have.
+
+        Raises:
+            Failed: anything else came.
+        """
+        if self.status != status:
+            self._fail(f"status {status}", self._summary())
+        body, complaints = self.json(), []
+        for shape in shapes.ERRORS.get(status, (shapes.PROBLEM,)):
+            try:
+                shape(body, "body")
+                break
+            except expect.Failed as complaint:
+                complaints.append(str(complaint))
+        else:
+            self._fail(f"an error of a known form ({'; '.join(complaints)})", self.text)
+        return self
+
     def unauthorized(self) -> Reply:
         """Expect 401 as problem+json, title and detail as in the document's example.
 

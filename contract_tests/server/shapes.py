@@ -176,6 +176,8 @@ PUBLIC_KEY = obj(
     usage=array(choice("KsefTokenEncryption", "SymmetricKeyEncryption"), minimum=1),
 )
 PUBLIC_KEYS = array(PUBLIC_KEY, minimum=1)
+SESSION_OPENED = obj(referenceNumber=reference("SO"), validUntil=timestamp)
+INVOICE_SENT = obj(referenceNumber=reference("EE"))
 GENERATED_TOKEN = obj(referenceNumber=reference("EC"), token=text)
 
 # -- errors -----------------------------------------------------------------------------------------------
@@ -223,3 +225,18 @@ FORBIDDEN = obj(
 TOO_MANY = obj(
     status=obj(code=choice(429), description=choice("Too Many Requests"), details=array(text, minimum=1))
 )
+#: The answer of the firewall in front of KSeF, at any operation (recorded on PRD).
+BLOCKED = obj(
+    title=choice("Request blocked"),
+    status=choice(403),
+    detail=text,
+    security=obj(incidentId=text, clientIp=text),
+)
+#: Status -> the forms that an error has; 500 is always in the legacy form (recorded on PRD).
+ERRORS: dict[int, tuple[Shape, ...]] = {
+    400: (LEGACY, BAD_REQUEST),
+    403: (FORBIDDEN, BLOCKED),
+    404: (NOT_FOUND,),
+    429: (TOO_MANY,),
+    500: (LEGACY,),
+}

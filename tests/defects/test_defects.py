@@ -23,12 +23,14 @@ def test_there_are_defects_of_every_area() -> None:
     areas = Counter(defect.area for defect in catalogue().values())
     assert set(areas) == {
         "answers",
+        "certificates",
         "challenges",
         "jwts",
         "keys",
         "operations",
         "permissions",
         "resources",
+        "testdata",
         "token_login",
         "xades_login",
     }

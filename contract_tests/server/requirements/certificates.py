@@ -129,7 +129,7 @@ def limits_count_down(ctx: Probe) -> None:
     session = ctx.new_session()
     before = ctx.get("/certificates/limits", bearer=session.access_token).answers(200, _LIMITS)
     equal("canRequest", before.at("canRequest"), True)
-    _issued(ctx, session)
+    issued(ctx, session)
     after = ctx.get("/certificates/limits", bearer=session.access_token).answers(200, _LIMITS)
     for name in ("enrollment", "certificate"):
         equal(f"{name}.remaining", after.at(name, "remaining"), before.at(name, "remaining") - 1)
@@ -148,7 +148,7 @@ def limits_count_down(ctx: Probe) -> None:
 def certificate_is_issued(ctx: Probe, kind: str) -> None:
     session = ctx.new_session()
     key = _new_key(kind)
-    credentials, serial = _issued(ctx, session, key=key)
+    credentials, serial = issued(ctx, session, key=key)
     certificate = credentials.certificate
     equal("key of the certificate", certificate.public_key() == key.public_key(), True)
     equal("serial number of the certificate", f"{certificate.serial_number:016X}", serial)
@@ -218,7 +218,7 @@ def wrong_name_is_refused(ctx: Probe, name: str) -> None:
 def certificate_limit_holds(ctx: Probe) -> None:
     session = ctx.new_session()
     _set_limits(ctx, session, enrollments=5, certificates=1)
-    _issued(ctx, session)
+    issued(ctx, session)
     _order(ctx, session, _csr(_subject(_data(ctx, session)))).refused(25007)
 
 
@@ -231,7 +231,7 @@ def certificate_limit_holds(ctx: Probe) -> None:
 def enrollment_limit_holds(ctx: Probe) -> None:
     session = ctx.new_session()
     _set_limits(ctx, session, enrollments=1, certificates=5)
-    _issued(ctx, session)
+    issued(ctx, session)
     _order(ctx, session, _csr(_subject(_data(ctx, session)))).refused(25006)
 
 
@@ -246,7 +246,7 @@ def enrollment_limit_holds(ctx: Probe) -> None:
 )
 def authentication_certificate_logs_in(ctx: Probe) -> None:
     session = ctx.new_session()
-    credentials, _ = _issued(ctx, session)
+    credentials, _ = issued(ctx, session)
     used = ctx.login_with_certificate(credentials, nip=session.nip)
     status = ctx.get(f"/auth/{used.reference}", bearer=used.access_token).answers(200)
     equal("authenticationMethod", status.at("authenticationMethod"), "InternalCertificate")
@@ -260,7 +260,7 @@ def authentication_certificate_logs_in(ctx: Probe) -> None:
 )
 def offline_certificate_does_not_log_in(ctx: Probe) -> None:
     session = ctx.new_session()
-    credentials, _ = _issued(ctx, session, certificateType="Offline")
+    credentials, _ = issued(ctx, session, certificateType="Offline")
     reply = ctx.submit(credentials, nip=session.nip)
     if reply.status != 400:
         equal("status of the login", ctx.settled(ctx.started(reply)).at("status", "code"), 460)
@@ -274,12 +274,12 @@ def offline_certificate_does_not_log_in(ctx: Probe) -> None:
 )
 def revoked_certificate_is_dead(ctx: Probe) -> None:
     session = ctx.new_session()
-    credentials, serial = _issued(ctx, session)
-    equal("status before", _listed(ctx, session).at("certificates", 0, "status"), "Active")
+    credentials, serial = issued(ctx, session)
+    equal("status before", listed(ctx, session).at("certificates", 0, "status"), "Active")
     _revoke(ctx, session, serial).answers(204)
     true(
         "status after",
-        _listed(ctx, session).at("certificates", 0, "status") in ("Blocked", "Revoked"),
+        listed(ctx, session).at("certificates", 0, "status") in ("Blocked", "Revoked"),
         expected="Blocked or Revoked",
         received="another",
     )
@@ -294,7 +294,7 @@ def revoked_certificate_is_dead(ctx: Probe) -> None:
 )
 def is_revoked_once(ctx: Probe) -> None:
     session = ctx.new_session()
-    _, serial = _issued(ctx, session)
+    _, serial = issued(ctx, session)
     _revoke(ctx, session, serial).answers(204)
     _revoke(ctx, session, serial).refused(25009)
 
@@ -307,10 +307,10 @@ def is_revoked_once(ctx: Probe) -> None:
 )
 def token_login_revokes_nothing(ctx: Probe) -> None:
     owner = ctx.new_owner()
-    _, serial = _issued(ctx, owner.session)
+    _, serial = issued(ctx, owner.session)
     session = ctx.login_with_token(owner.token, nip=owner.session.nip)
     _revoke(ctx, session, serial).problem(403, reason="auth-method-not-allowed")
-    equal("status after", _listed(ctx, owner.session).at("certificates", 0, "status"), "Active")
+    equal("status after", listed(ctx, owner.session).at("certificates", 0, "status"), "Active")
 
 
 @requirement(
@@ -321,7 +321,7 @@ def token_login_revokes_nothing(ctx: Probe) -> None:
 )
 def certificates_of_others_stay_hidden(ctx: Probe) -> None:
     session, stranger = ctx.new_session(), ctx.new_session()
-    credentials, serial = _issued(ctx, session, certificateName="Moj certyfikat")
+    credentials, serial = issued(ctx, session, certificateName="Moj certyfikat")
     found = _retrieve(ctx, session, serial).answers(200, _RETRIEVED)
     equal("certificateName", found.at("certificates", 0, "certificateName"), "Moj certyfikat")
     equal("certificate", base64.b64decode(found.at("certificates", 0, "certificate")), credentials.der)
@@ -341,8 +341,8 @@ def certificates_of_others_stay_hidden(ctx: Probe) -> None:
 )
 def filters_count(ctx: Probe) -> None:
     session = ctx.new_session()
-    _, first = _issued(ctx, session, certificateName="Pierwszy certyfikat")
-    _, second = _issued(ctx, session, certificateName="Drugi certyfikat", certificateType="Offline")
+    _, first = issued(ctx, session, certificateName="Pierwszy certyfikat")
+    _, second = issued(ctx, session, certificateName="Drugi certyfikat", certificateType="Offline")
     _revoke(ctx, session, first).answers(204)
     cases: tuple[tuple[dict[str, Any], list[str]], ...] = (
         ({}, [second, first]),
@@ -352,7 +352,7 @@ def filters_count(ctx: Probe) -> None:
         ({"certificateSerialNumber": first}, [first]),
     )
     for filters, expected in cases:
-        reply = _listed(ctx, session, **filters)
+        reply = listed(ctx, session, **filters)
         found = [each["certificateSerialNumber"] for each in reply.at("certificates")]
         equal(f"certificates with {filters or 'no filter'}", found, expected)
 
@@ -366,9 +366,9 @@ def filters_count(ctx: Probe) -> None:
 def list_comes_in_pages(ctx: Probe) -> None:
     session = ctx.new_session()
     _set_limits(ctx, session, enrollments=20, certificates=20)
-    made = [_issued(ctx, session)[1] for _ in range(11)]
+    made = [issued(ctx, session)[1] for _ in range(11)]
     first, second = (
-        _listed(ctx, session, parameters={"pageSize": "10", "pageOffset": offset}) for offset in ("0", "1")
+        listed(ctx, session, parameters={"pageSize": "10", "pageOffset": offset}) for offset in ("0", "1")
     )
     found = [
         each["certificateSerialNumber"] for reply in (first, second) for each in reply.at("certificates")
@@ -419,7 +419,17 @@ def _order(ctx: Probe, session: Session, csr: bytes, **changes: Any) -> Reply:
     return ctx.post("/certificates/enrollments", bearer=session.access_token, json=body | changes)
 
 
-def _issued(
+def csr_of(ctx: Probe, session: Session) -> bytes:
+    """A right CSR for this login, in DER."""
+    return _csr(_subject(_data(ctx, session)))
+
+
+def ordered_certificate(ctx: Probe, session: Session) -> Reply:
+    """A right request for a certificate."""
+    return _order(ctx, session, csr_of(ctx, session))
+
+
+def issued(
     ctx: Probe, session: Session, *, key: PrivateKey | None = None, **changes: Any
 ) -> tuple[Credentials, str]:
     """A new certificate with its key, and its serial number as the API writes it."""
@@ -454,9 +464,10 @@ def _revoke(ctx: Probe, session: Session, serial: str) -> Reply:
     )
 
 
-def _listed(
+def listed(
     ctx: Probe, session: Session, *, parameters: dict[str, str] | None = None, **filters: Any
 ) -> Reply:
+    """What a query for certificates finds."""
     reply = ctx.post(
         "/certificates/query", bearer=session.access_token, json=filters, params=parameters or {}
     )
