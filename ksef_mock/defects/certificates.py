@@ -51,7 +51,7 @@ BODIES = table(
                 "certificateName",
                 "is too long",
                 _longer_than(100),
-                "Long",
+                "Too long",
             ),
             ("certificate-needs-no-type", _ENROLL, "certificateType", "is missing", _is(None), "Offline"),
             (
