@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -134,10 +134,10 @@ def token_shows_no_permissions(mock: Mock) -> None:
 def last_use_of_a_token_is_not_noted(mock: Mock) -> None:
     """A KSeF token that was used has no lastUseDate."""
 
-    async def used(_token: KsefToken) -> None:
-        return None
+    async def last_uses(tokens: Sequence[KsefToken]) -> list[None]:
+        return [None] * len(tokens)
 
-    mock.replace(mock.system.tokens, "used", lambda _: used)
+    mock.replace(mock.system.tokens, "last_uses", lambda _: last_uses)
 
 
 @defect("authorIdentifier is whoever made the KSeF token.")
