@@ -44,6 +44,7 @@ _NEAR = {
     "challenges": ("CHAL",),
     "jwts": ("JWT", "REFRESH"),
     "keys": ("KEYS",),
+    "bodies": ("ERR",),
     "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
     "permissions": ("PERM",),
