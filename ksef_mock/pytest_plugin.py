@@ -7,7 +7,7 @@ loads this module.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what its mock has refused, and why."""
+    report = yield
+    mock: MockServer | None = getattr(item, "funcargs", {}).get("ksef_mock")
+    if mock is not None and call.when == "call" and report.failed:
+        refused = _refused(mock)
+        if refused:
+            report.sections.append(("ksef_mock refused", refused))
+    return report
+
+
+#: Refusals that a failing test shows: the last ones.
+_SHOWN = 10
+
+
+def _refused(mock: MockServer) -> str:
+    from ksef_mock.core.text import visible
+    from ksef_mock.trail.journal import Query
+
+    lines = []
+    for entry in mock.journal.find(Query(failed=True, limit=_SHOWN)):
+        code = "" if entry.code is None else f"/{entry.code}"
+        causes = [f"{each.check}: {each.reason}" for each in entry.decisions if each.outcome == "failed"]
+        if entry.reason is not None:
+            causes.insert(0, entry.reason)
+        lines.append(f"{entry.status}{code} {entry.method} {entry.path}")
+        lines += [f"    {cause}" for cause in dict.fromkeys(causes)]
+    return "\n".join(map(visible, lines))
 
 
 class _Mocks:

@@ -32,7 +32,7 @@ class Served:
 @contextlib.contextmanager
 def serving(*options: str) -> Iterator[Served]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", *options],
+        [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", "--log-level", "error", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

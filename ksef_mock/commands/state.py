@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
 from ksef_mock.commands.files import write_private
-from ksef_mock.commands.remote import Remote, json_option, print_json, print_table, remote_command
+from ksef_mock.commands.remote import (
+    Remote,
+    Unreachable,
+    json_option,
+    print_json,
+    print_table,
+    remote_command,
+)
+
+#: Seconds between two looks for a mock that is starting.
+_PAUSE = 0.05
 
 
 @click.command()
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long for one that is just starting.",
+)
 @remote_command
 @json_option
-def status(remote: Remote, as_json: bool) -> None:
+def status(remote: Remote, as_json: bool, seconds: float) -> None:
     """Tell whether a mock is running: exit code 0 if so, 3 if not."""
-    body = remote.call("GET", "/health")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            body = remote.call("GET", "/health")
+            break
+        except Unreachable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE)
     if as_json:
         print_json(body)
     else:

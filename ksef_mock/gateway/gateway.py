@@ -107,7 +107,7 @@ class Gateway:
             duration = time.perf_counter() - started
             self._count(exchange, status, error, duration)
             if exchange.recorded:
-                log_request(exchange, status, error, duration * 1_000)
+                log_request(exchange, status, error, duration * 1_000, _base_url(scope))
                 # What a reset has overtaken is not of the state after it; the reset itself is.
                 if epoch == self._system.journal.epoch or exchange.path.startswith("/_mock/"):
                     await self._system.journal.record(exchange, status, error, duration * 1_000)
@@ -286,6 +286,11 @@ def translated(refusal: HTTPException) -> KsefError:
         allowed = (refusal.headers or {}).get("Allow", "").split(", ")  # in no order: it was a set
         return MethodNotAllowed(", ".join(sorted(allowed)))
     return NotFound(reason="no such path in the API")
+
+
+def _base_url(scope: Scope) -> str:
+    host = (_header(scope, b"host") or b"127.0.0.1").decode("latin-1")[:100]
+    return f"{scope['scheme']}://{host}"
 
 
 def _wants_problem_details(scope: Scope) -> bool:

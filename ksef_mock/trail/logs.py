@@ -12,13 +12,17 @@ import sys
 import time
 from typing import Any, Literal, TypeAlias
 
+from ksef_mock.core.codes import SUCCESS
 from ksef_mock.core.errors import BadRequest, KsefError
 from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.paths import api_path
 from ksef_mock.core.text import visible
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
 _requests = logging.getLogger("ksef_mock.requests")
+# Where nobody has set logging up, a mock in a test process must not write to standard error.
+logging.getLogger("ksef_mock").addHandler(logging.NullHandler())
 
 #: Attribute of a log record with the members of its JSON line.
 _FIELDS = "ksef_mock"
@@ -34,14 +38,25 @@ def configure(log_format: LogFormat, level: int) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
-def log_request(exchange: Exchange, status: int, error: KsefError | None, duration_ms: float) -> None:
-    """Log a request that is about to be answered, and before it what was decided on the way."""
-    if not _requests.isEnabledFor(logging.INFO):
+def log_request(
+    exchange: Exchange, status: int, error: KsefError | None, duration_ms: float, base_url: str
+) -> None:
+    """Log a request that is about to be answered, and before it what was decided on the way.
+
+    What was refused, or will be when its status is asked for, is a warning: one line with the cause and the
+    address of its page on the dashboard, which is under `base_url`.
+    """
+    if not _requests.isEnabledFor(logging.WARNING):
+        return
+    why = _why(exchange, error)
+    level = logging.INFO if why is None else logging.WARNING
+    if not _requests.isEnabledFor(level):
         return
     trace = exchange.trace_id
     for check, outcome, reason in exchange.decisions:
         decision = {"check": check, "outcome": outcome.value, "reason": reason}
-        _log(f"{check} {outcome.value}: {reason}", {"event": "decision", "traceId": trace, **decision})
+        event = {"event": "decision", "traceId": trace, **decision}
+        _log(logging.INFO, f"{check} {outcome.value}: {reason}", event)
     fields: dict[str, Any] = {
         "event": "request",
         "traceId": trace,
@@ -55,15 +70,38 @@ def log_request(exchange: Exchange, status: int, error: KsefError | None, durati
         fields["operation"] = exchange.operation
     if isinstance(error, BadRequest):
         fields["code"] = int(error.code)
-    if error is not None:
-        fields["reason"] = error.reason
+    if why is not None:
+        fields["reason"] = why
+    if why is not None and api_path(exchange.path) is not None:
+        fields["page"] = f"{base_url}{_page(exchange)}"
     code = f"/{fields['code']}" if "code" in fields else ""
-    why = f": {error.reason}" if error is not None else ""
-    _log(f"{status}{code} {exchange.method} {exchange.path} {duration_ms:.1f} ms{why}", fields)
+    message = f"{status}{code} {exchange.method} {exchange.path} {duration_ms:.1f} ms"
+    _log(level, " ".join(filter(None, (message + (f": {why}" if why else ""), fields.get("page")))), fields)
 
 
-def _log(message: str, fields: dict[str, Any]) -> None:
-    _requests.info("%s", message, extra={_FIELDS: fields})
+def _why(exchange: Exchange, error: KsefError | None) -> str | None:
+    """Why a request was refused, or the login that it submits is going to fail; None if neither."""
+    if error is not None and error.status >= 400:
+        return error.reason
+    verdict = exchange.facts.get("verdict")
+    if verdict is None or verdict == SUCCESS:
+        return None
+    # A fault may decide over a login in which nothing else is wrong.
+    for wanted in ("failed", "fault"):
+        for check, outcome, reason in exchange.decisions:
+            if wanted in (outcome.value, check):
+                return f"the login will end in {int(verdict.status)}: {check}: {reason}"
+    return f"the login will end in {int(verdict.status)}"
+
+
+def _page(exchange: Exchange) -> str:
+    if exchange.operation is not None:
+        return f"/_mock/ui/logins/{exchange.operation}"
+    return f"/_mock/ui/requests?q={exchange.trace_id}"
+
+
+def _log(level: int, message: str, fields: dict[str, Any]) -> None:
+    _requests.log(level, "%s", message, extra={_FIELDS: fields})
 
 
 class JsonFormatter(logging.Formatter):

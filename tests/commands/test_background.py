@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -151,3 +152,16 @@ def test_the_file_names_the_ca_of_tls(tmp_path: Path) -> None:
     with serving("--tls", "--tls-ca-dir", str(tmp_path / "tls"), "--env-file", str(file)) as mock:
         assert mock.url.startswith("https://")
         assert variables(file)["KSEF_CA"] == str(tmp_path / "tls" / "ca.pem")
+
+
+def test_status_waits_for_a_mock_that_is_just_starting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    status = [sys.executable, "-m", "ksef_mock.cli", "status", "--url", f"http://127.0.0.1:{port}", "--wait"]
+    waiting = subprocess.Popen([*status, "30"], stdout=subprocess.PIPE, text=True)
+    with waiting, serving("--port", port):
+        printed, _ = waiting.communicate(timeout=40)
+    assert (waiting.returncode, printed.split()[:1]) == (0, ["ksef-mock"])
+    gone = subprocess.run([*status, "0.1"], capture_output=True, text=True, check=False)
+    assert gone.returncode == 3
+    assert "no mock is running at" in gone.stderr

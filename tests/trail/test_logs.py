@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from ksef_mock.testing import MockServer
@@ -60,7 +61,9 @@ def test_a_line_for_each_decision_and_one_for_the_request(
     assert last["operation"] == reference
     entry = ksef_mock.journal.last("/auth/ksef-token")
     assert {line["traceId"] for line in (*decisions, last)} == {entry.trace_id}
-    assert {line["level"] for line in (*decisions, last)} == {"info"}
+    assert {line["level"] for line in decisions} == {"info"}
+    assert (last["level"], last["page"]) == ("warning", f"{ksef_mock.url}/_mock/ui/logins/{reference}")
+    assert last["reason"].startswith("the login will end in 450: token: ")
 
 
 def test_the_trace_id_is_that_of_the_answer(ksef_mock: MockServer, api: Api, recorder: Recorder) -> None:
@@ -109,6 +112,35 @@ def test_exceptions_are_part_of_the_line() -> None:
 def test_nothing_is_logged_unless_asked_for(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
     api.challenge()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("options", [[], ["--log-format", "json"], ["--verbose"]])
+def test_a_refusal_is_a_line_with_its_cause_and_the_address_of_its_page(options: list[str]) -> None:
+    command = [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        api = Api(process.stdout.readline().split()[-1])
+        api.limits(None)
+        page = httpx.get(api.http.base_url.join("/_mock/"))
+        assert page.status_code == 200
+        process.terminate()
+        _, log = process.communicate(timeout=20)
+    (line,) = [line for line in log.splitlines() if "no Authorization: Bearer header" in line]
+    assert "warning" in line.lower()
+    address = next(word for word in line.replace('"', " ").split() if word.startswith("http://"))
+    assert "/_mock/ui/requests?q=" in address
+    api.close()
+
+
+def test_a_refusal_writes_nothing_where_nobody_has_set_logging_up() -> None:
+    code = (
+        "from ksef_mock.testing import MockServer; import urllib.request as r, urllib.error\n"
+        "with MockServer() as mock:\n"
+        "    try: r.urlopen(mock.url + '/v2/tokens')\n"
+        "    except urllib.error.HTTPError as error: print(error.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("401\n", "")
 
 
 @pytest.mark.parametrize(
