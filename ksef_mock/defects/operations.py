@@ -180,7 +180,7 @@ def status_needs_no_login(mock: Mock) -> None:
     def reading(original: Any) -> Any:
         def read(token: str, *accepted: Kind) -> Principal:
             if token == "nobody":
-                return Principal(Kind.AUTHENTICATION, "", {"iop": None})
+                return Principal(Kind.AUTHENTICATION, "", {})
             principal: Principal = original(token, *accepted)
             return principal
 

@@ -375,27 +375,18 @@ def _opens_not(mock: Mock, scheme: Scheme) -> None:
 
 def _expects_timestamp(mock: Mock, read: Callable[[str, str], str]) -> None:
     """Read the timestamp of the plaintext, given the expected one, in another way."""
-    login = mock.system.token_login
-    expected = ""
 
     def judging(original: Any) -> Any:
-        async def judge(request: Any, challenge: Any, *rest: Any) -> Any:
-            nonlocal expected
-            # `_judge` splits the plaintext before it waits for anything, so this is still its challenge's.
-            expected = str(unix_milliseconds(challenge.issued_at))
-            return await original(request, challenge, *rest)
+        async def judge(request: Any, challenge: Any, found: Any, *rest: Any) -> Any:
+            parts = getattr(found, "parts", None)  # of what could be decrypted
+            if parts is not None:
+                expected = str(unix_milliseconds(challenge.issued_at))
+                found = found._replace(parts=(parts[0], read(parts[1], expected)))
+            return await original(request, challenge, found, *rest)
 
         return judge
 
-    def splitting(original: Any) -> Any:
-        def split(plaintext: bytes) -> tuple[str, str] | None:
-            parts: tuple[str, str] | None = original(plaintext)
-            return None if parts is None else (parts[0], read(parts[1], expected))
-
-        return split
-
-    mock.replace(login, "_judge", judging)
-    mock.replace(login, "_split", splitting)
+    mock.replace(mock.system.token_login, "_judge", judging)
 
 
 def _forgives(mock: Mock, detail: StatusDetail) -> None:
