@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -79,13 +79,49 @@ class Clock:
         """From now on `move` changes the state, and whoever shares it sets `state`."""
         self._move = move
 
-    def advance(self, seconds: float) -> None:
-        """Move forward (or, if negative, back) by `seconds`; works on a frozen clock too."""
-        self._move(lambda state: state.advanced(seconds))
+    def advance(
+        self,
+        by: timedelta | float = 0,
+        *,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+    ) -> None:
+        """Move forward (or, if negative, back); works on a frozen clock too.
 
-    def set(self, moment: datetime) -> None:
-        """Jump to `moment` (naive means UTC). A running clock goes on running from there."""
-        self._move(lambda state: state.at(moment))
+        Args:
+            by: a timedelta, or seconds; what the others say comes on top.
+
+        Raises:
+            TypeError: an argument is something else; the message says what it may be.
+        """
+        try:
+            distance = by if isinstance(by, timedelta) else timedelta(seconds=by)
+            distance += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        except TypeError:
+            raise TypeError(
+                "advance takes a timedelta, a number of seconds, or days=, hours=, minutes=, seconds="
+            ) from None
+        self._move(lambda state: state.advanced(distance.total_seconds()))
+
+    def set(self, moment: date | str) -> None:
+        """Jump to `moment`. A running clock goes on running from there.
+
+        Args:
+            moment: a datetime (naive means UTC), a date (its midnight in UTC), or either as ISO 8601 text.
+
+        Raises:
+            TypeError, ValueError: it is none of them; the message says so.
+        """
+        try:
+            at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        except ValueError:
+            raise ValueError(f"set takes ISO 8601 such as 2026-03-01T12:00:00Z, not {moment!r}") from None
+        if not isinstance(at, date):
+            raise TypeError(f"set takes a datetime, a date or ISO 8601 text, not {type(moment).__name__}")
+        at = at if isinstance(at, datetime) else datetime(at.year, at.month, at.day, tzinfo=UTC)
+        self._move(lambda state: state.at(at))
 
     def freeze(self) -> None:
         """Stop at the current moment until `resume`."""

@@ -153,6 +153,10 @@ class MockServer:
             self._ca_folder.cleanup()
             self._ca_folder = None
 
+    def __repr__(self) -> str:
+        where = "not started" if self._thread is None else self._url
+        return f"<MockServer {where}, profile {self._settings.profile}>"
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,47 @@ def test_all_forms_name_the_same_moment(moment: int) -> None:
     assert from_datetime(shown) == moment // 1_000 * 1_000
     assert unix_milliseconds(moment) == from_datetime(shown) // 1_000_000
     assert unix_seconds(moment) * 1_000 == unix_milliseconds(moment) - unix_milliseconds(moment) % 1_000
+
+
+@pytest.mark.parametrize(
+    ("move", "expected"),
+    [
+        (lambda clock: clock.advance(90), timedelta(seconds=90)),
+        (lambda clock: clock.advance(timedelta(days=2)), timedelta(days=2)),
+        (lambda clock: clock.advance(minutes=15), timedelta(minutes=15)),
+        (lambda clock: clock.advance(days=1, hours=-1, seconds=0.5), timedelta(hours=23, seconds=0.5)),
+    ],
+)
+def test_a_clock_takes_what_people_say(move: Callable[[Clock], None], expected: timedelta) -> None:
+    clock = Clock()
+    clock.freeze()
+    before = clock.now()
+    move(clock)
+    assert clock.now() - before == expected.total_seconds() * SECOND
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T12:00:00+02:00", datetime(2026, 3, 1, 10, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 12), datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=1))), datetime(2026, 3, 1, 11, tzinfo=UTC)),
+    ],
+)
+def test_a_clock_can_be_set_to_a_date_a_datetime_or_a_text(moment: date | str, expected: datetime) -> None:
+    clock = Clock()
+    clock.freeze()
+    clock.set(moment)
+    assert to_datetime(clock.now()) == expected
+
+
+def test_a_clock_says_what_it_takes() -> None:
+    clock = Clock()
+    with pytest.raises(TypeError, match="advance takes a timedelta, a number of seconds, or days="):
+        clock.advance("an hour")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="set takes a datetime, a date or ISO 8601 text, not int"):
+        clock.set(5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="set takes ISO 8601 such as"):
+        clock.set("tomorrow")

@@ -177,3 +177,10 @@ def test_packages_import_in_one_direction_only() -> None:
         "sys.exit(any(n.partition('.')[0] in ('ksef_client_min', 'contract_tests') for n in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_shows_its_address() -> None:
+    mock = MockServer(profile="prod")
+    assert repr(mock) == "<MockServer not started, profile prod>"
+    with mock:
+        assert repr(mock) == f"<MockServer {mock.url}, profile prod>"
