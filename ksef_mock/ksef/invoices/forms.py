@@ -23,8 +23,6 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     root: str = "Faktura"
     #: Where the schema lies in the ministry's repository, below its folder of schemas.
     schema: str
-    #: Whether the form may have attachments at all.
-    may_have_attachment: bool = True
 
     @property
     def is_pef(self) -> bool:
@@ -42,7 +40,6 @@ FA2 = Form(
     code=FormCode("FA (2)", "1-0E", "FA"),
     namespace="http://crd.gov.pl/wzor/2023/06/29/12648/",
     schema="FA/schemat_FA(2)_v1-0E.xsd",
-    may_have_attachment=False,
 )
 FA3 = Form(
     name="FA3",
