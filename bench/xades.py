@@ -10,8 +10,10 @@ Method
 - The certificate is the same throughout, as it is for a client that logs in again. The verifier remembers
   certificates it has parsed; the floor is spared parsing it too.
 - Nothing is checked on the floor: no schema, no structure, no whitelist, no coverage, no report.
-- Verifier and floors take turns, in slices of a fifth of a second: what slows the machine down slows all of
-  them. The ratio is the median of the rounds, of process CPU time, which neighbours do not disturb.
+- Peers, where they are installed: signxml and xmlsec (libxmlsec1 in process), each given the certificate of
+  the signer, which it loads each time. They check digests and value, no schema, no XAdES.
+- Verifier, floors and peers take turns, in slices of a fifth of a second: what slows the machine down slows
+  all of them. The ratio is the median of the rounds, of process CPU time, which neighbours do not disturb.
 
 `--memory N` verifies N documents after that, each different, every third one tampered with (which sets off
 the search for an explanation), every fourth one unreadable, and prints the resident set size at intervals.
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import copy
 import os
 import resource
@@ -31,6 +34,7 @@ from statistics import median
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from bench._process import machine
@@ -38,6 +42,8 @@ from ksef_mock.xades import verify
 from tests.xades.signer import NIP, NOW, NS, Credentials, Signer, credentials
 
 _AIM = 0.60
+#: How many times as fast as each peer.
+_PEER_AIMS = {"signxml": 2.5, "xmlsec": 1.2}
 _SLICE = 0.2
 #: MiB by which the resident set may still grow after the first tenth of the verifications.
 _GROWTH = 2.0
@@ -66,6 +72,7 @@ def _compare(kind: str, seconds: float) -> None:
         "floor": floor.run,
         "bare floor": floor.run_bare,
     }
+    runs |= _peers(document, owner)
     costs: dict[str, list[float]] = {name: [] for name in runs}
     for once in runs.values():
         _cost(once)  # warm up
@@ -75,6 +82,10 @@ def _compare(kind: str, seconds: float) -> None:
     print(f"{kind}: a document of {len(document)} bytes")
     for name, measured in costs.items():
         print(f"  {name:10} {1e6 / median(measured):7.0f} a second, {median(measured):6.1f} us of CPU each")
+    for name, aim in _PEER_AIMS.items():
+        if name in costs:
+            speed = median(p / v for p, v in zip(costs[name], costs["verify"], strict=True))
+            print(f"  ratio      {speed:7.2f} times the speed of {name}, aim {aim}")
     for name in ("floor", "bare floor"):
         ratio = median(f / v for f, v in zip(costs[name], costs["verify"], strict=True))
         verdict = f", aim {_AIM:.0%}: {'reached' if ratio >= _AIM else 'missed'}" if name == "floor" else ""
@@ -89,6 +100,29 @@ def _cost(once: Callable[[], object]) -> float:
             once()
         done += 20
     return (time.process_time() - used) / done * 1e6
+
+
+def _peers(document: bytes, owner: Credentials) -> dict[str, Callable[[], object]]:
+    """The same document verified by others; those that are installed."""
+    pem = owner.certificate.public_bytes(Encoding.PEM)
+    found: dict[str, Callable[[], object]] = {}
+    with contextlib.suppress(ImportError):
+        from signxml.verifier import XMLVerifier
+
+        found["signxml"] = lambda: XMLVerifier().verify(document, x509_cert=pem.decode(), expect_references=2)
+    with contextlib.suppress(ImportError):
+        import xmlsec
+
+        def by_xmlsec() -> None:
+            root = etree.fromstring(document)
+            signature = root[-1]
+            context = xmlsec.SignatureContext()
+            context.register_id(signature[3][0][0], "Id")
+            context.key = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatCertPem)
+            context.verify(signature)
+
+        found["xmlsec"] = by_xmlsec
+    return found
 
 
 @dataclass

@@ -11,7 +11,6 @@ two levels further down: it undeclares it there (xmlns=""), which no other imple
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import msgspec
@@ -90,7 +89,8 @@ class Selection(msgspec.Struct, frozen=True):
 
     def isolate_with(self, elements: Sequence[etree._Element]) -> tuple[etree._Element, list[etree._Element]]:
         """A copy of the apex in a copy of its surroundings, nothing cut out, and its copies of `elements`."""
-        root = copy.deepcopy(self.apex.getroottree()).getroot()
+        # What copy.deepcopy calls, without its bookkeeping, which costs half as much again.
+        root = self.apex.getroottree().__deepcopy__({}).getroot()  # type: ignore[attr-defined]
         return _counterpart(self.apex, root), [_counterpart(node, root) for node in elements]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import msgspec
 from lxml import etree
 
@@ -21,10 +19,6 @@ _SIGNATURES = etree.XPath(
 #: In any namespace: two elements of this name are never an honest document.
 _REQUEST = "{*}AuthTokenRequest"
 _ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
-
-
-#: Signatures and countersignatures together: each is looked for in every part.
-MAX_SIGNATURES = 20
 
 
 #: Why there is a ds:Signature with nothing in it.
@@ -67,9 +61,6 @@ def find_signature(root: etree._Element) -> etree._Element:
             if any(len(each) == 0 for each in found if isinstance(each, etree._Element))
             else None,
         )
-    every = list(islice(root.iter(ds("Signature")), MAX_SIGNATURES + 1))
-    if len(every) > MAX_SIGNATURES:
-        raise TooManySignatures(f"there are more than {MAX_SIGNATURES - 1} countersignatures")
     signature = found[0]
     assert isinstance(signature, etree._Element)
     return signature

@@ -74,10 +74,11 @@ def is_utf8(document: bytes) -> bool:
     return True
 
 
-def parse(document: bytes, *, to_canonicalize: bool = True) -> etree._ElementTree:
+def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = True) -> etree._ElementTree:
     """The tree of a UTF-8 document, comments and processing instructions included.
 
     Args:
+        work: its `canonical_work`, if that is known already.
         to_canonicalize: whether the work that canonicalisation would make is bounded too.
 
     Raises:
@@ -91,7 +92,7 @@ def parse(document: bytes, *, to_canonicalize: bool = True) -> etree._ElementTre
     assert prolog is not None
     if document.startswith(b"<!DOCTYPE", prolog.end()):
         raise NotWellFormed("a document type declaration (DTD) is never accepted")
-    if to_canonicalize and canonical_work(document) > MAX_CANONICAL_WORK:
+    if to_canonicalize and (canonical_work(document) if work is None else work) > MAX_CANONICAL_WORK:
         raise NotWellFormed("too many namespace declarations for so many elements")
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -115,9 +116,12 @@ def canonical_work(document: bytes) -> int:
     return document.count(b"<") * document.count(b"xmlns") ** 2
 
 
-def canonical_octets(document: bytes) -> int:
-    """What canonicalising a part of `document` costs, in octets read: finding the part takes the whole."""
-    return len(document) + canonical_work(document) // _STEPS_PER_OCTET
+def canonical_octets(document: bytes, work: int | None = None) -> int:
+    """What canonicalising a part of `document` costs, in octets read: finding the part takes the whole.
+
+    `work`: its `canonical_work`, if that is known already.
+    """
+    return len(document) + (canonical_work(document) if work is None else work) // _STEPS_PER_OCTET
 
 
 def _declared(document: bytes, what: str) -> bytes | None:

@@ -19,7 +19,14 @@ from ksef_mock.xades.document import (
     find_signature,
 )
 from ksef_mock.xades.names import local_name, text_of
-from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, canonical_octets, check_encoding, parse
+from ksef_mock.xades.parsing import (
+    NotWellFormed,
+    WrongEncoding,
+    canonical_octets,
+    canonical_work,
+    check_encoding,
+    parse,
+)
 from ksef_mock.xades.report import BAD_SIGNATURE, Cause, Check, Refusal, Report, failed, passed
 from ksef_mock.xades.structure import Malformed, Signature, read_signature
 from ksef_mock.xades.transforms import canonicalizes
@@ -58,14 +65,14 @@ def read(document: bytes) -> Reading:
 
     Never raises, whatever the bytes. Its time and memory are linear in their number, which the caller bounds.
     """
-    report = Report()
-    root = _read_tree(document, report)
+    report, work = Report(), canonical_work(document)
+    root = _read_tree(document, work, report)
     if root is None:
         return Reading(document, report)
     element = _locate_signature(root, report)
     if element is None:
         return Reading(document, report, root)
-    signature = _read_signature(document, element, report)
+    signature = _read_signature(document, work, element, report)
     layout = _locate_request(root, element, report)
     if layout is None:
         return Reading(document, report, root, signature)
@@ -73,7 +80,7 @@ def read(document: bytes) -> Reading:
     return Reading(document, report, root, signature, layout, request)
 
 
-def _read_tree(document: bytes, report: Report) -> etree._Element | None:
+def _read_tree(document: bytes, work: int, report: Report) -> etree._Element | None:
     try:
         remark = check_encoding(document)
     except WrongEncoding as error:
@@ -81,7 +88,7 @@ def _read_tree(document: bytes, report: Report) -> etree._Element | None:
         return None
     report.record(passed(Check.ENCODING, remark))
     try:
-        root = parse(document).getroot()
+        root = parse(document, work).getroot()
     except NotWellFormed as error:
         report.record(
             failed(Check.WELL_FORMEDNESS, Cause.NOT_WELL_FORMED, str(error), Refusal(Code.UNREADABLE))
@@ -111,10 +118,10 @@ def _locate_signature(root: etree._Element, report: Report) -> etree._Element | 
     return signature
 
 
-def _read_signature(document: bytes, element: etree._Element, report: Report) -> Signature | None:
+def _read_signature(document: bytes, work: int, element: etree._Element, report: Report) -> Signature | None:
     try:
         signature = read_signature(element)
-        _check_work(document, signature)
+        _check_work(document, work, signature)
     except Malformed as error:
         explanation = PLACEHOLDER if len(element) == 0 else None
         report.record(
@@ -125,14 +132,14 @@ def _read_signature(document: bytes, element: etree._Element, report: Report) ->
     return signature
 
 
-def _check_work(document: bytes, signature: Signature) -> None:
+def _check_work(document: bytes, work: int, signature: Signature) -> None:
     """Make sure that the references can be hashed in a moment.
 
     Raises:
         Malformed: they cannot.
     """
     parts = sum(max(1, sum(map(canonicalizes, each.transforms))) for each in signature.references)
-    if canonical_octets(document) * (parts + 1) > MAX_WORK:
+    if canonical_octets(document, work) * (parts + 1) > MAX_WORK:
         raise Malformed(f"a document of {len(document)} octets is too large to be hashed in {parts} parts")
 
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import msgspec
 from lxml import etree
@@ -26,6 +27,10 @@ _EXC_C14N_NS = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 #: Real references have one or two transforms; the bound keeps the work linear in the document's size.
 MAX_TRANSFORMS = 5
+
+
+#: Signatures and countersignatures that a transform may cut out: each is looked for in a copy.
+MAX_SIGNATURES = 20
 
 
 class Refused(Exception):
@@ -156,7 +161,10 @@ def _minus(selection: Selection, cuts: Sequence[etree._Element]) -> Selection:
 
 def _without_signatures(selection: Selection) -> Selection:
     name = ds("Signature")
-    return _minus(selection, (*selection.apex.iterancestors(name), *selection.apex.iter(name)))
+    found = tuple(islice(selection.apex.iter(name), MAX_SIGNATURES + 1))
+    if len(found) > MAX_SIGNATURES:
+        raise Refused(f"more than {MAX_SIGNATURES} signatures and countersignatures to leave out")
+    return _minus(selection, (*selection.apex.iterancestors(name), *found))
 
 
 _NOT_SIGNATURE = re.compile(r"\s*not\s*\(\s*ancestor-or-self\s*::\s*([\w.-]+)\s*:\s*Signature\s*\)\s*")

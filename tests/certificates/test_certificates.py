@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -120,6 +122,38 @@ def test_enrolled_certificate_logs_in_at_once_and_everywhere(serve: Serve) -> No
     )
     assert item["subjectIdentifier"] == {"type": "Nip", "value": NIP}
     assert item["lastUseDate"] == item["requestDate"]  # the clock stands
+
+
+@pytest.mark.parametrize("named_by", ["certificateSubject", "certificateFingerprint"])
+def test_certificate_that_a_fingerprint_enrolled_logs_in_as_that_fingerprint(
+    ksef_mock: MockServer, api: Api, named_by: str
+) -> None:
+    """The ministry's documentation of KSeF certificates: it carries the identity it was enrolled with."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, "Jan Kowalski"),
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "PL"),
+        ]
+    )
+    own = ksef_mock.pki.self_signed(name, key="ec")
+    fingerprint = own.certificate.fingerprint(hashes.SHA256()).hex().upper()
+    granted = {
+        "contextIdentifier": {"type": "Nip", "value": NIP},
+        "authorizedIdentifier": {"type": "Fingerprint", "value": fingerprint},
+        "permissions": [{"description": "odczyt", "permissionType": "InvoiceRead"}],
+    }
+    assert api.call("POST", "/testdata/permissions", json=granted).status_code == 200
+    submitted = submit(api, signed(ksef_mock, api, own, subject="certificateFingerprint"))
+    assert api.status(submitted)["code"] == 200
+    redeemed = api.redeem(submitted.json()["authenticationToken"]["token"])
+    credential, _ = issued(api, redeemed.json()["accessToken"]["token"])
+    again = submit(api, signed(ksef_mock, api, credential, subject=named_by))
+    assert api.status(again)["code"] == 200
+    claims = jwt.decode(
+        api.redeem(again.json()["authenticationToken"]["token"]).json()["accessToken"]["token"],
+        options={"verify_signature": False},
+    )
+    assert json.loads(claims["asi"]) == {"type": "Fingerprint", "value": fingerprint}
 
 
 @pytest.mark.parametrize("name", [OWNER, seal("Firma sp. z o.o.", nip=NIP)])

@@ -29,7 +29,7 @@ from ksef_mock.core.validation import at_most
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_der_csr
-from ksef_mock.crypto.chain import MALFORMED
+from ksef_mock.crypto.chain import MALFORMED, excess_of
 from ksef_mock.crypto.pki import Pki, Purpose
 from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes
 from ksef_mock.ksef.certificates.revocations import Revocations
@@ -434,7 +434,7 @@ def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.El
 
 def _is_allowed(key: object) -> bool:
     if isinstance(key, rsa.RSAPublicKey):
-        return key.key_size == 2_048
+        return key.key_size == 2_048 and excess_of(key) is None
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
 
 
