@@ -26,11 +26,13 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.xades.xades import XAdESDataObjectFormat, XAdESSigner
 
 from ksef_mock.testing import MockServer
+from tests.once import once
 from tests.support import Api
 from tests.third_party.node_client import install
 from tests.xades.signer import C14N, C14N11, DS, ENVELOPED, EXC, SHA256, XADES, credentials, request_xml
 
 HERE = Path(__file__).parent
+_CACHE = Path(__file__).parents[2] / ".cache"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 #: The signature method of each kind of key.
 METHODS = {"rsa": f"{_MORE}rsa-sha256", "ec": f"{_MORE}ecdsa-sha256", "SECP384R1": f"{_MORE}ecdsa-sha384"}
@@ -194,6 +196,27 @@ def _jdk(jobs: Path, folder: Path) -> None:
     _run(_program("java", "default-jdk-headless"), HERE / "java" / "Sign.java", jobs, folder=folder)
 
 
+def _dss(jobs: Path, folder: Path) -> None:
+    java = _program("java", "default-jdk-headless")
+    _run(java, "-cp", f"{_dss_libraries()}/*", HERE / "dss" / "Sign.java", jobs, folder=folder)
+
+
+def _dss_libraries() -> Path:
+    """DSS and what it needs, of the versions in pom.xml, fetched from Maven Central once."""
+    maven, pom = _program("mvn", "maven"), HERE / "dss" / "pom.xml"
+    target = _CACHE / f"dss-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
+    _CACHE.mkdir(exist_ok=True)
+
+    def fetch(folder: Path) -> None:
+        goal = ("dependency:copy-dependencies", f"-DoutputDirectory={folder}")
+        try:
+            _run(maven, "-q", "-B", "-f", pom, *goal, folder=HERE)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            raise Absent(f"DSS cannot be fetched from Maven Central: {str(error)[:300]}") from None
+
+    return once(target, fetch)
+
+
 def _xml_crypto(jobs: Path, folder: Path) -> None:
     modules = install(HERE / "node")
     _run(_program("node", "nodejs npm"), HERE / "node" / "sign.mjs", jobs, modules, folder=folder)
@@ -304,6 +327,7 @@ def _template(job: Job, folder: Path) -> bytes:
 PROGRAMS = {
     "mono": Program(_mono, c14n=(C14N, EXC), prefixes=("",)),
     "jdk": Program(_jdk),
+    "dss": Program(_dss, prefixes=("ds",)),
     "xmlsec1": Program(_xmlsec1),
     "xmlsec": Program(_xmlsec),
     "xml-crypto": Program(_xml_crypto, c14n=(C14N, EXC)),

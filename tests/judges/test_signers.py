@@ -29,7 +29,7 @@ _SIGNED = tuple(
     for pattern in (
         rb"<AuthTokenRequest.*?<(?:\w+:)?Signature\b",
         rb"<(?:\w+:)?SignedInfo.*</(?:\w+:)?SignedInfo>",
-        rb"<(?:\w+:)?SignatureValue>[^<]{40}",  # the last characters of base64 may have spare bits
+        rb"<(?:\w+:)?SignatureValue\b[^>]*>([^<]{40})",  # the last characters of base64 may have spare bits
         rb"<(?:\w+:)?SignedProperties.*</(?:\w+:)?SignedProperties>",
     )
 )
@@ -43,7 +43,9 @@ def changed(document: bytes, seed: str) -> Iterator[bytes]:
     for number in range(CHANGES):
         found = _SIGNED[number % len(_SIGNED)].search(document)
         assert found is not None
-        places = [place for place in range(*found.span()) if chr(document[place]).isalnum()]
+        places = [
+            place for place in range(*found.span(found.lastindex or 0)) if chr(document[place]).isalnum()
+        ]
         place = chance.choice(places)
         others = (b"A", b"B") if document[place : place + 1].isupper() else (b"2", b"3")
         new = others[document[place : place + 1] == others[0]]
