@@ -20,6 +20,7 @@ from contract_tests.clients.runner import JOBS, TIME_LIMIT, check
 from contract_tests.clients.stage import Method
 from contract_tests.common import junit
 from contract_tests.common.files import NotWritable, tried, written
+from contract_tests.common.terminal import visible
 
 #: Exit codes: the client survives; it does not; the run could not be made; it was interrupted.
 SURVIVES, FAILS, BROKEN, INTERRUPTED = 0, 1, 2, 130
@@ -126,7 +127,7 @@ def client(
             if path is not None:
                 written(path, form())
     except (CommandNotFound, NotWritable) as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(BROKEN)
     sys.exit(_exit_code(report, strict))
 

@@ -23,6 +23,8 @@ from contract_tests.clients.tap import Call
 TIME_LIMIT = 60.0
 #: Situations at a time.
 JOBS = 4
+#: What shells exit with for a command that is none, and for one that is not there.
+_NOT_STARTED = (126, 127)
 
 
 def check(
@@ -106,6 +108,12 @@ def meet(
             ended = process.run(command, given, limit=limit, stop=stop or threading.Event())
         finally:
             stage.close()
+    if ended.exit_code in _NOT_STARTED and not stage.calls:
+        said = (ended.output.strip().splitlines() or ["it said nothing"])[-1]
+        reason = evidence.output_of(said, given.secrets)
+        raise process.CommandNotFound(
+            f"the command cannot be started (exit code {ended.exit_code}): {reason}"
+        )
     run = Observed(method, ended.exit_code, ended.output, ended.duration, tuple(stage.calls), given.secrets)
     verdict, message = _judged(script, run, limit)
     return Result(

@@ -69,6 +69,22 @@ def test_a_command_that_cannot_be_started_is_no_failure_of_the_client() -> None:
     assert "/no/such/client" in done.output
 
 
+def test_a_client_that_a_shell_cannot_start_ends_the_run_at_once(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    done = run("--jobs", "1", "--", "sh", "-c", f"echo run >> {runs}; no-such-client")
+    assert done.exit_code == 2
+    assert "no-such-client" in done.output
+    assert len(runs.read_text().split()) < len(situations()) / 2
+
+
+def test_a_report_that_cannot_be_written_is_named_before_the_client_runs(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    done = run(*ONE, "--html", str(tmp_path / "no" / "such.html"), "--", "touch", str(ran))
+    assert done.exit_code == 2
+    assert "such.html cannot be written" in done.output
+    assert not ran.exists()
+
+
 def test_a_client_that_survives_ends_with_0_and_one_that_does_not_with_1() -> None:
     assert run(*ONE, "--", sys.executable, CLIENT).exit_code == 0
     done = run(*ONE, "--", sys.executable, CLIENT, "seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
@@ -10,10 +11,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from lxml import etree
+from rich.console import Console
 
 from contract_tests.cli import main
 from contract_tests.common import junit
@@ -21,7 +24,7 @@ from contract_tests.common.exchange import Exchange, Message
 from contract_tests.server.diff import Kind, compare, got_worse
 from contract_tests.server.mock_target import DEFAULTS, mock_target
 from contract_tests.server.report import SCHEMA, Report, Result, Verdict
-from contract_tests.server.reports import html
+from contract_tests.server.reports import html, terminal
 from contract_tests.server.runner import run
 from ksef_mock.core.environment import Lifetimes
 from ksef_mock.testing import MockServer
@@ -100,6 +103,55 @@ def test_page_needs_nothing_else_and_runs_nothing_that_it_was_told() -> None:
     shown = root.xpath("//main/section/details/@id")
     assert shown == [f"KSEF-CHAL-{number:03}" for number in (2, 4, 1, 3)]  # what failed first
     assert root.xpath("//details[@open]/@id") == ["KSEF-CHAL-002", "KSEF-CHAL-004"]
+
+
+def test_page_begins_with_the_answer_the_areas_and_the_causes() -> None:
+    same = [result(number, Verdict.FAILED, "expected 1, received 2") for number in (5, 6)]
+    page = html.page(report(*EXAMPLE.results, *same))
+    root: Any = etree.HTML(page)
+    assert root.xpath("//h1/@class") == ["bad"]
+    assert root.xpath("string(//title)").startswith("✗")
+    assert "does not meet 3 of 5 requirements" in root.xpath("string(//p[contains(@class, 'answer')])")
+    assert root.xpath("//nav//a/@href") == ["#area-CHAL"]
+    assert root.xpath("//section[@class='causes']//li[1]//a/text()") == ["KSEF-CHAL-005", "KSEF-CHAL-006"]
+    assert root.xpath("//pre")
+    assert not root.xpath("//pre[not(@tabindex='0' and @aria-label)]")
+
+
+def test_page_of_a_target_that_conforms_is_green() -> None:
+    root: Any = etree.HTML(html.page(report(result(1, Verdict.PASSED))))
+    assert root.xpath("//h1/@class") == ["good"]
+    assert "meets all 1 requirements" in root.xpath("string(//p[contains(@class, 'answer')])")
+
+
+WICKED = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe\r\nPASSED [bold]\u2028\x9b"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_nothing_of_a_tested_server_reaches_the_terminal_raw(is_terminal: bool) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=is_terminal, color_system=None, width=300)
+    bad = result(1, Verdict.FAILED, WICKED, replace(ANSWER, url=f"http://x/{WICKED}"))
+    with terminal.Progress(console, 1) as progress:
+        progress.end(bad)
+    ended = report(bad)
+    ended.target, ended.left_behind, ended.aborted = WICKED, [WICKED], WICKED
+    terminal.summary(ended, console)
+    text = out.getvalue()
+    if is_terminal:  # the live line moves the cursor by itself
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", text.replace("\x1b[2J", "\x1b[2J!"))
+        assert "[2J!" not in text
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]", text)
+    assert "owned" in text
+
+
+def test_outside_of_a_terminal_a_finding_is_one_line() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=False, width=40)
+    with terminal.Progress(console, 1) as progress:
+        progress.end(result(1, Verdict.FAILED, "expected\none thing, " + "received another " * 10, ANSWER))
+    (line,) = out.getvalue().splitlines()
+    assert line.startswith("FAILED KSEF-CHAL-001 Sentence 1 <b>.: expected⏎one thing")
 
 
 def test_difference_tells_worse_better_new_gone_and_other_answers() -> None:
