@@ -219,6 +219,8 @@ def test_the_printed_token_works_again_after_a_reset(serve: Serve) -> None:
     listed = api.call("GET", "/tokens", bearer=after.access_token).json()
     assert served.token.startswith(listed["tokens"][0]["referenceNumber"])
     assert api.status(api.submit(api.token_request(other, nip=OTHER_NIP)))["code"] == 450
+    journal = httpx.get(f"{served.url}/_mock/journal", params={"path": "/auth/ksef-token"}).json()
+    assert "not since the reset: its number is of 2" in str(journal["entries"][-1]["decisions"])
     api.close()
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ksef_mock.clock import unix_milliseconds
+from ksef_mock.clock import iso, unix_milliseconds
 from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange, masked
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
+from ksef_mock.core.references import Kind, issued_at
 from ksef_mock.ksef.auth.challenge import Challenge, Challenges
 from ksef_mock.ksef.auth.faulted import faulted
 from ksef_mock.ksef.auth.operation import Operation
@@ -185,7 +186,9 @@ class TokenAuthenticator:
         token = await self._tokens.find(text)
         if token is None:
             return refuse(
-                "token", StatusDetail.TOKEN_INVALID, f"no KSeF token {masked(text)} was issued here"
+                "token",
+                StatusDetail.TOKEN_INVALID,
+                f"no KSeF token {masked(text)} was issued here{_since_when(text)}",
             ), None
         if token.context != login.context:
             return refuse(
@@ -206,6 +209,14 @@ class TokenAuthenticator:
         else:
             exchange.failed("permission", decision.reason)
         return decision.verdict, decision.permissions
+
+
+def _since_when(text: str) -> str:
+    # A number of our own making has its moment in it, even after a reset has forgotten the token.
+    moment = issued_at(text.partition("|")[0], Kind.KSEF_TOKEN)
+    if moment is None:
+        return ""
+    return f", not since the reset: its number is of {iso(moment)}, from before it or from another mock"
 
 
 def split(plaintext: bytes) -> tuple[str, str] | None:
