@@ -170,7 +170,8 @@ class Grammar:
 
     def __init__(self, documents: Iterable[tuple[etree._Element, str]]) -> None:
         self._index: dict[tuple[str, str], Part] = {}
-        for root, namespace in documents:
+        self._documents = list(documents)
+        for root, namespace in self._documents:
             for node in root.iterchildren("*"):
                 name, kind = node.get("name"), etree.QName(node).localname
                 if name is not None:
@@ -187,6 +188,19 @@ class Grammar:
     def namespaces(self) -> frozenset[str]:
         """Namespaces that declare anything."""
         return frozenset(part.namespace for part in self._index.values())
+
+    @cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """Names of elements with a token that may be empty."""
+        found: dict[str, None] = {}
+        for root, namespace in self._documents:
+            for node in root.iter(xs("element")):
+                part = Part(node, namespace)
+                if node.get("name") is None or self.simple_type(part).builtin != "token":
+                    continue
+                if not any(int(least) for least in self.simple_type(part).facets("minLength")):
+                    found[self._local_name(part, "elementFormDefault")] = None
+        return tuple(found)
 
     # -- elements and their content -------------------------------------------------------------------
 

@@ -37,7 +37,6 @@ MOST_FAULTS = 100
 _MOST_VALUES = 10
 
 _HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
-_BLANK = etree.XPath("//text()[not(normalize-space())]/parent::*[not(*)][not(normalize-space())]")
 _HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
 _ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")
@@ -75,7 +74,8 @@ class Schema:
             log: Any = compiled.error_log  # the stubs do not know that it can be iterated over
             entries = list(log)
         if valid:
-            blanks: Any = _BLANK(element)
+            names = self.grammar.tokens
+            blanks = [leaf for leaf in element.iter(*names) if _is_blank(leaf)] if names else []
             return _Translation(self.grammar, element).blank_tokens(blanks)[:most] if blanks else []
         return list(islice(_Translation(self.grammar, element).faults(entries), most))
 
@@ -459,6 +459,10 @@ def _find(root: etree._Element, path: str) -> etree._Element:
         )
         node = next(islice(alike, int(match["place"] or 1) - 1, None))
     return node
+
+
+def _is_blank(leaf: etree._Element) -> bool:
+    return bool(leaf.text) and not len(leaf) and not str(leaf.text).strip(" \t\r\n")
 
 
 def _name(node: etree._Element) -> str:

@@ -37,6 +37,8 @@ INVOICE_TYPES: dict[str, InvoiceType] = {
     "KOR_VAT_RR": "KorVatRr",
 }
 _NONE = PartyIdentifier("None")
+#: There may be 10,000 of them, and nothing that is read here comes after them.
+_LINES = ("FaWiersz", "FakturaRRWiersz")
 #: UNCL1001: a self-billed invoice or credit note.
 _SELF_BILLED = ("389", "261")
 
@@ -135,10 +137,13 @@ def _read_rr(root: etree._Element, body: etree._Element, form: Form | None) -> D
 
 
 def _parts(body: etree._Element | None) -> dict[str, etree._Element]:
-    """The children by their local names, the first of each; none without a body."""
+    """The children by their local names, the first of each, up to the lines; none without a body."""
     parts: dict[str, etree._Element] = {}
     for child in body.iterchildren("*") if body is not None else ():
-        parts.setdefault(etree.QName(child).localname, child)
+        name = str(child.tag).rpartition("}")[2]
+        if name in _LINES:
+            break
+        parts.setdefault(name, child)
     return parts
 
 
