@@ -74,8 +74,8 @@ def test_a_challenge_with_which_nothing_was_submitted_is_a_row(dashboard: Dashbo
 def test_a_body_that_is_no_json_is_an_attempt(dashboard: Dashboard, api: Api) -> None:
     api.call("POST", "/auth/ksef-token", content=b"{", headers={"Content-Type": "application/json"})
     (row,) = dashboard.get().all("//tbody/tr")
-    assert "400 · 21405" in row
-    assert "400 · 21405" in dashboard.login().text
+    assert "400 · 21001" in row
+    assert "400 · 21001" in dashboard.login().text
 
 
 def test_trouble_after_a_successful_login_shows_in_its_row(
