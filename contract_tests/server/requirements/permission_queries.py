@@ -73,6 +73,11 @@ _FILTERS: dict[str, tuple[str, Callable[[Session], Any], Any]] = {
     ),
     "KSEF-PERM-412": ("permissionState", lambda _: "Active", "Inactive"),
     "KSEF-PERM-413": ("permissionTypes", lambda _: ["InvoiceRead", "InvoiceWrite"], ["Introspection"]),
+    "KSEF-PERM-414": (
+        "contextIdentifier",
+        lambda session: identifier("Nip", session.nip),
+        identifier("Nip", "1111111111"),
+    ),
 }
 
 
@@ -392,6 +397,21 @@ def attachments_are_allowed(ctx: Probe) -> None:
     equal("before", ctx.get(path, bearer=session.access_token).answers(200).at("isAttachmentAllowed"), False)
     ctx.post("/testdata/attachment", json={"nip": session.nip}).answers(200)
     equal("after", ctx.get(path, bearer=session.access_token).answers(200).at("isAttachmentAllowed"), True)
+
+
+@requirement(
+    "KSEF-PERM-466",
+    "revokedDate of attachments is the given day in UTC.",
+    source="official clients' tests of POST /testdata/attachment/revoke",
+    needs=_ROLES,
+)
+def end_of_attachments_is_told(ctx: Probe) -> None:
+    session = ctx.new_session()
+    ctx.post("/testdata/attachment", json={"nip": session.nip}).answers(200)
+    end = {"nip": session.nip, "expectedEndDate": "2035-06-15"}
+    ctx.post("/testdata/attachment/revoke", json=end).answers(200)
+    status = ctx.get("/permissions/attachments/status", bearer=session.access_token).answers(200)
+    matches("revokedDate", status.at("revokedDate"), "2035-06-15T.*")
 
 
 # -- means ------------------------------------------------------------------------------------------------
