@@ -36,7 +36,8 @@ _ROOMS = {
     "tokens": ("/tokens",),
     "certificates": ("/certificates/", "/testdata/certificates/"),
     "permissions": ("/permissions/",),
-    "invoices": ("/invoices/query/metadata",),
+    "invoices": ("/invoices/query/metadata", "/invoices/ksef/"),
+    "sending": ("/sessions$", "/sessions/online", r"/sessions/\{"),
     "peppol": ("/peppol/",),
 }
 #: The same for /_mock.
@@ -70,6 +71,7 @@ def create_app(
         routes=[
             *(_mount(prefix, Router(api, redirect_slashes=False)) for prefix in PREFIXES),
             *door.ROUTES,
+            Route("/storage/{rest:path}", Later("ksef_mock.api.storage")),
             _mount("/_mock", Guard([*health.ROUTES, *_LATER])),
         ],
     )

@@ -51,6 +51,10 @@ class Settings:
     delay: Delay = field(default_factory=Delay)
     #: Largest request body in bytes; more is answered with 413.
     max_body: int = 1_048_576
+    #: The ministry's repository, or its folder of schemas of invoices; None: only FA(3) is validated.
+    schemas: Path | None = None
+    #: Seconds from the acceptance of an invoice until it is stored for good and can be found.
+    storage_delay: float = 0.0
     #: Requests kept in the journal, the oldest dropped first.
     journal_size: int = 1_000
     #: What `X-Mock-Control-Token` must carry for /_mock; None: only loopback clients may use /_mock.

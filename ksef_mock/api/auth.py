@@ -11,6 +11,7 @@ from ksef_mock.api.http import (
     answer,
     bearer,
     exchange_of,
+    features,
     path_reference,
     query_boolean,
     read_body,
@@ -56,7 +57,7 @@ async def xades_signature(request: Request) -> Response:
     login = XadesLogin(
         document=await read_body(request, system.settings.max_body),
         verify_chain=query_boolean(request, "verifyCertificateChain"),
-        enforce_xades=_FEATURE in _features(request),
+        enforce_xades=_FEATURE in features(request),
     )
     operation = await system.xades_login.submit(login, exchange_of(request))
     return _started(request, operation)
@@ -88,11 +89,6 @@ async def refresh(request: Request) -> Response:
     access = await system_of(request).operations.refresh(principal.operation)
     exchange_of(request).facts["issued"] = {"accessToken": access.claims}
     return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
-
-
-def _features(request: Request) -> set[str]:
-    values = ",".join(request.headers.getlist("x-ksef-feature"))
-    return {value.strip().lower() for value in values.split(",")}
 
 
 def _started(request: Request, operation: Operation) -> Response:

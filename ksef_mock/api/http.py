@@ -10,7 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ksef_mock.core import reading
+from ksef_mock.clock import Instant
+from ksef_mock.core import dates, reading
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code, Reason
 from ksef_mock.core.errors import (
@@ -69,18 +70,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request, model: type[B], *, prefix: str = "") -> B:
+async def read_json(request: Request, model: type[B], *, prefix: str = "", limit: int | None = None) -> B:
     """The JSON body as `model`.
 
     Args:
         prefix: of the paths in details, where the server's own are longer than the body's.
+        limit: bytes of the body; None: `Settings.max_body`.
 
     Raises:
         UnsupportedMediaType, PayloadTooLarge: as named.
         BadRequest: 21001, it cannot be read; 21405, it is absent, or a detail for each rule that it breaks.
     """
     require_media_type(request, "application/json")
-    body = await read_body(request, system_of(request).settings.max_body)
+    body = await read_body(request, limit or system_of(request).settings.max_body)
     return reading.read(body or b"null", model, prefix)
 
 
@@ -256,9 +258,40 @@ def _query(request: Request, name: str) -> list[str]:
     return [value for key, value in request.query_params.multi_items() if key.lower() == wanted]
 
 
+def query_moments(request: Request, first: str, last: str) -> tuple[Instant | None, Instant | None]:
+    """Two dates of the query string, the bounds of a range; None where one is absent or empty.
+
+    Raises:
+        BadRequest: 21001, one is no date.
+    """
+    return _query_moment(request, first), _query_moment(request, last)
+
+
+def _query_moment(request: Request, name: str) -> Instant | None:
+    text = query_text(request, name)
+    if not text:
+        return None
+    try:
+        # A plus that was not encoded has become a blank.
+        return dates.parse(text.strip().replace(" ", "+"))
+    except ValueError:
+        raise _unbound(name, text) from None
+
+
 def query_text(request: Request, name: str) -> str | None:
     """A text of the query string; None if it is absent."""
     return next(iter(_query(request, name)), None)
+
+
+def features(request: Request) -> set[str]:
+    """What the client asks for in `X-KSeF-Feature`, in lower case."""
+    values = ",".join(request.headers.getlist("x-ksef-feature"))
+    return {value.strip().lower() for value in values.split(",")}
+
+
+def public_address(request: Request) -> str:
+    """Scheme and host of the mock as the client knows it, without a slash at the end."""
+    return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def continuation_token(request: Request) -> str | None:

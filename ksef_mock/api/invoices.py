@@ -1,4 +1,4 @@
-"""Pobieranie faktur: the search for metadata."""
+"""Pobieranie faktur: the search for metadata, a file by its KSeF number."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ksef_mock.api.documents import xml
 from ksef_mock.api.http import answer, caller, query_choice, query_integer, read_json, system_of
 from ksef_mock.ksef.invoices import bodies as wire_invoices
 
@@ -27,4 +28,14 @@ async def query_metadata(request: Request) -> Response:
     return answer(wire_invoices.QueryInvoicesMetadataResponse.of(found, query, now))
 
 
-ROUTES = [Route("/invoices/query/metadata", query_metadata, methods=["POST"])]
+async def invoice(request: Request) -> Response:
+    """GET /invoices/ksef/{ksefNumber}."""
+    actor = await caller(request)
+    system = system_of(request)
+    return xml(await system.invoices.downloaded(request.path_params["number"], actor.context))
+
+
+ROUTES = [
+    Route("/invoices/ksef/{number}", invoice, methods=["GET"]),
+    Route("/invoices/query/metadata", query_metadata, methods=["POST"]),
+]

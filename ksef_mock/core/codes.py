@@ -46,6 +46,18 @@ class Code(IntEnum):
     CERTIFICATE_NOT_ACTIVE = 25009
     BAD_KEY = 25010
     BAD_CSR_ALGORITHM = 25011
+    # /sessions, /invoices
+    TOO_MANY_INVOICES = 21155
+    NO_INVOICE = 21164
+    INVOICE_NOT_STORED = 21165
+    CORRECTED_BEFORE = 21166
+    NOT_CORRECTABLE = 21167
+    NO_SESSION = 21173
+    NO_UPO = 21178
+    SESSION_STATUS = 21180
+    SESSION_UNAVAILABLE = 21184
+    FILE_SIZE = 21402
+    FILE_HASH = 21403
     # /invoices/query/metadata
     BEYOND_AVAILABLE_DATA = 21183
 
@@ -86,6 +98,17 @@ DESCRIPTIONS: dict[Code, str] = {
     ),
     Code.BAD_KEY: "Nieprawidłowy typ lub długość klucza.",
     Code.BAD_CSR_ALGORITHM: "Nieprawidłowy algorytm podpisu CSR.",
+    Code.TOO_MANY_INVOICES: "Przekroczono dozwoloną liczbę faktur w sesji.",
+    Code.NO_INVOICE: "Faktura o podanym identyfikatorze nie istnieje.",
+    Code.INVOICE_NOT_STORED: "Faktura o podanym numerze KSeF nie jest jeszcze dostępna.",
+    Code.CORRECTED_BEFORE: "Korekta techniczna niedostępna.",
+    Code.NOT_CORRECTABLE: "Status faktury nie pozwala na korektę techniczną.",
+    Code.NO_SESSION: "Brak sesji o wskazanym numerze referencyjnym.",
+    Code.NO_UPO: "Nie znaleziono UPO dla podanych kryteriów.",
+    Code.SESSION_STATUS: "Status sesji nie pozwala na wykonanie operacji.",
+    Code.SESSION_UNAVAILABLE: "Sesja tymczasowo niedostępna.",
+    Code.FILE_SIZE: "Nieprawidłowy rozmiar pliku.",
+    Code.FILE_HASH: "Nieprawidłowy skrót pliku.",
     Code.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych.",
 }
 

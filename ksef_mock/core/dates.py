@@ -44,3 +44,8 @@ def midnight(moment: Instant) -> Instant:
     """The beginning of the day that it is in Warsaw."""
     local = to_datetime(moment).astimezone(warsaw())
     return from_datetime(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0))
+
+
+def day(moment: Instant) -> str:
+    """The day that it is in Warsaw, as YYYY-MM-DD."""
+    return to_datetime(moment).astimezone(warsaw()).date().isoformat()

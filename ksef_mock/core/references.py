@@ -38,6 +38,9 @@ class Kind(StrEnum):
     KSEF_TOKEN = "EC"
     ENROLLMENT = "EH"
     PERMISSIONS = "EG"
+    ONLINE_SESSION = "SO"
+    INVOICE = "EE"
+    UPO = "EU"
 
 
 def new_reference(kind: Kind, now: Instant, low: int = 0) -> str:

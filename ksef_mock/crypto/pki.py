@@ -264,6 +264,16 @@ class Pki:
             serial=1 << 63 | secrets.randbits(63),
         )
 
+    @cached_property
+    def _ministry(self) -> Credential:
+        name = seal("Ministerstwo Finansów", nip="5260250274")
+        return self.qualified(name, validity=UNBOUNDED)
+
+    def ministry(self) -> Credential:
+        """The seal that the ministry signs UPO with: of the qualified CA, for ever."""
+        with self._lock:
+            return self._ministry
+
     def self_signed(
         self, name: x509.Name, *, key: KeyKind = "rsa", validity: Validity | None = None
     ) -> Credential:

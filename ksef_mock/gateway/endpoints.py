@@ -81,14 +81,14 @@ def endpoints(routes: Iterable[Route], system: System) -> list[BaseRoute]:
         for method in route.methods or ():
             operation = BY_SHAPE["GET" if method == "HEAD" else method, shape]
             handlers.setdefault(shape, {})[method] = operation, _limited(route.app, operation, system)
-    # Of two patterns that fit a path, the one with fewer parameters must come first.
-    for operation in sorted(OPERATIONS, key=lambda operation: operation.path.count("{")):
+    for operation in OPERATIONS:
         method, shape = operation.shape
         paths.setdefault(shape, operation.path)
         handlers.setdefault(shape, {}).setdefault(method, (operation, Unsimulated(operation)))
     return [
         Route(paths[shape], Endpoint(by_method), methods=list(by_method))
-        for shape, by_method in handlers.items()
+        # Of two patterns that fit a path, the one with fewer parameters must come first.
+        for shape, by_method in sorted(handlers.items(), key=lambda item: item[0].count("{"))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 
 from starlette.routing import Route, Router
@@ -60,9 +61,14 @@ class LaterOperation:
 
 
 def operations_of(module: str, *beginnings: str) -> Iterator[Route]:
-    """A route for each operation whose path begins so: `ROUTES` of `module` have it, once it is imported."""
+    """A route for each operation whose path begins so: `ROUTES` of `module` have it, once it is imported.
+
+    Args:
+        beginnings: regular expressions.
+    """
+    begins = re.compile("|".join(beginnings))
     for operation in OPERATIONS:
-        if operation.path.startswith(beginnings):
+        if begins.match(operation.path):
             yield Route(operation.path, LaterOperation(module, operation), methods=[operation.method])
 
 

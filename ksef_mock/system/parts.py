@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.invoices.invoices import Invoices
     from ksef_mock.ksef.keys.keys import KeyRing
     from ksef_mock.ksef.peppol.providers import Providers
+    from ksef_mock.ksef.sending.confirmations import Confirmations
+    from ksef_mock.ksef.sending.reception import Reception
+    from ksef_mock.ksef.sending.sessions import Sessions
+    from ksef_mock.ksef.sending.storage import Storage
     from ksef_mock.system.controls import Controls
 
 T = TypeVar("T")
@@ -144,6 +148,44 @@ class Parts:
         from ksef_mock.ksef.invoices.invoices import Invoices
 
         return Invoices(self.store, clock=self.clock)
+
+    @_late
+    def storage(self) -> Storage:
+        from ksef_mock.ksef.sending.storage import Storage
+
+        return Storage(self.shared.value.secret)
+
+    @_late
+    def sessions(self) -> Sessions:
+        from ksef_mock.ksef.sending.sessions import Sessions
+
+        return Sessions(self.store, self.clock, self.settings.delay)
+
+    @_late
+    def confirmations(self) -> Confirmations:
+        from ksef_mock.ksef.sending.confirmations import Confirmations
+
+        return Confirmations(
+            self.store, self.clock, self.sessions, self.storage, self.settings.profile, self.pki.ministry
+        )
+
+    @_late
+    def reception(self) -> Reception:
+        from ksef_mock.ksef.invoices.schemas import Schemas
+        from ksef_mock.ksef.sending.reception import Reception
+        from ksef_mock.ksef.sending.rights import RightsService
+
+        return Reception(
+            self.settings.environment,
+            self.keys,
+            self.operations,
+            self.limits,
+            RightsService(self.permissions, self.subjects, self.attachments, self.clock),
+            self.sessions,
+            self.invoices,
+            Schemas(self.settings.schemas),
+            self.settings.storage_delay,
+        )
 
     @_late
     def providers(self) -> Providers:

@@ -131,15 +131,9 @@ def test_coverage_counts_what_it_lists(coverage: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "template"),
     [
-        ("POST", "/sessions/online", "/sessions/online"),
+        ("POST", "/sessions/batch", "/sessions/batch"),
         ("POST", "/sessions/batch/x/close", "/sessions/batch/{referenceNumber}/close"),
         ("GET", "/invoices/exports/x", "/invoices/exports/{referenceNumber}"),
-        ("GET", "/sessions/x/invoices/failed", "/sessions/{referenceNumber}/invoices/failed"),
-        (
-            "GET",
-            "/sessions/x/invoices/y",
-            "/sessions/{referenceNumber}/invoices/{invoiceReferenceNumber}",
-        ),
     ],
 )
 @pytest.mark.parametrize("prefix", ["/v2", "/api/v2", "/webs/api/v2"])
@@ -159,7 +153,7 @@ def test_501_names_the_operation(
 
 
 def test_wrong_method_of_an_operation_that_is_not_simulated_is_405(ksef_mock: MockServer) -> None:
-    response = call(ksef_mock, "DELETE", "/sessions/online")
+    response = call(ksef_mock, "DELETE", "/sessions/batch")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 

@@ -17,6 +17,8 @@ import msgspec
 
 from ksef_mock.clock import Clock, Instant, from_datetime, to_datetime
 from ksef_mock.core import dates as warsaw
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.invoices.documents import Document
 from ksef_mock.ksef.invoices.metadata import (
@@ -227,6 +229,29 @@ class Invoices:
         """The octets as they were sent; None where there are none, such as of a seeded invoice."""
         found = await self._store.get(FILES, ksef_number)
         return None if found is None else found.octets
+
+    async def downloaded(self, ksef_number: str, context: Identifier) -> bytes:
+        """The file of an invoice, for one of its parties.
+
+        Raises:
+            BadRequest: 21164, there is none, or the context is no party of it; 21165, it is not stored yet.
+        """
+        invoice = await self.get(ksef_number)
+        refusal = f"Faktura o numerze KSeF {ksef_number[:36]} "
+        if invoice is None or context not in {party for _, party in invoice.parties}:
+            why = "there is none" if invoice is None else f"{context} is no party of it"
+            raise BadRequest(Code.NO_INVOICE, f"{refusal}nie została znaleziona.", reason=why)
+        if not self.is_stored(invoice):
+            raise BadRequest(
+                Code.INVOICE_NOT_STORED,
+                f"{refusal}została przetworzona, ale nie jest jeszcze dostępna do pobrania. "
+                "Spróbuj ponownie później.",
+            )
+        file = await self.file(ksef_number)
+        if file is None:
+            why = "it was seeded by its metadata alone, without a document"
+            raise BadRequest(Code.NO_INVOICE, f"{refusal}nie została znaleziona.", reason=why)
+        return file
 
     async def by_hash(self, digest: str) -> Sequence[Invoice]:
         """The invoices with a file of this SHA-256 (Base64), and corrections of such a refused file."""

@@ -74,7 +74,7 @@ def diagnose(ciphertext: bytes, keys: Sequence[PublishedKey]) -> str | None:
     for key in keys:
         if not isinstance(key.private_key, rsa.RSAPrivateKey):
             continue
-        for mistake, scheme in _RSA_MISTAKES.items():
+        for mistake, scheme in RSA_MISTAKES.items():
             try:
                 plaintext = key.private_key.decrypt(ciphertext, scheme)
             except (ValueError, UnsupportedAlgorithm):
@@ -102,7 +102,7 @@ def _open_rsa(ciphertext: bytes, private_key: rsa.RSAPrivateKey) -> tuple[bytes,
             f"the ciphertext has {len(ciphertext)} bytes, RSA-{private_key.key_size} makes {size}"
         )
     try:
-        return private_key.decrypt(ciphertext, _OAEP_SHA256), Scheme.RSA_OAEP
+        return private_key.decrypt(ciphertext, OAEP_SHA256), Scheme.RSA_OAEP
     except ValueError:
         raise _Mismatch("not RSA-OAEP with SHA-256 and MGF1-SHA-256 for this key") from None
 
@@ -146,10 +146,10 @@ def _oaep(algorithm: hashes.HashAlgorithm, mgf1: hashes.HashAlgorithm) -> paddin
     return padding.OAEP(padding.MGF1(mgf1), algorithm, label=None)
 
 
-_OAEP_SHA256 = _oaep(hashes.SHA256(), hashes.SHA256())
+OAEP_SHA256 = _oaep(hashes.SHA256(), hashes.SHA256())
 
-_RSA_MISTAKES: dict[str, padding.AsymmetricPadding] = {
-    "OAEP-SHA256 and the certificate of another usage": _OAEP_SHA256,
+RSA_MISTAKES: dict[str, padding.AsymmetricPadding] = {
+    "OAEP-SHA256 and the certificate of another usage": OAEP_SHA256,
     "OAEP-SHA256 but MGF1-SHA1 (the default of Java's OAEPWithSHA-256AndMGF1Padding)": _oaep(
         hashes.SHA256(),
         hashes.SHA1(),  # noqa: S303 - recognised, never accepted

@@ -1,0 +1,67 @@
+"""Decryption of the AES key of a session or an export: RSAES-OAEP, SHA-256, MGF1-SHA-256, empty label.
+
+Source: the documentation of sessions; nobody describes an EC wrapping, so other keys are passed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
+from ksef_mock.ksef.keys.token_cipher import OAEP_SHA256, RSA_MISTAKES
+
+#: Octets of an AES-256 key.
+SIZE = 32
+
+
+class Unwrappable(Exception):
+    """No key opens what was sent; the message says which usual mistake it is, where that can be proved."""
+
+
+def unwrap(wrapped: bytes, keys: Sequence[PublishedKey]) -> bytes:
+    """The AES key inside.
+
+    Args:
+        keys: all that are published; those of the usage SymmetricKeyEncryption are tried.
+
+    Raises:
+        Unwrappable: none opens it, or it is no AES-256 key.
+    """
+    for key in keys:
+        if key.usage is Usage.SYMMETRIC_KEY:
+            opened = _opened(wrapped, key, OAEP_SHA256)
+            if opened is not None:
+                if len(opened) != SIZE:
+                    raise Unwrappable(f"the decrypted key has {len(opened)} octets, AES-256 needs {SIZE}")
+                return opened
+    raise Unwrappable(_mistake(wrapped, keys))
+
+
+def _mistake(wrapped: bytes, keys: Sequence[PublishedKey]) -> str:
+    for key in keys:
+        for name, scheme in RSA_MISTAKES.items():
+            opened = _opened(wrapped, key, scheme)
+            # PKCS#1 v1.5 yields noise instead of failing: a key of the right size is no accident.
+            if opened is not None and len(opened) == SIZE:
+                return f"it decrypts with {name}"
+    try:
+        once = base64.b64decode(wrapped, validate=True)
+    except (binascii.Error, ValueError):
+        once = b""
+    if once and any(_opened(once, key, OAEP_SHA256) is not None for key in keys):
+        return "it was encoded in Base64 twice"
+    return f"no published key opens these {len(wrapped)} octets"
+
+
+def _opened(wrapped: bytes, key: PublishedKey, scheme: padding.AsymmetricPadding) -> bytes | None:
+    if not isinstance(key.private_key, rsa.RSAPrivateKey):
+        return None
+    try:
+        return key.private_key.decrypt(wrapped, scheme)
+    except (ValueError, UnsupportedAlgorithm):
+        return None

@@ -1,0 +1,330 @@
+"""How an invoice is received: what is refused at once, what is found later, what its acceptance brings."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from ksef_mock.clock import SECOND, Instant
+from ksef_mock.core.codes import Code
+from ksef_mock.core.environment import Profile
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.auth.operations import Operations
+from ksef_mock.ksef.invoices.forms import BY_CODE, Form
+from ksef_mock.ksef.invoices.invoices import Acceptance, Invoices
+from ksef_mock.ksef.invoices.metadata import FormCode
+from ksef_mock.ksef.invoices.report import Cause, Check, CheckResult, Report
+from ksef_mock.ksef.invoices.rules import InvoiceStatus, duplicate
+from ksef_mock.ksef.invoices.schemas import Schemas
+from ksef_mock.ksef.invoices.verification import Declared, Encrypted, Rules, verify
+from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
+from ksef_mock.ksef.keys.symmetric_key import Unwrappable, unwrap
+from ksef_mock.ksef.limits.limits import Limits, SessionLimits
+from ksef_mock.ksef.sending import rules
+from ksef_mock.ksef.sending.rights import RightsService
+from ksef_mock.ksef.sending.session import SentInvoice, Session
+from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
+from ksef_mock.state.store import Write
+from ksef_mock.xades.report import Outcome
+
+#: Bytes of ciphertext from which an invoice is verified in a thread.
+_LARGE = 65_536
+_MB = 1_000_000
+#: Bytes of a send beside the content: its other members, with room for white space.
+_AROUND = 16_384
+#: Characters of an invoice's number that are kept (OpenAPI), and of a reason.
+_LONGEST_NUMBER = 256
+_LONGEST_REASON = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a client says of an invoice that it sends."""
+
+    hash: str
+    size: int
+    encrypted_hash: str
+    encrypted_size: int
+    content: bytes
+    offline: bool = False
+    corrected_hash: str | None = None
+
+
+class Reception:
+    """Opens sessions for clients and receives their invoices."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        keys: KeyRing,
+        operations: Operations,
+        limits: Limits,
+        rights: RightsService,
+        sessions: Sessions,
+        invoices: Invoices,
+        schemas: Schemas,
+        storage_delay: float,
+    ) -> None:
+        """`storage_delay`: seconds from an invoice's acceptance until it is stored for good."""
+        self._profile = profile
+        self._keys = keys
+        self._operations = operations
+        self._limits = limits
+        self._rights = rights
+        self._sessions = sessions
+        self._invoices = invoices
+        self._schemas = schemas
+        self._storage_delay = storage_delay
+
+    async def open(
+        self,
+        actor: Actor,
+        form: Form,
+        wrapped_key: bytes,
+        iv: bytes,
+        key_id: str | None,
+        *,
+        validates_identifiers: bool,
+        exchange: Exchange,
+    ) -> Session:
+        """A new interactive session of the actor.
+
+        Args:
+            key_id: which published key the AES key is encrypted for; None: they are tried.
+
+        Raises:
+            BadRequest: 21470, no such key is published for this.
+        """
+        keys = await self._keys.published()
+        if key_id is not None:
+            keys = _named(keys, key_id)
+        try:
+            key: bytes | None = unwrap(wrapped_key, keys)
+            exchange.passed("symmetric key", "AES-256, by RSA-OAEP")
+        except Unwrappable as error:
+            key = None  # found out later: the opening answers 201 all the same
+            exchange.failed("symmetric key", str(error))
+        operation = await self._operations.find(actor.operation)
+        digest = operation.request_digest if operation is not None else None
+        login = Login(
+            actor.context,
+            actor.subject,
+            actor.token,
+            None if digest is None else base64.b64encode(digest).decode(),
+        )
+        session = await self._sessions.open(login, form, key, iv, validates_identifiers=validates_identifiers)
+        exchange.noted("session", f"opened {session.reference} for {form.code.system_code}")
+        return session
+
+    async def largest_body(self, context: Identifier) -> int:
+        """Bytes that the body of a send may have: Base64 of the largest invoice that the context may send."""
+        limits = await self._limits_of(context)
+        most = max(limits.max_invoice_size, limits.max_invoice_with_attachment_size)
+        return most * _MB * 4 // 3 + _AROUND
+
+    async def receive(
+        self, reference: str, actor: Actor, submission: Submission, exchange: Exchange
+    ) -> SentInvoice:
+        """Take an invoice into a session; what is found of it shows in its status.
+
+        Raises:
+            BadRequest: 21173, 21180, 21155, 21402, 21403, 21405, 21166, 21167.
+            Forbidden: insufficient-resource-access.
+        """
+        session = await self._sessions.used(reference, actor, rules.SEND_REFUSAL)
+        limits = await self._limits_of(actor.context)
+        _check_at_once(submission)
+        if submission.corrected_hash is not None:
+            await self._check_correction(submission.corrected_hash)
+        number, now, wait = self._sessions.new_invoice()
+        sent = SentInvoice(
+            reference=number,
+            session=session.reference,
+            ordinal=0,
+            hash=submission.hash,
+            invoiced_at=now,
+            wait=wait,
+            code=InvoiceStatus.SESSION_ERROR,  # what it comes to in a session whose key is no key
+        )
+        if session.key is None:
+            return await self._sessions.take(session, limits.max_invoices, _as_it_is(sent))
+        report = await self._verified(session, session.key, actor, submission, limits, now)
+
+        async def attempt(ordinal: int) -> tuple[SentInvoice, Sequence[Write]]:
+            numbered = msgspec.structs.replace(sent, ordinal=ordinal)
+            if report.ok and report.document is not None:
+                original = await self._invoices.original(report.document)
+                if original is None:
+                    return self._accepted(numbered, session, report, submission)
+                report.failed(
+                    Check.DUPLICATE,
+                    Cause.DUPLICATE,
+                    f"seller, kind and number are those of {original.ksef_number}",
+                    InvoiceStatus.DUPLICATE,
+                    duplicate(original.ksef_number, original.session),
+                    extensions={
+                        "originalSessionReferenceNumber": original.session,
+                        "originalKsefNumber": original.ksef_number,
+                    },
+                )
+            return _refused(numbered, report), ()
+
+        invoice = await self._sessions.take(session, limits.max_invoices, attempt)
+        _tell(exchange, invoice, report)
+        return invoice
+
+    def _accepted(
+        self, sent: SentInvoice, session: Session, report: Report, submission: Submission
+    ) -> tuple[SentInvoice, Sequence[Write]]:
+        document, octets = report.document, report.octets
+        assert document is not None
+        assert octets is not None
+        report.passed(Check.DUPLICATE)
+        accepted = Acceptance(
+            form=FormCode(session.system_code, session.schema_version, session.form_value),
+            mode=rules.invoicing_mode(submission.offline, document.issue_date, sent.invoiced_at),
+            session=session.reference,
+            invoiced_at=sent.invoiced_at,
+            acquired_at=sent.acquired_at,
+            stored_at=sent.acquired_at + round(self._storage_delay * SECOND),
+            hash_of_corrected=submission.corrected_hash,
+        )
+        invoice, writes = self._invoices.acceptance(document, octets, accepted)
+        return (
+            msgspec.structs.replace(
+                _read(sent, report),
+                code=InvoiceStatus.SUCCESS,
+                ksef_number=invoice.content.ksef_number,
+                mode=accepted.mode,
+                stored_at=accepted.stored_at,
+            ),
+            writes,
+        )
+
+    async def _verified(
+        self,
+        session: Session,
+        key: bytes,
+        actor: Actor,
+        submission: Submission,
+        limits: SessionLimits,
+        now: Instant,
+    ) -> Report:
+        judge = partial(
+            verify,
+            Encrypted(ciphertext=submission.content, key=key, iv=session.iv),
+            Rules(
+                form=BY_CODE[FormCode(session.system_code, session.schema_version, session.form_value)],
+                schemas=self._schemas,
+                max_size=limits.max_invoice_size * _MB,
+                max_size_with_attachment=limits.max_invoice_with_attachment_size * _MB,
+                checks_checksums=self._profile.name == "prod" or session.validates_identifiers,
+                is_correction=submission.corrected_hash is not None,
+            ),
+            at=now,
+            rights=await self._rights.of(actor),
+            declared=Declared(size=submission.size, hash=submission.hash),
+        )
+        # A small one costs less than handing it over.
+        return judge() if len(submission.content) < _LARGE else await asyncio.to_thread(judge)
+
+    async def _check_correction(self, corrected: str) -> None:
+        """
+        Raises:
+            BadRequest: 21167, the file was accepted; 21166, it has been corrected.
+        """
+        for invoice in await self._invoices.by_hash(corrected):
+            if invoice.content.invoice_hash == corrected:
+                raise BadRequest(
+                    Code.NOT_CORRECTABLE,
+                    "Nie można wysłać korekty technicznej do prawidłowo przetworzonej faktury.",
+                )
+            raise BadRequest(
+                Code.CORRECTED_BEFORE, "Faktura posiada już przetworzoną prawidłowo korektę techniczną."
+            )
+
+    async def _limits_of(self, context: Identifier) -> SessionLimits:
+        return (await self._limits.of_context(context)).online_session
+
+
+def _as_it_is(sent: SentInvoice) -> Attempt:
+    async def attempt(ordinal: int) -> tuple[SentInvoice, Sequence[Write]]:
+        return msgspec.structs.replace(sent, ordinal=ordinal), ()
+
+    return attempt
+
+
+def _refused(sent: SentInvoice, report: Report) -> SentInvoice:
+    failure = report.failure
+    assert failure is not None
+    return msgspec.structs.replace(
+        _read(sent, report),
+        code=report.status,
+        details=failure.details,
+        extensions=failure.extensions,
+    )
+
+
+def _read(sent: SentInvoice, report: Report) -> SentInvoice:
+    """With what the document says, and what was found of it."""
+    document = report.document
+    checks = tuple((str(each.check), str(each.outcome), _reason(each)) for each in report.results)
+    if document is None:
+        return msgspec.structs.replace(sent, checks=checks)
+    return msgspec.structs.replace(
+        sent,
+        checks=checks,
+        number=None if document.number is None else document.number[:_LONGEST_NUMBER],
+        issue_date=document.issue_date,
+        seller_nip=None if document.seller is None else document.seller.nip,
+    )
+
+
+def _reason(result: CheckResult) -> str:
+    parts = [result.reason, *(f"{name}: {value}" for name, value in result.evidence.items())]
+    if result.explanation is not None:
+        parts.append(result.explanation)
+    return "; ".join(filter(None, parts))[:_LONGEST_REASON]
+
+
+def _tell(exchange: Exchange, invoice: SentInvoice, report: Report) -> None:
+    """Put the findings into the journal."""
+    exchange.noted("invoice", f"{invoice.reference}: {int(invoice.code)}")
+    for result in report.results:
+        if result.outcome is Outcome.FAILED:
+            exchange.failed(str(result.check), _reason(result))
+        elif result.outcome is Outcome.PASSED:
+            exchange.passed(str(result.check), _reason(result))
+
+
+def _named(keys: Sequence[PublishedKey], key_id: str) -> tuple[PublishedKey, ...]:
+    named = tuple(key for key in keys if key.public_key_id == key_id and key.usage is Usage.SYMMETRIC_KEY)
+    if not named:
+        raise BadRequest(Code.UNKNOWN_PUBLIC_KEY, f"Klucz o identyfikatorze {key_id} nie jest wspierany.")
+    return named
+
+
+def _check_at_once(submission: Submission) -> None:
+    if len(submission.content) != submission.encrypted_size:
+        raise BadRequest(
+            Code.FILE_SIZE,
+            "Długość treści nie zgadza się z rozmiarem pliku.",
+            reason=f"encryptedInvoiceSize is {submission.encrypted_size}, the content has "
+            f"{len(submission.content)} octets",
+        )
+    computed = base64.b64encode(hashlib.sha256(submission.content).digest()).decode()
+    if computed != submission.encrypted_hash:
+        raise BadRequest(
+            Code.FILE_HASH,
+            "Skrót treści nie zgadza się ze skrótem pliku.",
+            reason=f"encryptedInvoiceHash is {submission.encrypted_hash}, that of the content {computed}",
+        )
