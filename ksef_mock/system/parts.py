@@ -169,6 +169,10 @@ class Parts:
             self.store, self.clock, self.sessions, self.storage, self.settings.profile, self.pki.ministry
         )
 
+    async def _request_digest(self, login: str) -> bytes | None:
+        operation = await self.operations.find(login)
+        return None if operation is None else operation.request_digest
+
     @_late
     def reception(self) -> Reception:
         from ksef_mock.ksef.invoices.schemas import Schemas
@@ -178,7 +182,7 @@ class Parts:
         return Reception(
             self.settings.environment,
             self.keys,
-            self.operations,
+            self._request_digest,
             self.limits,
             RightsService(self.permissions, self.subjects, self.attachments, self.clock),
             self.sessions,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
@@ -18,7 +19,6 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.access.actor import Actor
-from ksef_mock.ksef.auth.operations import Operations
 from ksef_mock.ksef.invoices.forms import BY_CODE, Form
 from ksef_mock.ksef.invoices.invoices import Acceptance, Invoices
 from ksef_mock.ksef.invoices.metadata import FormCode
@@ -59,6 +59,9 @@ class Submission:
     corrected_hash: str | None = None
 
 
+RequestDigest: TypeAlias = Callable[[str], Awaitable[bytes | None]]
+
+
 class Reception:
     """Opens sessions for clients and receives their invoices."""
 
@@ -66,7 +69,7 @@ class Reception:
         self,
         profile: Profile,
         keys: KeyRing,
-        operations: Operations,
+        request_digest: RequestDigest,
         limits: Limits,
         rights: RightsService,
         sessions: Sessions,
@@ -74,10 +77,14 @@ class Reception:
         schemas: Schemas,
         storage_delay: float,
     ) -> None:
-        """`storage_delay`: seconds from an invoice's acceptance until it is stored for good."""
+        """
+        Args:
+            request_digest: SHA-256 of the signed request of a login, by its reference number; None for others.
+            storage_delay: seconds from an invoice's acceptance until it is stored for good.
+        """
         self._profile = profile
         self._keys = keys
-        self._operations = operations
+        self._request_digest = request_digest
         self._limits = limits
         self._rights = rights
         self._sessions = sessions
@@ -113,8 +120,7 @@ class Reception:
         except Unwrappable as error:
             key = None  # found out later: the opening answers 201 all the same
             exchange.failed("symmetric key", str(error))
-        operation = await self._operations.find(actor.operation)
-        digest = operation.request_digest if operation is not None else None
+        digest = await self._request_digest(actor.operation)
         login = Login(
             actor.context,
             actor.subject,
