@@ -79,7 +79,7 @@ class Reception:
     ) -> None:
         """
         Args:
-            request_digest: SHA-256 of the signed request of a login, by its reference number; None for others.
+            request_digest: SHA-256 of the signed request of a login, by its reference number; or None.
             storage_delay: seconds from an invoice's acceptance until it is stored for good.
         """
         self._profile = profile
