@@ -15,12 +15,12 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail
-from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.errors import BadRequest, KsefError
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.authority import ORGANIZATION_IDENTIFIER
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.defects.catalogue import defect
-from ksef_mock.defects.mock import Mock, overlooking
+from ksef_mock.defects.mock import Ask, Mock, overlooking
 from ksef_mock.ksef.certificates.revocations import Withdrawal
 from ksef_mock.xades import (
     AuthTokenRequest,
@@ -464,20 +464,15 @@ def fingerprint_is_ignored(mock: Mock) -> None:
     )
 
 
-@defect("In a NipVatUe context the owner of its NIP is nobody until permitted.")
-def subject_in_vat_ue_context_is_its_owner(mock: Mock) -> None:
-    """Whoever a certificate's subject names in a NipVatUe context owns it."""
+@defect("In a NipVatUe context a certificate's subject is taken, and is nobody until permitted.")
+def subject_in_vat_ue_context_is_refused(mock: Mock) -> None:
+    """A certificate's subject in a NipVatUe context is refused with 21115."""
 
-    def make(original: Any) -> Any:
-        def identify(certificate: Certificate, kind: str, context: Identifier, *rest: Any) -> Identification:
-            if context.type == "NipVatUe" and kind == SubjectIdentifierType.SUBJECT:
-                return _identified(SignerKind.PERSON, context)
-            found: Identification = original(certificate, kind, context, *rest)
-            return found
+    def judge(ask: Ask) -> KsefError | None:
+        compound = b"<NipVatUe>" in ask.body and b"certificateSubject" in ask.body
+        return BadRequest(Code.INVALID_CERTIFICATE, reason="a compound one") if compound else None
 
-        return identify
-
-    mock.replace(mock.system.xades_login, "_identify", make)
+    mock.refuse(judge, method="POST", path="/auth/xades-signature")
 
 
 @defect("PNOPL or PESEL in serialNumber name a person by PESEL.")
