@@ -65,6 +65,8 @@ class Settings:
     rate_limits: RateLimiting = "off"
     #: Refuse signatures that are no XAdES where the profile accepts them (prod).
     enforce_xades: bool = False
+    #: Refuse signatures over lxml's octets on TEST too: `Profile.takes_lxml_octets`.
+    strict_signatures: bool = False
     #: Whether POST /tokens is refused after a login with a KSeF token: the guide says so, nobody has seen it.
     refuse_tokens_by_tokens: bool = False
     #: What keeps the state: `memory`, `sqlite:FILE`, or the URL of a Redis (redis://, rediss://, unix://).
@@ -101,4 +103,10 @@ class Settings:
     @property
     def environment(self) -> Profile:
         profile = PROFILES[self.profile]
-        return replace(profile, enforces_xades=True) if self.enforce_xades else profile
+        if not (self.enforce_xades or self.strict_signatures):
+            return profile  # asked for at every request
+        return replace(
+            profile,
+            enforces_xades=profile.enforces_xades or self.enforce_xades,
+            takes_lxml_octets=profile.takes_lxml_octets and not self.strict_signatures,
+        )

@@ -154,6 +154,11 @@ settings_options = gathered(
             help="Refuse signatures that are no XAdES in the profile prod too, which else warns of them.",
         ),
         click.option(
+            "--strict-signatures",
+            is_flag=True,
+            help="Refuse, on TEST too, signatures over what lxml makes of SignedInfo where it stands.",
+        ),
+        click.option(
             "--refuse-tokens-by-tokens",
             is_flag=True,
             help="Refuse POST /tokens after a login with a KSeF token.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ def verify(
     from ksef_mock.ksef.auth.xades_login import read_and_verify
 
     anchors = _load_anchors(trust)
-    rules = PROFILES[profile]
+    # What only the mock takes, and KSeF nowhere, is wrong here.
+    rules = replace(PROFILES[profile], takes_lxml_octets=False)
     with click.open_file(str(document), "rb") as file:
         reading, report = read_and_verify(file.read(), from_datetime(at), rules, enforce_xades, True)
     _judge_certificate(report, reading, at, rules.requires_chain, anchors)

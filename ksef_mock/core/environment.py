@@ -38,6 +38,9 @@ class Profile:
     plain_signature_warning: str | None
     #: SHA-1 may be the hash of digests (reported: TEST accepts it, PRD refuses; DEMO taken as PRD).
     allows_sha1: bool
+    #: Signatures over what lxml makes of SignedInfo where it stands are taken, with a warning. KSeF takes
+    #: them nowhere; test programs in Python make them without knowing.
+    takes_lxml_octets: bool
 
 
 PROFILES: dict[ProfileName, Profile] = {
@@ -51,6 +54,7 @@ PROFILES: dict[ProfileName, Profile] = {
         enforces_xades=True,
         plain_signature_warning=None,
         allows_sha1=True,
+        takes_lxml_octets=True,
     ),
     "demo": Profile(
         "demo",
@@ -62,6 +66,7 @@ PROFILES: dict[ProfileName, Profile] = {
         enforces_xades=True,
         plain_signature_warning=None,
         allows_sha1=False,
+        takes_lxml_octets=False,
     ),
     "prod": Profile(
         "prod",
@@ -73,6 +78,7 @@ PROFILES: dict[ProfileName, Profile] = {
         enforces_xades=False,
         plain_signature_warning="sig-001: Format podpisu niezgodny z akceptowanymi profilami XAdES",
         allows_sha1=False,
+        takes_lxml_octets=False,
     ),
 }
 

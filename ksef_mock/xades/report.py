@@ -254,6 +254,8 @@ class Facts(msgspec.Struct):
     signing_time: str | None = None
     #: Whether the signature has signed properties with signing time and signing certificate.
     is_xades: bool = False
+    #: Whether the signature value signs what lxml makes of SignedInfo where it stands.
+    has_lxml_octets: bool = False
 
 
 class Report:

@@ -26,6 +26,7 @@ from ksef_mock.xades.canonical import (
     Uncanonical,
     canonicalize,
     cut_out,
+    in_place,
     serialize,
 )
 from ksef_mock.xades.names import ds, local_name
@@ -184,9 +185,9 @@ class Variants:
         if method.base == EXC_C14N or selection.document or selection.without:
             return
         self._budget.read(self._cost)
-        with contextlib.suppress(etree.LxmlError, ValueError):
+        with contextlib.suppress(Uncanonical):
             yield Variant(
-                etree.tostring(selection.apex, method="c14n", with_comments=False),
+                in_place(selection.apex),
                 f"lxml canonicalised the {local_name(selection.apex)} where it stands, and so undeclared its"
                 ' default namespace (xmlns="") further down; it has to be done in a document of its own',
             )

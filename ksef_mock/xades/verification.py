@@ -22,7 +22,14 @@ from ksef_mock.xades.algorithms import (
     signature_method,
 )
 from ksef_mock.xades.budget import Budget
-from ksef_mock.xades.canonical import Canonicalization, Selection, Uncanonical, canonicalize
+from ksef_mock.xades.canonical import (
+    EXC_C14N,
+    Canonicalization,
+    Selection,
+    Uncanonical,
+    canonicalize,
+    in_place,
+)
 from ksef_mock.xades.document import identified_elements
 from ksef_mock.xades.names import DS, SIGNED_PROPERTIES_TYPE
 from ksef_mock.xades.parsing import is_utf8
@@ -57,6 +64,8 @@ UNKNOWN_OFFSET = timedelta(hours=14)
 _SHA1 = DIGESTS[f"{DS}sha1"]
 _DOCUMENT_CHECKS = tuple(check for check in Check if check not in SERVER_CHECKS)
 _CERTIFICATE = Code.INVALID_CERTIFICATE
+#: What is odd about octets that `allow_lxml_octets` lets pass.
+_LXML_OCTETS = ', with a false xmlns="": KSeF refuses that'
 _NO_XADES = "; tolerated where XAdES is not enforced"
 
 
@@ -65,6 +74,7 @@ class _Rules(msgspec.Struct, frozen=True):
 
     enforce_xades: bool
     allow_sha1: bool
+    allow_lxml_octets: bool = False
 
 
 def verify(
@@ -73,6 +83,7 @@ def verify(
     at: datetime | Instant,
     enforce_xades: bool = True,
     allow_sha1: bool = True,
+    allow_lxml_octets: bool = False,
     explain: bool = True,
 ) -> Report:
     """Verify a signed AuthTokenRequest as of a moment, and report on every check.
@@ -83,6 +94,8 @@ def verify(
         enforce_xades: signed properties with signing time and certificate must be there, as on TEST and DEMO;
             where they may be absent, present ones must be right all the same.
         allow_sha1: SHA-1 may be the hash of digests and of the signature, as on TEST.
+        allow_lxml_octets: the signature value may sign what lxml makes of SignedInfo where it stands, with
+            its false xmlns="" (see `canonical`). KSeF refuses that; `facts.has_lxml_octets` tells.
         explain: look for the mistakes that explain failures. That takes many times as long as the
             verification, but never more than its budget.
 
@@ -96,7 +109,7 @@ def verify(
         report = reading.report
     moment = to_datetime(from_datetime(at) if isinstance(at, datetime) else at)
     if reading.root is not None and reading.signature is not None:
-        rules, budget = _Rules(enforce_xades, allow_sha1), Budget() if explain else None
+        rules, budget = _Rules(enforce_xades, allow_sha1, allow_lxml_octets), Budget() if explain else None
         work = _Work(reading, reading.signature, moment, rules, report, budget)
         for result in _results(work, reading.root):
             report.record(result)
@@ -387,6 +400,12 @@ def _check_signature_value(
         reason = "SignatureValue is not base64"
     elif methods.signature.verifies(key, value, signed_info):
         return passed(check, f"signs the {len(signed_info)} octets of the canonical SignedInfo")
+    elif work.rules.allow_lxml_octets and (
+        methods.canonicalization.base != EXC_C14N
+        and methods.signature.verifies(key, value, in_place(work.signature.signed_info))
+    ):
+        work.report.facts.has_lxml_octets = True
+        return passed(check, f"signs SignedInfo as lxml canonicalises it where it stands{_LXML_OCTETS}")
     else:
         reason = "the signature value does not sign the canonical SignedInfo with the certificate's key"
     explanation = None

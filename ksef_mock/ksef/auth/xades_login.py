@@ -59,6 +59,11 @@ class XadesLogin:
     enforce_xades: bool
 
 
+_LXML_WARNING = (
+    "[ksef-mock]: KSeF answers 9105: SignedInfo was canonicalised by lxml where it stands (false xmlns)"
+)
+
+
 class XadesAuthenticator:
     """Turns a signed request into an authentication operation."""
 
@@ -141,6 +146,10 @@ class XadesAuthenticator:
         warning = self._profile.plain_signature_warning
         if warning is not None and not report.facts.is_xades:
             exchange.warnings.append(warning)
+        if report.facts.has_lxml_octets:
+            # Nothing that a client should get used to: it is told, and so is whoever runs the mock.
+            exchange.warnings.append(_LXML_WARNING)
+            exchange.failed(Check.SIGNATURE_VALUE, _LXML_WARNING)
         return operation
 
     async def _note_success(self, report: Report, trust: Trust, signer: Signer | None) -> None:
@@ -249,6 +258,7 @@ def read_and_verify(
         at=at,
         enforce_xades=enforce_xades or profile.enforces_xades,
         allow_sha1=profile.allows_sha1,
+        allow_lxml_octets=profile.takes_lxml_octets,
         explain=explain,
     )
     return reading, report
