@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    pass
+from typing import Literal, TypeAlias
 
 ProfileName: TypeAlias = Literal["test", "demo", "prod"]
 TokenKey: TypeAlias = Literal["rsa", "ec", "both"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ksef_mock.api.http import exchange_of
 from ksef_mock.core.errors import NotFound
@@ -19,13 +20,20 @@ async def without_slash(request: Request) -> Response:
     return RedirectResponse(HOME, 308, HEADERS)
 
 
-async def front(request: Request) -> Response:
-    """GET /: a browser, which asks for HTML, wants to see something; a client has taken a wrong path."""
-    if "text/html" not in request.headers.get("accept", ""):
-        raise NotFound(reason="no such path in the API")
-    exchange_of(request).recorded = False
-    return RedirectResponse(HOME, 307, HEADERS)
+class Front:
+    """ASGI application of /: a browser, which gets HTML, wants to see something; others have lost their way.
+
+    Answers every method: for KSeF there is nothing at /, so no method is the wrong one.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        is_browser = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+        if not is_browser:
+            raise NotFound(reason="no such path in the API")
+        exchange_of(request).recorded = False
+        await RedirectResponse(HOME, 307, HEADERS)(scope, receive, send)
 
 
 #: At the root.
-ROUTES = [Route("/", front, methods=["GET"]), Route("/_mock", without_slash, methods=["GET"])]
+ROUTES = [Route("/", Front()), Route("/_mock", without_slash, methods=["GET"])]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock, Instant, from_datetime
-from ksef_mock.core.codes import Status, StatusDetail, Verdict
+from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.crypto.authority import (
     UNBOUNDED,
@@ -27,7 +27,7 @@ from ksef_mock.ksef.auth.trust import CertificateKind, Trust, TrustPolicy, Trust
 from ksef_mock.ksef.certificates.revocations import Revocations
 from ksef_mock.state import MemoryStore
 from ksef_mock.xades.identity import SubjectIdentifierType, SubjectRefused, signer_of
-from ksef_mock.xades.report import Check, Outcome
+from ksef_mock.xades.report import Check, Consequence, Outcome, Refusal
 
 ANNA = person("Anna", "Nowak", pesel="90010112349")
 FIRM = seal("Firma", nip="5265877635")
@@ -58,11 +58,17 @@ def judge(
     )
 
 
+def consequence(trust: Trust) -> Consequence | None:
+    return trust.result.consequence
+
+
 def refused(detail: StatusDetail) -> Verdict:
     return Verdict(Status.CERTIFICATE_ERROR, detail)
 
 
-UNTRUSTED = refused(StatusDetail.CERTIFICATE_UNTRUSTED)
+#: Where the environment asks for a chain it is refused at submit; where only the request does, by the status.
+UNTRUSTED = Refusal(Code.INVALID_CERTIFICATE)
+UNTRUSTED_ON_TEST = refused(StatusDetail.CERTIFICATE_UNTRUSTED)
 INVALID = refused(StatusDetail.CERTIFICATE_INVALID)
 EXPIRED = refused(StatusDetail.CERTIFICATE_EXPIRED)
 
@@ -100,13 +106,13 @@ def test_self_signed_certificates_are_for_test_without_a_chain_only(
     credential = pki.self_signed(name, key="ec")
     accepted = judge(pki, credential, TEST)
     assert (accepted.verdict, accepted.kind, accepted.method) == (None, CertificateKind.SELF_SIGNED, method)
-    assert judge(pki, credential, TEST, verify_chain=True).verdict == UNTRUSTED
-    assert judge(pki, credential, PROD).verdict == UNTRUSTED
+    assert judge(pki, credential, TEST, verify_chain=True).verdict == UNTRUSTED_ON_TEST
+    assert consequence(judge(pki, credential, PROD)) == UNTRUSTED
 
 
 def test_another_mock_s_certificate_is_not_trusted(pki: Pki) -> None:
     theirs = Pki(Clock()).ksef(ANNA, key="ec")
-    assert judge(pki, theirs, PROD).verdict == UNTRUSTED
+    assert consequence(judge(pki, theirs, PROD)) == UNTRUSTED
     on_test = judge(pki, theirs, TEST)
     assert (on_test.verdict, on_test.kind) == (None, CertificateKind.UNKNOWN)
 
@@ -165,7 +171,7 @@ def test_an_intermediate_in_the_document_completes_the_chain(pki: Pki) -> None:
     trust = judge(pki, complete, PROD)
     assert (trust.verdict, trust.kind) == (None, CertificateKind.QUALIFIED_SIGNATURE)
     assert "CN=Middle" in trust.result.reason
-    assert judge(pki, Credential(complete.certificate, complete.key), PROD).verdict == UNTRUSTED
+    assert consequence(judge(pki, Credential(complete.certificate, complete.key), PROD)) == UNTRUSTED
 
 
 def test_extra_anchors_are_as_good_as_the_mock_s_own(pki: Pki) -> None:
@@ -179,7 +185,7 @@ def test_extra_anchors_are_as_good_as_the_mock_s_own(pki: Pki) -> None:
 def test_an_extra_anchor_without_a_role_vouches_for_anything(pki: Pki) -> None:
     company = Authority.create("Company CA", validity=UNBOUNDED)
     credential = pki.issue(company, FIRM, commitment_usage(), key="ec")
-    assert judge(pki, credential, PROD).verdict == UNTRUSTED
+    assert consequence(judge(pki, credential, PROD)) == UNTRUSTED
     trust = judge(pki, credential, PROD, extra=[company.certificate])
     assert (trust.verdict, trust.method) == (None, METHOD.QUALIFIED_SEAL)
 
@@ -291,7 +297,7 @@ def test_no_changed_bit_goes_unnoticed_or_breaks_anything(at: int) -> None:
     except (ValueError, x509.InvalidVersion):
         return
     trust = judge(_SAMPLES, Credential(certificate, ec.generate_private_key(ec.SECP256R1())), PROD)
-    assert trust.verdict is not None
+    assert consequence(trust) is not None
     for by in SubjectIdentifierType:
         try:
             signer_of(certificate, by)

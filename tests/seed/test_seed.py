@@ -77,13 +77,14 @@ def test_the_command_takes_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", "--seed", str(EXAMPLE)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(4)]
-        url = lines[0].split()[-1]
+        ready = process.stdout.readline()
+        seed = next(line for line in process.stdout if line.startswith("Seed:"))
+        url = ready.split()[-1]
         api = Api(url)
         assert api.login(TEXT)
         api.close()
         process.terminate()
-    assert lines[3].startswith("Seed:  2 persons, 1 subjects, 3 tokens, ")
+    assert seed.startswith("Seed:  2 persons, 1 subjects, 3 tokens, ")
 
 
 # -- a store that others use too --------------------------------------------------------------------------
