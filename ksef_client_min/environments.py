@@ -36,7 +36,7 @@ PROD = Environment(
 )
 #: A `ksef-mock serve` on this machine, with its default port.
 MOCK = Environment(
-    "mock", api="http://127.0.0.1:8080", qr="http://127.0.0.1:8080", lighthouse="http://127.0.0.1:8080"
+    "mock", api="http://127.0.0.1:8080", qr="http://127.0.0.1:8080/qr", lighthouse="http://127.0.0.1:8080"
 )
 
 ENVIRONMENTS: dict[str, Environment] = {each.name: each for each in (TEST, DEMO, PROD, MOCK)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Host, Mount, Route, Router
 from starlette.types import ASGIApp
 
 from ksef_mock.api import auth, sessions
@@ -18,6 +18,7 @@ from ksef_mock.gateway.endpoints import endpoints
 from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.gateway.later import Later, operations_of
 from ksef_mock.gateway.literal_paths import LiteralPaths
+from ksef_mock.qr.links import HOSTS
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system.system import System
@@ -46,6 +47,8 @@ _LATER = [
     Route("/ui/{rest:path}", pages),
     Route("/{rest:path}", Later("ksef_mock.control.routes")),
 ]
+#: The pages of QR verification: by host name as KSeF has them, and at the mock's own address.
+_QR = Later("ksef_mock.qr.routes")
 
 
 def create_app(
@@ -73,6 +76,8 @@ def create_app(
             *door.ROUTES,
             Route("/storage/{rest:path}", Later("ksef_mock.api.storage")),
             _mount("/_mock", Guard([*health.ROUTES, *_LATER])),
+            _mount("/qr", _QR),
+            *(Host(host, _QR) for host in HOSTS.values()),
         ],
     )
     app.router.redirect_slashes = False

@@ -243,6 +243,11 @@ class Certificates:
         )
         return settled
 
+    async def enrollment(self, reference: str) -> Enrollment | None:
+        """A request as it stands, without a poll of its status."""
+        found = await self._store.get(ENROLLMENTS, reference)
+        return None if found is None else await self._settled(found)
+
     async def get(self, serial: str) -> KsefCertificate | None:
         """The certificate with this serial number."""
         return await self._store.get(CERTIFICATES, serial)

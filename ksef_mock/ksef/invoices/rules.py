@@ -157,6 +157,34 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
             return Ground.ENFORCEMENT
         return Ground.UNIT if seller in self.relatives else None
 
+    def possible(self, seller: str) -> Ground | None:
+        """Why the context may issue invoices of a seller, provided that they are as this asks for.
+
+        For KOD II, which says nothing of the invoice but whose it is. None: it may issue none of them.
+        """
+        given = self.authorizations.get(seller, frozenset())
+        own = seller == self.context.nip
+        if self.context.type == "PeppolId":
+            return Ground.PEF_INVOICING if "PefInvoicing" in given else None
+        if self.context.type == "NipVatUe":
+            return Ground.EU_SELF_INVOICING if own else None
+        if own:
+            return Ground.OWN
+        for permission, ground in _BY_AUTHORIZATION.items():
+            if permission in given:
+                return ground
+        if self.enforces:
+            return Ground.ENFORCEMENT
+        return Ground.UNIT if seller in self.relatives else None
+
+
+#: What a seller authorizes others to -> why they may issue his invoices then.
+_BY_AUTHORIZATION = {
+    "SelfInvoicing": Ground.SELF_INVOICING,
+    "RRInvoicing": Ground.RR_INVOICING,
+    "TaxRepresentative": Ground.TAX_REPRESENTATIVE,
+}
+
 
 def has_nip_checksum(nip: str) -> bool:
     """Whether the last digit of a NIP is its checksum (weights 6, 5, 7, 2, 3, 4, 5, 6, 7; modulo 11)."""
