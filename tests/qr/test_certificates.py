@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from ksef_mock.crypto.pki import Purpose, seal
+from ksef_mock.crypto.pki import Purpose, Role, seal
 from ksef_mock.qr.verification import public_key
 from ksef_mock.testing import MockServer
 from tests.certificates.test_certificates import OWNER, csr, enroll, log_in, subject
+from tests.crypto.genuine import as_ksef_issues
 from tests.support import NIP, OTHER_NIP, Api, b64
 from tests.world import World
 
@@ -341,11 +342,8 @@ def test_expired_certificate(ksef_mock: MockServer, by_ec: Issuer) -> None:
 
 def test_key_of_a_certificate_as_genuine_ones_are_written(ksef_mock: MockServer) -> None:
     credential = ksef_mock.pki.ksef(OWNER, Purpose.OFFLINE, key="ec")
-    key = ec.generate_private_key(ec.SECP384R1())
-    der = certificate_with_null(credential.certificate, key)
-    found = public_key(der)
-    assert isinstance(found, ec.EllipticCurvePublicKey)
-    assert found == credential.key.public_key()
+    der = as_ksef_issues(credential.certificate, ksef_mock.pki.authority(Role.KSEF))
+    assert public_key(der) == credential.key.public_key()
 
 
 # -- rights -----------------------------------------------------------------------------------------------
