@@ -85,7 +85,7 @@ def test_the_same_as_json(ksef_mock: MockServer, invoice: dict[str, Any]) -> Non
         ((NIP, "03-02-2026", HASH), "other date", None),
         ((NIP, "04-02-2026", HASH), "other date", "the day on which the invoice was sent"),
         ((NIP, "2026-02-02", HASH), "other date", "yyyy-MM-dd instead of dd-MM-yyyy"),
-        (("1234567890", "02-02-2026", HASH), "other seller", None),
+        (("7111111111", "02-02-2026", HASH), "other seller", None),
         ((OTHER_NIP, "02-02-2026", HASH), "other seller", "another party of this invoice (Subject2)"),
         ((NIP, "02-02-2026", f"{HASH}="), "malformed", "the Base64URL of the hash has padding"),
         ((NIP, "02-02-2026", DIGEST.hex()), "malformed", "the hash is written in hex"),
