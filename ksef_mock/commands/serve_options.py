@@ -43,6 +43,17 @@ def _defects(_context: click.Context, _option: click.Parameter, names: tuple[str
     return names
 
 
+def _schemas(_context: click.Context, _option: click.Parameter, folder: Path | None) -> Path | None:
+    if folder is not None:
+        from ksef_mock.ksef.invoices.schemas import Schemas
+
+        try:
+            Schemas(folder)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return folder
+
+
 # ---- what the mock is
 
 
@@ -162,6 +173,18 @@ settings_options = gathered(
             "--refuse-tokens-by-tokens",
             is_flag=True,
             help="Refuse POST /tokens after a login with a KSeF token.",
+        ),
+        click.option(
+            "--schemas",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            callback=_schemas,
+            help="The ministry's repository, for the schemas of other forms than FA(3).",
+        ),
+        click.option(
+            "--storage-delay",
+            default=0.0,
+            type=click.FloatRange(0),
+            help="Seconds from the acceptance of an invoice until it can be found and fetched.",
         ),
         click.option(
             "--trusted-proxy",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.certificates.certificates import Certificates
     from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.ksef.invoices.invoices import Invoices
+    from ksef_mock.ksef.invoices.schemas import Schemas
     from ksef_mock.ksef.keys.keys import KeyRing
     from ksef_mock.ksef.peppol.providers import Providers
     from ksef_mock.ksef.sending.confirmations import Confirmations
@@ -61,7 +62,8 @@ class Parts:
         """`store`: instead of the one that the settings name.
 
         Raises:
-            ValueError: the settings name a store that cannot be used, or a CA file that is none.
+            ValueError: the settings name a store that cannot be used, a CA file that is none, or a folder
+                without schemas of invoices.
             OSError: the store's file cannot be opened or made.
         """
         self._making = threading.RLock()
@@ -93,6 +95,8 @@ class Parts:
         )
         if settings.trusted_cas:
             self.trust  # noqa: B018  # a file that is none must not wait for the first login
+        if settings.schemas is not None:
+            self.schemas  # noqa: B018  # nor a folder without schemas for the first invoice
 
     # What a first challenge does without is made, and its modules imported, at the first need.
 
@@ -174,8 +178,13 @@ class Parts:
         return None if operation is None else operation.request_digest
 
     @_late
-    def reception(self) -> Reception:
+    def schemas(self) -> Schemas:
         from ksef_mock.ksef.invoices.schemas import Schemas
+
+        return Schemas(self.settings.schemas)
+
+    @_late
+    def reception(self) -> Reception:
         from ksef_mock.ksef.sending.reception import Reception
         from ksef_mock.ksef.sending.rights import RightsService
 
@@ -187,7 +196,7 @@ class Parts:
             RightsService(self.permissions, self.subjects, self.attachments, self.clock),
             self.sessions,
             self.invoices,
-            Schemas(self.settings.schemas),
+            self.schemas,
             self.settings.storage_delay,
         )
 

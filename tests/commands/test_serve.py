@@ -164,6 +164,8 @@ def test_port_in_use_is_one_readable_line() -> None:
         ["--port", "70000"],
         ["--delay-polls", "-1"],
         ["--trust", __file__],
+        ["--schemas", __file__],
+        ["--schemas", str(Path(__file__).parent)],
         ["--trusted-proxy", "somewhere"],
         ["--defect", "no-such-defect"],
         ["--tls", "--tls-host", "example.com"],

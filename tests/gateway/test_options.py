@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ksef_mock import cli
 from ksef_mock.commands import serve as serving
 from ksef_mock.settings import Settings
+from tests.invoices.test_schemas import OFFICIAL, needs_official
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ from ksef_mock.settings import Settings
         (["--rate-limits", "test"], {"rate_limits": "test"}),
         (["--enforce-xades"], {"enforce_xades": True}),
         (["--refuse-tokens-by-tokens"], {"refuse_tokens_by_tokens": True}),
+        (["--storage-delay", "2.5"], {"storage_delay": 2.5}),
         (["--rate-limits", "production"], {"rate_limits": "production"}),
         (
             ["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8"],
@@ -43,3 +45,9 @@ def test_options_reach_the_settings(
 
 def test_unknown_rate_limits_are_refused() -> None:
     assert CliRunner().invoke(cli.main, ["serve", "--rate-limits", "on"]).exit_code == 2
+
+
+@needs_official
+def test_the_ministrys_schemas_reach_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = OFFICIAL / "schemas"
+    test_options_reach_the_settings(monkeypatch, ["--schemas", str(folder)], {"schemas": folder})

@@ -25,7 +25,7 @@ from ksef_mock.ksef.invoices.metadata import (
 )
 
 #: RodzajFaktury -> OpenAPI: InvoiceType.
-INVOICE_TYPES: dict[str, InvoiceType] = {
+FA_TYPES: dict[str, InvoiceType] = {
     "VAT": "Vat",
     "ZAL": "Zal",
     "KOR": "Kor",
@@ -33,9 +33,8 @@ INVOICE_TYPES: dict[str, InvoiceType] = {
     "UPR": "Upr",
     "KOR_ZAL": "KorZal",
     "KOR_ROZ": "KorRoz",
-    "VAT_RR": "VatRr",
-    "KOR_VAT_RR": "KorVatRr",
 }
+RR_TYPES: dict[str, InvoiceType] = {"VAT_RR": "VatRr", "KOR_VAT_RR": "KorVatRr"}
 _NONE = PartyIdentifier("None")
 #: There may be 10,000 of them, and nothing that is read here comes after them.
 _LINES = ("FaWiersz", "FakturaRRWiersz")
@@ -107,7 +106,7 @@ def _read_fa(root: etree._Element, form: Form | None) -> Document:
         vat=_sum(part for name, part in parts.items() if re.fullmatch(rf"P_14_[0-9]{suffix}", name)),
         currency=currency,
         kind=kind,
-        invoice_type=INVOICE_TYPES.get(kind or ""),
+        invoice_type=FA_TYPES.get(kind or ""),
         is_self_invoicing=_text(root.find("{*}Fa/{*}Adnotacje/{*}P_17")) == "1",
         has_attachment=root.find("{*}Zalacznik") is not None,
         third_subjects=_third_subjects(root),
@@ -131,7 +130,7 @@ def _read_rr(root: etree._Element, body: etree._Element, form: Form | None) -> D
         vat=_amount(parts.get("P_11_2" if currency == "PLN" else "P_11_2W")),
         currency=currency,
         kind=kind,
-        invoice_type=INVOICE_TYPES.get(kind or ""),
+        invoice_type=RR_TYPES.get(kind or ""),
         third_subjects=_third_subjects(root),
     )
 
