@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call
-from ksef_client_min.core import PendingLogin, Policy, Session
+from ksef_client_min.core import OnlineSession, PendingLogin, Policy, Session
 from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
 from ksef_client_min.errors import (
@@ -56,6 +56,7 @@ __all__ = [
     "KsefRateLimitError",
     "KsefTimeoutError",
     "KsefUnauthorizedError",
+    "OnlineSession",
     "PendingLogin",
     "Policy",
     "Problem",

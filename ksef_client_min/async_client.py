@@ -17,17 +17,19 @@ from ksef_client_min.core import (
     Delegate,
     Effect,
     Flow,
+    OnlineSession,
     PendingLogin,
     Policy,
     Refresh,
     Session,
     Wait,
+    reference_of,
 )
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError, KsefNotLoggedInError
-from ksef_client_min.models import SessionPage
-from ksef_client_min.operations import auth, limits
+from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
+from ksef_client_min.operations import auth, limits, sending
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
 
@@ -158,6 +160,37 @@ class AsyncKsefClient:
     async def context_limits(self) -> dict[str, Any]:
         """GET /limits/context."""
         return await self.call(limits.context())
+
+    # -- sending invoices
+
+    async def open_session(self, form: str = "FA3") -> OnlineSession:
+        """As `KsefClient.open_session`."""
+        return await self._run(self._core.open_session(form))
+
+    async def send_invoice(
+        self,
+        session: OnlineSession,
+        document: bytes,
+        *,
+        offline_mode: bool = False,
+        hash_of_corrected_invoice: bytes | None = None,
+    ) -> str:
+        """As `KsefClient.send_invoice`."""
+        return await self._run(
+            self._core.send_invoice(session, document, offline_mode, hash_of_corrected_invoice)
+        )
+
+    async def await_invoice(self, session: OnlineSession | str, reference_number: str) -> SentInvoice:
+        """As `KsefClient.await_invoice`."""
+        return await self._run(self._core.await_invoice(reference_of(session), reference_number))
+
+    async def close_session(self, session: OnlineSession | str) -> None:
+        """As `KsefClient.close_session`."""
+        await self.call(sending.close_online(reference_of(session)))
+
+    async def await_session(self, session: OnlineSession | str) -> SendingStatus:
+        """As `KsefClient.await_session`."""
+        return await self._run(self._core.await_session(reference_of(session)))
 
     async def _run(self, flow: Flow[T]) -> T:
         try:

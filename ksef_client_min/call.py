@@ -30,7 +30,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """A request with the type of its answer; `type(None)` for an answer without a body."""
+    """A request with the type of its answer: `type(None)` for none, `bytes` for an XML document as it is."""
 
     send: Send
     model: type[T]

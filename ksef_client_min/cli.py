@@ -12,6 +12,8 @@ from ksef_client_min.commands.auth import auth
 from ksef_client_min.commands.cert import cert
 from ksef_client_min.commands.config import config
 from ksef_client_min.commands.invoice import invoice
+from ksef_client_min.commands.qr import qr
+from ksef_client_min.commands.session import session
 from ksef_client_min.commands.token import token
 
 
@@ -21,5 +23,5 @@ def main() -> None:
     """Work with KSeF, Poland's national e-invoicing system, from the command line."""
 
 
-for group in (auth, cert, config, invoice, token):
+for group in (auth, cert, config, invoice, qr, session, token):
     main.add_command(group)

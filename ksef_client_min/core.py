@@ -24,8 +24,16 @@ from ksef_client_min.errors import (
     KsefTimeoutError,
     KsefUnauthorizedError,
 )
-from ksef_client_min.models import AuthenticationStarted, Challenge
-from ksef_client_min.operations import auth, security
+from ksef_client_min.invoice_cipher import SYMMETRIC_KEY_USAGE, SessionKey
+from ksef_client_min.models import (
+    AuthenticationStarted,
+    AuthenticationStatus,
+    Challenge,
+    OpenedSession,
+    SendingStatus,
+    SentInvoice,
+)
+from ksef_client_min.operations import auth, security, sending
 from ksef_client_min.replies import Reply, decode, error_of
 from ksef_client_min.token_cipher import encrypt_token, select_key
 from ksef_client_min.xades import build_auth_token_request, sign
@@ -70,6 +78,8 @@ class Policy:
     timeout: float = 30.0
     #: For a login to be processed.
     login_deadline: float = 120.0
+    #: For an invoice, or a closed session, to be processed.
+    processing_deadline: float = 120.0
     #: Between the first polls of a status; the pause grows by half each time, up to `poll_at_most`.
     poll_at_first: float = 0.5
     poll_at_most: float = 5.0
@@ -87,6 +97,15 @@ class PendingLogin:
     context: tuple[str, str]
     #: The unsigned AuthTokenRequest.
     xml: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineSession:
+    """An open interactive session, and what its invoices are encrypted with."""
+
+    reference_number: str
+    valid_until: datetime
+    key: SessionKey
 
 
 class Session:
@@ -238,22 +257,95 @@ class Core:
         return started.reference_number
 
     def _await_success(self, reference_number: str, bearer: str) -> Flow[None]:
-        deadline = self._monotonic() + self.policy.login_deadline
+        answer: AuthenticationStatus = yield from self._poll(
+            auth.status(reference_number, bearer),
+            lambda found: found.status.code != 100,
+            self.policy.login_deadline,
+            f"the login {reference_number}",
+        )
+        status = answer.status
+        if status.code != 200:
+            raise KsefAuthenticationError(
+                reference_number, status.code, status.description, status.details or ()
+            )
+
+    def _poll(self, call: Call[T], is_over: Callable[[T], bool], patience: float, what: str) -> Flow[T]:
+        """Repeat a call until its answer is final.
+
+        Raises:
+            KsefTimeoutError: it is not after `patience` seconds.
+        """
+        deadline = self._monotonic() + patience
         pause = self.policy.poll_at_first
         while True:
-            status = (yield from self.call(auth.status(reference_number, bearer))).status
-            if status.code == 200:
-                return
-            if status.code != 100:
-                raise KsefAuthenticationError(
-                    reference_number, status.code, status.description, status.details or ()
-                )
+            found = yield from self.call(call)
+            if is_over(found):
+                return found
             if self._monotonic() + pause > deadline:
-                raise KsefTimeoutError(
-                    f"the login {reference_number} took more than {self.policy.login_deadline:g} s"
-                )
+                raise KsefTimeoutError(f"{what} took more than {patience:g} s")
             yield Wait(pause)
             pause = min(pause * 1.5, self.policy.poll_at_most)
+
+    # -- sending invoices
+
+    def open_session(self, form: str) -> Flow[OnlineSession]:
+        """An interactive session with a key of its own."""
+        key = SessionKey.generate()
+        try:
+            opened = yield from self._open(form, key)
+        except KsefApiError as error:
+            # The keys were changed in between.
+            if error.code != UNKNOWN_PUBLIC_KEY:
+                raise
+            opened = yield from self._open(form, key)
+        return OnlineSession(opened.reference_number, opened.valid_until, key)
+
+    def _open(self, form: str, key: SessionKey) -> Flow[OpenedSession]:
+        published = yield from self.call(security.public_key_certificates())
+        chosen = select_key(published, datetime.now(UTC), SYMMETRIC_KEY_USAGE)
+        call = sending.open_online(form, key.wrapped(chosen), key.iv, chosen.public_key_id)
+        return (yield from self.call(call))
+
+    def send_invoice(
+        self,
+        session: OnlineSession,
+        document: bytes,
+        offline_mode: bool,
+        hash_of_corrected_invoice: bytes | None,
+    ) -> Flow[str]:
+        """The reference number of an invoice that was sent."""
+        sent = yield from self.call(
+            sending.send_invoice(
+                session.reference_number,
+                document,
+                session.key.encrypt(document),
+                offline_mode=offline_mode,
+                hash_of_corrected_invoice=hash_of_corrected_invoice,
+            )
+        )
+        return sent.reference_number
+
+    def await_invoice(self, session: str, reference_number: str) -> Flow[SentInvoice]:
+        """The status of an invoice once KSeF has decided."""
+        return (
+            yield from self._poll(
+                sending.invoice(session, reference_number),
+                lambda found: found.is_processed,
+                self.policy.processing_deadline,
+                f"the invoice {reference_number}",
+            )
+        )
+
+    def await_session(self, session: str) -> Flow[SendingStatus]:
+        """The status of a closed session once it is processed."""
+        return (
+            yield from self._poll(
+                sending.status(session),
+                lambda found: found.status.code >= 200,
+                self.policy.processing_deadline,
+                f"the session {session}",
+            )
+        )
 
     # -- the session
 
@@ -330,3 +422,8 @@ def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, s
     if nip is None and context is not None:
         return context
     raise ValueError("a login needs either nip or context")
+
+
+def reference_of(session: OnlineSession | str) -> str:
+    """The reference number of a session, or the one that it is."""
+    return session if isinstance(session, str) else session.reference_number

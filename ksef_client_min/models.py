@@ -236,3 +236,96 @@ class InvoicePage(_Answer, frozen=True):
     invoices: tuple[Invoice, ...]
     has_more: bool
     is_truncated: bool
+
+
+class OpenedSession(_Answer, frozen=True):
+    """POST /sessions/online."""
+
+    reference_number: str
+    valid_until: datetime
+
+
+class InvoiceReference(_Answer, frozen=True):
+    """POST /sessions/online/{referenceNumber}/invoices."""
+
+    reference_number: str
+
+
+class UpoPage(_Answer, frozen=True):
+    """A page of a session's UPO. The link needs no token."""
+
+    reference_number: str
+    download_url: str
+    download_url_expiration_date: datetime
+
+
+class Upo(_Answer, frozen=True):
+    """The UPO of a session."""
+
+    pages: tuple[UpoPage, ...]
+
+
+class SendingStatus(_Answer, frozen=True, kw_only=True):
+    """GET /sessions/{referenceNumber}. Counters without a value are absent."""
+
+    status: Status
+    date_created: datetime
+    date_updated: datetime
+    valid_until: datetime | None = None
+    upo: Upo | None = None
+    invoice_count: int | None = None
+    successful_invoice_count: int | None = None
+    failed_invoice_count: int | None = None
+
+
+class SendingSession(_Answer, frozen=True, kw_only=True):
+    """An item of GET /sessions."""
+
+    reference_number: str
+    status: Status
+    date_created: datetime
+    date_updated: datetime
+    valid_until: datetime | None = None
+    total_invoice_count: int
+    successful_invoice_count: int
+    failed_invoice_count: int
+
+
+class SendingSessionPage(_Answer, frozen=True):
+    """GET /sessions."""
+
+    sessions: tuple[SendingSession, ...]
+    continuation_token: str | None = None
+
+
+class SentInvoice(_Answer, frozen=True, kw_only=True):
+    """GET /sessions/{referenceNumber}/invoices/{invoiceReferenceNumber}."""
+
+    ordinal_number: int
+    reference_number: str
+    invoice_hash: str
+    invoicing_date: datetime
+    status: Status
+    invoice_number: str | None = None
+    ksef_number: str | None = None
+    acquisition_date: datetime | None = None
+    permanent_storage_date: datetime | None = None
+    invoicing_mode: str | None = None
+    upo_download_url: str | None = None
+
+    @property
+    def is_processed(self) -> bool:
+        """Whether KSeF has decided."""
+        return self.status.code not in (100, 150)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it has a KSeF number."""
+        return self.status.code == 200
+
+
+class SentInvoicePage(_Answer, frozen=True):
+    """GET /sessions/{referenceNumber}/invoices."""
+
+    invoices: tuple[SentInvoice, ...]
+    continuation_token: str | None = None

@@ -43,8 +43,14 @@ def decode(reply: Reply, model: type[T]) -> T:
     """The body of a successful answer.
 
     Raises:
-        KsefProtocolError: it is not JSON, or not of the documented shape.
+        KsefProtocolError: it is not JSON (XML for `bytes`), or not of the documented shape.
     """
+    if model is bytes:
+        if reply.media_type not in ("application/xml", "text/xml", "application/octet-stream"):
+            raise KsefProtocolError(
+                f"HTTP {reply.status} with content type {reply.media_type or '(none)'!r}, not application/xml"
+            )
+        return reply.body  # type: ignore[return-value]  # T is bytes
     if reply.media_type != "application/json":
         raise KsefProtocolError(
             f"HTTP {reply.status} with content type {reply.media_type or '(none)'!r}, not application/json"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,6 +48,19 @@ class PendingChallenge(msgspec.Struct, rename="camel"):
     challenge: str
     #: ISO 8601.
     timestamp: str
+
+
+class OpenSession(msgspec.Struct, rename="camel"):
+    """open-session.json: an interactive session into which invoices are sent, with its key."""
+
+    environment: str
+    reference_number: str
+    valid_until: datetime
+    key: bytes
+    iv: bytes
+
+    def __repr__(self) -> str:
+        return f"OpenSession({self.reference_number} on {self.environment})"
 
 
 class BrokenFile(Exception):
@@ -124,6 +138,29 @@ class Home:
     def delete_pending(self) -> None:
         """The external login is over."""
         self.pending_path.unlink(missing_ok=True)
+
+    @property
+    def open_path(self) -> Path:
+        return self.folder / "open-session.json"
+
+    def load_open(self) -> OpenSession | None:
+        """The session that was opened last and not closed; None if there is none.
+
+        Raises:
+            BrokenFile: there is something else in the file.
+        """
+        return _load(self.open_path, OpenSession)
+
+    def save_open(self, session: OpenSession) -> None:
+        """
+        Raises:
+            BrokenFile: the folder or the file cannot be written.
+        """
+        self._save(self.open_path, session)
+
+    def delete_open(self) -> None:
+        """The session is closed; nothing happens without one."""
+        self.open_path.unlink(missing_ok=True)
 
     def _save(self, path: Path, content: msgspec.Struct) -> None:
         try:

@@ -17,17 +17,19 @@ from ksef_client_min.core import (
     Delegate,
     Effect,
     Flow,
+    OnlineSession,
     PendingLogin,
     Policy,
     Refresh,
     Session,
     Wait,
+    reference_of,
 )
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError, KsefNotLoggedInError
-from ksef_client_min.models import SessionPage
-from ksef_client_min.operations import auth, limits
+from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
+from ksef_client_min.operations import auth, limits, sending
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
 
@@ -200,6 +202,63 @@ class KsefClient:
     def context_limits(self) -> dict[str, Any]:
         """GET /limits/context."""
         return self.call(limits.context())
+
+    # -- sending invoices
+
+    def open_session(self, form: str = "FA3") -> OnlineSession:
+        """Open an interactive session.
+
+        Args:
+            form: FA2, FA3, FA_RR, PEF or PEF_KOR.
+
+        Raises:
+            KeyError: another form.
+            KsefApiError: it was refused.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.open_session(form))
+
+    def send_invoice(
+        self,
+        session: OnlineSession,
+        document: bytes,
+        *,
+        offline_mode: bool = False,
+        hash_of_corrected_invoice: bytes | None = None,
+    ) -> str:
+        """Encrypt and send an invoice; returns its reference number, by which its status is known.
+
+        Args:
+            document: XML in UTF-8, as it is.
+            hash_of_corrected_invoice: SHA-256 of the refused file that this one corrects technically.
+
+        Raises:
+            KsefApiError: the send was refused.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.send_invoice(session, document, offline_mode, hash_of_corrected_invoice))
+
+    def await_invoice(self, session: OnlineSession | str, reference_number: str) -> SentInvoice:
+        """Wait until KSeF has decided on an invoice: `ksef_number`, or a `status` that says why not.
+
+        Raises:
+            KsefTimeoutError: it has not in `Policy.processing_deadline`.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.await_invoice(reference_of(session), reference_number))
+
+    def close_session(self, session: OnlineSession | str) -> None:
+        """Close a session: nothing can be sent into it any more, and its UPO is made."""
+        self.call(sending.close_online(reference_of(session)))
+
+    def await_session(self, session: OnlineSession | str) -> SendingStatus:
+        """Wait until a closed session is processed.
+
+        Raises:
+            KsefTimeoutError: it has not been in `Policy.processing_deadline`.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.await_session(reference_of(session)))
 
     def _run(self, flow: Flow[T]) -> T:
         try:

@@ -44,7 +44,15 @@ def encrypt_token(token: str, timestamp_ms: int, key: PublicKeyCertificate) -> b
     Raises:
         KsefProtocolError: the certificate cannot be read, or its key is neither RSA nor EC.
     """
-    plaintext = f"{token}|{timestamp_ms}".encode()
+    return encrypt(f"{token}|{timestamp_ms}".encode(), key)
+
+
+def encrypt(plaintext: bytes, key: PublicKeyCertificate) -> bytes:
+    """The ciphertext of a few octets, for a published key.
+
+    Raises:
+        KsefProtocolError: the certificate cannot be read, or its key is neither RSA nor EC.
+    """
     try:
         public_key = load_der_certificate(key.certificate).public_key()
     except ValueError as error:

@@ -133,6 +133,21 @@ def show_list(
         click.echo("There are more: --size shows more of them at once.", err=True)
 
 
+def write_output(output: str, octets: bytes) -> None:
+    """A document, to a file or (-) to stdout.
+
+    Raises:
+        BrokenFile: the file cannot be written.
+    """
+    try:
+        with click.open_file(output, "wb") as file:
+            file.write(octets)
+    except OSError as error:
+        raise BrokenFile(f"{output} cannot be written: {error.strerror}") from None
+    if output != "-":
+        click.echo(f"Wrote {output}.", err=True)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))

@@ -1,20 +1,33 @@
-"""`ksef invoice`: finding invoices."""
+"""`ksef invoice`: sending, finding and downloading invoices."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import click
 
-from ksef_client_min.commands.common import explained, json_option, logged_in, show_list, spinner
-from ksef_client_min.operations import invoices
+from ksef_client_min.commands.common import (
+    REFUSED,
+    explained,
+    json_option,
+    logged_in,
+    show_list,
+    spinner,
+    write_output,
+)
+from ksef_client_min.commands.session import resumed, row_of
+from ksef_client_min.operations import invoices, sending
+from ksef_client_min.session_file import Home
 
 _COLUMNS = ("ksefNumber", "invoiceNumber", "issueDate", "seller", "grossAmount", "currency")
 
 
 @click.group()
 def invoice() -> None:
-    """Find invoices."""
+    """Send, find and download invoices."""
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -76,3 +89,71 @@ def query(
         for each in page.invoices
     ]
     show_list(as_json, "invoices", rows, _COLUMNS, more=page.has_more)
+
+
+_SENT = ("file", "invoiceNumber", "status", "description", "ksefNumber")
+
+
+@invoice.command()
+@click.argument(
+    "documents", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--form",
+    default="FA3",
+    show_default=True,
+    type=click.Choice(list(sending.FORM_CODES)),
+    help="Of a session that is opened for this; one that is open already has its own.",
+)
+@click.option("--offline", is_flag=True, help="They were issued offline.")
+@click.option(
+    "--corrects",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The refused file that the DOCUMENT corrects technically; implies --offline.",
+)
+@json_option
+@explained
+def send(documents: tuple[Path, ...], form: str, offline: bool, corrects: Path | None, as_json: bool) -> None:
+    """Send DOCUMENTS and wait for what KSeF says: into the open session, or one that is opened and closed.
+
+    Exit code 1 if one was refused.
+    """
+    if corrects is not None and len(documents) != 1:
+        raise click.UsageError("--corrects goes with one DOCUMENT")
+    corrected = None if corrects is None else hashlib.sha256(corrects.read_bytes()).digest()
+    rows: list[dict[str, Any]] = []
+    with logged_in() as (ksef, login), spinner("Sending", as_json):
+        saved = Home().load_open()
+        if saved is not None and saved.environment != login.environment:
+            saved = None
+        session = ksef.open_session(form) if saved is None else resumed(saved)
+        try:
+            sent = [
+                ksef.send_invoice(
+                    session,
+                    document.read_bytes(),
+                    offline_mode=offline or corrected is not None,
+                    hash_of_corrected_invoice=corrected,
+                )
+                for document in documents
+            ]
+            for document, reference in zip(documents, sent, strict=True):
+                found = ksef.await_invoice(session, reference)
+                rows.append({"file": str(document), "session": session.reference_number, **row_of(found)})
+        finally:
+            if saved is None:
+                ksef.close_session(session)
+    show_list(as_json, "invoices", rows, _SENT)
+    if any(row["status"] != 200 for row in rows):
+        raise SystemExit(REFUSED)
+
+
+@invoice.command()
+@click.argument("ksef_number")
+@click.option("--output", default="-", show_default=True, help="File for the XML, - for stdout.")
+@explained
+def get(ksef_number: str, output: str) -> None:
+    """Download an invoice by its KSeF number."""
+    with logged_in() as (ksef, _):
+        document = ksef.call(invoices.get(ksef_number))
+    write_output(output, document)

@@ -1,3 +1,3 @@
 """The operations of the API, one module for each group; each function makes a `Call`."""
 
-__all__ = ["auth", "certificates", "invoices", "limits", "security", "tokens"]
+__all__ = ["auth", "certificates", "invoices", "limits", "security", "sending", "tokens"]

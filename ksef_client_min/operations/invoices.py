@@ -1,4 +1,4 @@
-"""Invoices, as far as finding them."""
+"""Invoices that KSeF has: finding and downloading them."""
 
 from __future__ import annotations
 
@@ -33,3 +33,9 @@ def query_metadata(
     body = {"subjectType": subject_type, "dateRange": date_range, **filters}
     params = {"pageSize": str(page_size), "pageOffset": str(page_offset), "sortOrder": sort_order}
     return Call(Send("POST", "/invoices/query/metadata", json=body, params=params), InvoicePage)
+
+
+def get(ksef_number: str) -> Call[bytes]:
+    """GET /invoices/ksef/{ksefNumber}: the XML as it was sent."""
+    headers = {"Accept": "application/xml, application/problem+json"}
+    return Call(Send("GET", f"/invoices/ksef/{ksef_number}", headers=headers), bytes)
