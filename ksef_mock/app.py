@@ -14,10 +14,12 @@ from ksef_mock.control import health
 from ksef_mock.control.guard import Guard
 from ksef_mock.core.paths import PREFIXES
 from ksef_mock.dashboard import door
+from ksef_mock.gateway.addresses import Addresses
 from ksef_mock.gateway.endpoints import endpoints
 from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.gateway.later import Later, operations_of
 from ksef_mock.gateway.literal_paths import LiteralPaths
+from ksef_mock.lighthouse import app as lighthouse
 from ksef_mock.qr.links import HOSTS
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
@@ -49,12 +51,16 @@ _LATER = [
 ]
 #: The pages of QR verification: by host name as KSeF has them, and at the mock's own address.
 _QR = Later("ksef_mock.qr.routes")
+#: Services with hosts of their own (`api-latarnia-test.ksef.mf.gov.pl`), and where the mock has them.
+_HOSTS = {b"api-latarnia": lighthouse.PREFIX}
 
 
 def create_app(
     settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None
 ) -> Starlette:
     """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it.
+
+    `app.state.ports` may get ports at which one of its services alone is to answer: port -> its path.
 
     Raises:
         ValueError: `settings.defects` names one that there is not.
@@ -75,6 +81,8 @@ def create_app(
             *(_mount(prefix, Router(api, redirect_slashes=False)) for prefix in PREFIXES),
             *door.ROUTES,
             Route("/storage/{rest:path}", Later("ksef_mock.api.storage")),
+            Route(lighthouse.PREFIX, lighthouse.LighthouseApp()),
+            _mount(lighthouse.PREFIX, lighthouse.LighthouseApp()),
             _mount("/_mock", Guard([*health.ROUTES, *_LATER])),
             _mount("/qr", _QR),
             *(Host(host, _QR) for host in HOSTS.values()),
@@ -82,6 +90,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.system = system
+    app.state.ports = {}
     if system.settings.defects:
         # Imported here: nobody else needs it.
         from ksef_mock.defects import apply
@@ -93,7 +102,8 @@ def create_app(
 class _Application(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
-        return Gateway(LiteralPaths(self.router, self.routes), self.state.system)
+        gateway = Gateway(LiteralPaths(self.router, self.routes), self.state.system)
+        return Addresses(gateway, _HOSTS, self.state.ports)
 
 
 def _mount(prefix: str, application: ASGIApp) -> Mount:

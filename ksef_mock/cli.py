@@ -15,6 +15,7 @@ _SECTIONS = {
         "clock": "clock",
         "faults": "faults",
         "keys": "keys",
+        "lighthouse": "lighthouse",
         "token": "issue",
         "certificate": "issue",
         "warn": "state",

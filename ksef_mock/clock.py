@@ -16,6 +16,9 @@ Instant: TypeAlias = int
 
 SECOND: Instant = 1_000_000_000
 MILLISECOND: Instant = 1_000_000
+#: Where a mock's clock can be moved to: JWTs know no time before, certificates end long after.
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2500, 1, 1, tzinfo=UTC)
 _TICK: Instant = 100  # the resolution of .NET's DateTimeOffset, which KSeF's timestamps come from
 
 

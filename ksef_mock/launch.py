@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ksef_mock.app import create_app
+from ksef_mock.lighthouse.app import PREFIX
 from ksef_mock.serving.server import Server
 from ksef_mock.settings import Settings
 
@@ -62,10 +63,12 @@ class Mock:
         *,
         certificate: ServerCertificate | None = None,
         wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+        lighthouse: socket.socket | None = None,
     ) -> None:
         """Serve until stopped, then close the mock; `on_ready` is called once requests are accepted.
 
         Args:
+            lighthouse: a second listener, at which the lighthouse alone answers.
             certificate: serve by https with it.
             wrap: puts ASGI middleware around the whole mock.
         """
@@ -79,7 +82,11 @@ class Mock:
         if self._stopped:
             self._server.stop()
         try:
-            await self._server.serve(sockets=[listener])
+            sockets = [listener]
+            if lighthouse is not None:
+                self.app.state.ports[lighthouse.getsockname()[1]] = PREFIX
+                sockets.append(lighthouse)
+            await self._server.serve(sockets=sockets)
         finally:
             await self.system.close()
 
@@ -101,11 +108,12 @@ async def serve_alone(
     on_ready: Callable[[], None],
     *,
     certificate: ServerCertificate | None = None,
+    lighthouse: socket.socket | None = None,
 ) -> None:
     """Serve a mock that has this process to itself, until SIGTERM or SIGINT."""
     gc.freeze()  # what was made so far stays: the collector need not look at it again and again
     stop_on_signals(mock.stop)
-    await mock.serve(listener, on_ready, certificate=certificate)
+    await mock.serve(listener, on_ready, certificate=certificate, lighthouse=lighthouse)
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

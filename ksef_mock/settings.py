@@ -73,6 +73,8 @@ class Settings:
     store: str = "memory"
     #: Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    #: Whether pages of any origin may read the lighthouse (CORS); the real one does not allow it.
+    lighthouse_cors: bool = False
     #: Deliberate defects (`ksef_mock.defects`), to find out whether tests notice them.
     defects: tuple[str, ...] = ()
     #: What the mock knows from its start on, and again after each reset.

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -14,10 +15,11 @@ from typing import Any, Self, TypeVar
 
 from starlette.types import ASGIApp
 
-from ksef_mock.clock import Clock
+from ksef_mock.clock import Clock, from_datetime
 from ksef_mock.core.environment import Lifetimes, ProfileName, TokenKey
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Named, Outcome, named
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.lighthouse import Announcement, Breakdown, Category, Notice, Scenario
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.certificate import Fingerprinted
 from ksef_mock.crypto.pki import Pki
@@ -26,12 +28,14 @@ from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.ksef.keys.keys import KeyRing
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.launch import Mock
+from ksef_mock.lighthouse.app import PREFIX
 from ksef_mock.seed.files import load_seed
 from ksef_mock.seed.model import read_seed
 from ksef_mock.serving.server import listen, url_of
 from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import Settings
 from ksef_mock.system import snapshots
+from ksef_mock.system.lighthouse import Lighthouse as LighthouseEngine
 from ksef_mock.system.system import System
 from ksef_mock.trail.faults import Faults as FaultEngine
 from ksef_mock.trail.faults import FaultState
@@ -67,6 +71,7 @@ class MockServer:
         port: int = 0,
         tls: bool | TlsAuthority = False,
         wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+        lighthouse_port: int | None = None,
     ) -> None:
         """Take `settings` whole, or the few named ones on top of the defaults.
 
@@ -76,6 +81,7 @@ class MockServer:
             tls: serve by https, with a certificate of this authority; True: of a new one, whose certificate
                 is in `ca_file`.
             wrap: puts ASGI middleware around the whole mock: it sees each request first, each answer last.
+            lighthouse_port: a port at which the lighthouse alone answers, 0 for a free one.
 
         Raises:
             SeedError: an entry of the seed makes no sense.
@@ -94,6 +100,8 @@ class MockServer:
         self._authority = TlsAuthority.create() if tls is True else tls or None
         self._ca_folder: TemporaryDirectory[str] | None = None
         self._wrap = wrap
+        self._lighthouse_port = lighthouse_port
+        self._lighthouse_url: str | None = None
         self._url: str | None = None
         self._mock: Mock | None = None
         self._thread: threading.Thread | None = None
@@ -114,6 +122,10 @@ class MockServer:
         listener = listen(*self._address)
         self._mock = mock
         self._url = url_of(listener, tls=certificate is not None)
+        lighthouse = None
+        if self._lighthouse_port is not None:
+            lighthouse = listen(self._address[0], self._lighthouse_port)
+            self._lighthouse_url = url_of(lighthouse, tls=certificate is not None)
         ready = threading.Event()
 
         async def serve() -> None:
@@ -121,8 +133,12 @@ class MockServer:
                 await mock.prepare()
             except BaseException:
                 listener.close()
+                if lighthouse is not None:
+                    lighthouse.close()
                 raise
-            await mock.serve(listener, ready.set, certificate=certificate, wrap=self._wrap)
+            await mock.serve(
+                listener, ready.set, certificate=certificate, wrap=self._wrap, lighthouse=lighthouse
+            )
 
         failures: list[Exception] = []
 
@@ -223,6 +239,12 @@ class MockServer:
     def faults(self) -> Faults:
         """What goes wrong on purpose: `add`, `remove`, `clear`."""
         return Faults(self._running.faults, self._call)
+
+    @property
+    def lighthouse(self) -> Lighthouse:
+        """What Latarnia tells of KSeF: `announce`, `end`, `play`; its address: `lighthouse.url`."""
+        url = self.url + PREFIX if self._lighthouse_url is None else self._lighthouse_url
+        return Lighthouse(self._running.lighthouse, self._call, url)
 
     @property
     def settings(self) -> Settings:
@@ -343,6 +365,8 @@ class Faults:
         method: str | None = None,
         times: int | None = None,
         every: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         status: int | None = None,
         code: int | str | None = None,
         retry_after: int | None = None,
@@ -360,6 +384,7 @@ class Faults:
             path: pattern without the prefix of the API; `*` stands for any characters.
             times: the next N matching requests; until removed if None.
             every: each N-th matching request only.
+            since, until: between these moments of the mock's clock only (naive means UTC).
             status: effect: this HTTP status, with `code` (400: exception code, 403: reasonCode) and
                 `retry_after` (whole seconds).
             delay_seconds: effect: the answer comes so many seconds of real time later.
@@ -379,6 +404,8 @@ class Faults:
             method=method,
             times=times,
             every=every,
+            since=since,
+            until=until,
             status=status,
             code=code,
             retry_after=retry_after,
@@ -406,3 +433,75 @@ class Faults:
         """All faults in the order in which they were added, with how often each has `acted`."""
         states: list[FaultState] = self._call(self._engine.states())
         return states
+
+
+class Lighthouse:
+    """The lighthouse of a mock (Latarnia), for tests: `mock.lighthouse.announce("FAILURE")`.
+
+    Moments are of the mock's clock; a naive datetime means UTC. All that is not possible raises
+    `ksef_mock.core.lighthouse.InvalidNotice`, a ValueError.
+    """
+
+    def __init__(
+        self, engine: LighthouseEngine, call: Callable[[Coroutine[Any, Any, Any]], Any], url: str
+    ) -> None:
+        self._engine = engine
+        self._call = call
+        #: Clients add /status and /messages.
+        self.url = url
+
+    def announce(
+        self,
+        category: Category | str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        title: str | None = None,
+        text: str | None = None,
+        with_api: bool = False,
+    ) -> int:
+        """Announce a FAILURE, a TOTAL_FAILURE or a MAINTENANCE; returns the number of the event.
+
+        Args:
+            start: now if None.
+            end: when it ends by itself; a MAINTENANCE must say.
+            with_api: the API answers 503 as long as it is under way.
+        """
+        what = Announcement(Category(category), _instant(start), _instant(end), title, text)
+        said: tuple[Notice, ...] = self._call(self._engine.announce(what, with_api=with_api))
+        return said[0].event
+
+    def end(self, event: int | None = None) -> None:
+        """End an event, or all that are under way; what has not begun is withdrawn."""
+        self._call(self._engine.end(event))
+
+    def correct(
+        self,
+        notice_id: str,
+        *,
+        title: str | None = None,
+        text: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Notice:
+        """Publish the next version of a message, given by its id (`K/2026/AWR/01`)."""
+        corrected: Notice = self._call(
+            self._engine.correct(notice_id, title=title, text=text, start=_instant(start), end=_instant(end))
+        )
+        return corrected
+
+    def withdraw(self) -> None:
+        """Withdraw all messages."""
+        self._call(self._engine.withdraw())
+
+    def break_down(self, how: Breakdown | str | None = None, *, slow_seconds: float = 0.0) -> None:
+        """Let it fail itself: `502`, `504`, `access-denied`, `firewall`; None: it works, perhaps slowly."""
+        self._call(self._engine.break_down(None if how is None else Breakdown(how), slow=slow_seconds))
+
+    def play(self, scenario: Scenario | str) -> None:
+        """Begin a course of events: `outage`, `test-now`, … (`ksef_mock.core.lighthouse.Scenario`)."""
+        self._call(self._engine.play(Scenario(scenario)))
+
+
+def _instant(moment: datetime | None) -> int | None:
+    return None if moment is None else from_datetime(moment)

@@ -28,6 +28,8 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option("--method", help="HTTP method. Default: any.")
 @click.option("--times", type=int, help="Act on the next N matching requests. Default: until removed.")
 @click.option("--every", type=int, help="Act on every N-th matching request only.")
+@click.option("--since", help="Act from this moment on: ISO 8601, by the mock's clock.")
+@click.option("--until", help="Act until this moment: ISO 8601, by the mock's clock.")
 @click.option("--status", type=int, help="Effect: answer with this HTTP status.")
 @click.option("--code", help="Exception code of a 400, reasonCode of a 403.")
 @click.option("--retry-after", type=int, help="Retry-After beside the status, in seconds.")
@@ -107,7 +109,10 @@ def _print(body: dict[str, Any], as_json: bool) -> None:
 def _row(fault: dict[str, Any]) -> list[object]:
     when = [f"every {fault['every']}."] if "every" in fault else []
     if "times" in fault:
-        when.append(f"{fault['times']} times" + (", spent" if fault["spent"] else ""))
+        when.append(f"{fault['times']} times")
+    when += [f"{word} {fault[word][:19]}" for word in ("since", "until") if word in fault]
+    if fault["spent"]:
+        when.append("spent")
     return [
         fault["id"],
         f"{fault.get('method', 'any')} {fault['path']}",

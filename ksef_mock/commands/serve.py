@@ -54,26 +54,32 @@ async def _serve(settings: Settings, serving: Serving) -> None:
     from ksef_mock.serving.server import listen
 
     mock = await _prepared(settings, serving)
-    try:
-        listener = listen(serving.host, serving.port)
-    except OSError as error:
-        await mock.system.close()
-        address = f"{serving.host}:{serving.port}"
-        raise click.ClickException(f"cannot listen on {address}: {error.strerror or error}") from None
+    listeners: list[socket.socket] = []
+    for number in (serving.port, serving.lighthouse_port):
+        try:
+            if number is not None:
+                listeners.append(listen(serving.host, number))
+        except OSError as error:
+            await mock.system.close()
+            address = f"{serving.host}:{number}"
+            raise click.ClickException(f"cannot listen on {address}: {error.strerror or error}") from None
+    listener, lighthouse = listeners[0], (listeners[1] if len(listeners) > 1 else None)
     port: int = listener.getsockname()[1]
 
     def announce() -> None:
-        _announce(listener, settings, serving)
+        _announce(listener, lighthouse, settings, serving)
         if serving.log_file is not None:
             background.settled_in(serving.log_file, port)
 
     try:
         with _pid_file(serving, port):
             if serving.workers == 1:
-                await serve_alone(mock, listener, announce, certificate=serving.certificate)
+                await serve_alone(
+                    mock, listener, announce, certificate=serving.certificate, lighthouse=lighthouse
+                )
             else:
                 await mock.system.close()
-                await _supervise(settings, serving, listener, announce)
+                await _supervise(settings, serving, listener, lighthouse, announce)
     except (background.Running, OSError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -109,7 +115,9 @@ def _pid_file(serving: Serving, port: int) -> contextlib.AbstractContextManager[
     return contextlib.nullcontext()
 
 
-def _announce(listener: socket.socket, settings: Settings, serving: Serving) -> None:
+def _announce(
+    listener: socket.socket, lighthouse: socket.socket | None, settings: Settings, serving: Serving
+) -> None:
     from ksef_mock.serving.server import url_of
 
     url = url_of(listener, tls=serving.certificate is not None)
@@ -125,6 +133,8 @@ def _announce(listener: socket.socket, settings: Settings, serving: Serving) -> 
     click.echo(f"Token: {first.text}")
     if importlib.util.find_spec("jinja2") is not None:
         click.echo(f"Pages: {url}/_mock/")
+    if lighthouse is not None:
+        click.echo(f"Lighthouse: {url_of(lighthouse, tls=serving.certificate is not None)}")
     if settings.seed is not None:
         click.echo(f"Seed:  {settings.seed.summary()}")
 
@@ -143,12 +153,23 @@ def _write_environment(file: Path, variables: dict[str, str]) -> None:
 
 
 async def _supervise(
-    settings: Settings, serving: Serving, listener: socket.socket, announce: Callable[[], None]
+    settings: Settings,
+    serving: Serving,
+    listener: socket.socket,
+    lighthouse: socket.socket | None,
+    announce: Callable[[], None],
 ) -> None:
     from ksef_mock.commands.workers import Orders, WorkerFailed, Workers
     from ksef_mock.launch import stop_on_signals
 
-    orders = Orders(settings, listener.fileno(), serving.certificate, serving.log_format, serving.log_level)
+    orders = Orders(
+        settings,
+        listener.fileno(),
+        None if lighthouse is None else lighthouse.fileno(),
+        serving.certificate,
+        serving.log_format,
+        serving.log_level,
+    )
     supervisor = Workers(serving.workers, orders)
     stop_on_signals(supervisor.stop)
     try:

@@ -185,6 +185,9 @@ settings_options = gathered(
             default=0.0,
             type=click.FloatRange(0),
             help="Seconds from the acceptance of an invoice until it can be found and fetched.",
+            "--lighthouse-cors",
+            is_flag=True,
+            help="Let web pages of any origin read the lighthouse, which the real one does not.",
         ),
         click.option(
             "--trusted-proxy",
@@ -236,6 +239,8 @@ class Serving:
 
     host: str
     port: int
+    #: Of the lighthouse alone; None: it has none of its own.
+    lighthouse_port: int | None
     workers: int
     #: None: plain HTTP.
     certificate: ServerCertificate | None
@@ -318,6 +323,11 @@ serving_options = gathered(
             show_default=True,
             type=click.IntRange(0, 65_535),
             help="Port to listen on; 0 takes a free one.",
+        ),
+        click.option(
+            "--lighthouse-port",
+            type=click.IntRange(0, 65_535),
+            help="Port at which the lighthouse alone answers; 0 takes a free one. Without: below /latarnia.",
         ),
         click.option(
             "--workers",

@@ -43,6 +43,8 @@ class Orders(NamedTuple):
     settings: Settings
     #: File descriptor of the listening socket.
     descriptor: int
+    #: The same of the lighthouse's own; None: it has none.
+    lighthouse: int | None
     #: None: plain HTTP.
     certificate: ServerCertificate | None
     log_format: LogFormat
@@ -55,7 +57,9 @@ class Workers:
     def __init__(self, number: int, orders: Orders) -> None:
         self._number = number
         self._orders = pickle.dumps(orders)
-        self._descriptor = orders.descriptor
+        self._descriptors = tuple(
+            number for number in (orders.descriptor, orders.lighthouse) if number is not None
+        )
         self._stopping = asyncio.Event()
         self._processes: set[asyncio.subprocess.Process] = set()
 
@@ -101,7 +105,7 @@ class Workers:
             "ksef_mock.commands.workers",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=(self._descriptor,),
+            pass_fds=self._descriptors,
             # Ctrl-C is for the supervisor, which stops the workers then.
             start_new_session=True,
         )
@@ -144,6 +148,7 @@ def main() -> None:
 async def _work(orders: Orders) -> None:
     mock = Mock(orders.settings)
     listener = socket.socket(fileno=orders.descriptor)
+    lighthouse = None if orders.lighthouse is None else socket.socket(fileno=orders.lighthouse)
 
     def ready() -> None:
         os.write(sys.stdout.fileno(), _READY)
@@ -151,7 +156,7 @@ async def _work(orders: Orders) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), mock.stop)
     try:
-        await serve_alone(mock, listener, ready, certificate=orders.certificate)
+        await serve_alone(mock, listener, ready, certificate=orders.certificate, lighthouse=lighthouse)
     finally:
         loop.remove_reader(sys.stdin.fileno())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from starlette.requests import Request
@@ -11,15 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, system_of
-from ksef_mock.clock import SECOND, from_datetime, iso
+from ksef_mock.clock import EARLIEST, LATEST, SECOND, from_datetime, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.system.system import System
-
-#: Where the clock can be moved to. JWTs know no time before the first, certificates end long after the last.
-EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST = datetime(2500, 1, 1, tzinfo=UTC)
 
 
 class ClockAdvance(msgspec.Struct, forbid_unknown_fields=True):

@@ -33,6 +33,7 @@ class Exchange:
         "decisions",
         "facts",
         "method",
+        "of_api",
         "operation",
         "path",
         "recorded",
@@ -58,6 +59,8 @@ class Exchange:
         self.routed: Operation | None = None
         #: Whether the journal keeps it: looking at the journal must not push out what it is about.
         self.recorded = True
+        #: Whether it is KSeF's API that answers, not one of the services beside it.
+        self.of_api = True
 
     def about(self, challenge: str, context: Identifier) -> None:
         """Record which login a submission is: its challenge, as sent, and its context."""

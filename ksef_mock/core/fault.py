@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
 
+from ksef_mock.clock import EARLIEST, LATEST, Instant, from_datetime
 from ksef_mock.core.codes import (
     CHANGE_FAILURES,
     CHANGE_STATUS_DETAILS,
@@ -139,6 +141,9 @@ class Fault(
     times: int | None = None
     #: Act on each N-th matching request only.
     every: int | None = None
+    #: Act from this moment of the mock's clock on, and until that one; ISO 8601, UTC by default.
+    since: datetime | None = None
+    until: datetime | None = None
     #: Effect: answer with this HTTP status.
     status: int | None = None
     #: Exception code of a 400, `reasonCode` of a 403.
@@ -182,6 +187,12 @@ class Fault(
             raise InvalidFault("method: an HTTP method such as 'POST'")
         _require_between("times", self.times, 1, MAX_TIMES)
         _require_between("every", self.every, 1, MAX_TIMES)
+        for name, moment in (("since", self.since), ("until", self.until)):
+            if moment is not None and not EARLIEST.year <= moment.year < LATEST.year:
+                raise InvalidFault(f"{name}: a year from {EARLIEST.year} to {LATEST.year - 1}")
+        since, until = self.window
+        if since is not None and until is not None and until <= since:
+            raise InvalidFault("until: must come after since")
         _require_between("delaySeconds", self.delay_seconds, 0, MAX_DELAY)
         _require_between("rateLimit", self.rate_limit, 0, MAX_RETRY_AFTER)
         _require_between("retryAfter", self.retry_after, 0, MAX_RETRY_AFTER)
@@ -203,6 +214,21 @@ class Fault(
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is meant; `path` is without the prefix of the API."""
         return (self.method is None or self.method == method) and _pattern(self.path).match(path) is not None
+
+    @property
+    def window(self) -> tuple[Instant | None, Instant | None]:
+        """Since when, and until when it acts; None: since ever, for ever."""
+        return (
+            None if self.since is None else from_datetime(self.since),
+            None if self.until is None else from_datetime(self.until),
+        )
+
+    def is_in_time(self, now: Instant) -> bool:
+        """Whether the moment `now` is one at which it acts."""
+        if self.since is None and self.until is None:
+            return True
+        since, until = self.window
+        return (since is None or since <= now) and (until is None or now < until)
 
     @property
     def effect(self) -> str:

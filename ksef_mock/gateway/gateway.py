@@ -44,6 +44,8 @@ _CLIENT_GONE = 499
 #: The same for a connection that was closed without an answer.
 _NO_ANSWER = 444
 
+#: What has no operations of the API, but is not nowhere: counted as one endpoint each.
+_ROOMS = ("/_mock", "/latarnia")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
 
@@ -210,6 +212,8 @@ class Gateway:
         return self._proxies.client_ip(peer, forwarded)
 
     def _headers(self, scope: Scope, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        if not exchange.of_api:
+            return []
         # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
         warnings: list[bytes] = []
         if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
@@ -255,7 +259,7 @@ def _endpoint(exchange: Exchange) -> str:
     operation = None if path is None else operation_at(exchange.method, path)
     if operation is not None:
         return operation.path
-    return "/_mock" if exchange.path.startswith("/_mock/") else "unmatched"
+    return next((room for room in _ROOMS if exchange.path.startswith(f"{room}/")), "unmatched")
 
 
 async def cut(receive: Receive, send: Send) -> None:

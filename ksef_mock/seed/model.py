@@ -19,6 +19,7 @@ from ksef_mock.core.bodies import WarningText
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.fault import Fault
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
+from ksef_mock.core.lighthouse import AnnouncementOrder, Breakdown, Scenario
 from ksef_mock.core.permissions import Permission
 from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import load_pem_certificates
@@ -184,6 +185,15 @@ class SeedLimits(_Entry):
     certificates: SetSubjectLimitsRequest | None = None
 
 
+class SeedLighthouse(_Entry):
+    """What the lighthouse tells at the start: a scenario, messages, or both."""
+
+    play: Scenario | None = None
+    messages: tuple[AnnouncementOrder, ...] = ()
+    #: How it fails itself.
+    breakdown: Breakdown | None = None
+
+
 class Seed(_Entry):
     """The file."""
 
@@ -203,6 +213,7 @@ class Seed(_Entry):
     invoices: tuple[InvoiceSeed, ...] = ()
     peppol_providers: tuple[ProviderSeed, ...] = ()
     faults: tuple[Fault, ...] = ()
+    lighthouse: SeedLighthouse = msgspec.field(default_factory=SeedLighthouse)
 
     def summary(self) -> str:
         """What is in it, in a few words."""

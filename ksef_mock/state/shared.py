@@ -18,6 +18,7 @@ import msgspec
 from ksef_mock.clock import RUNNING, ClockState
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.fault import DefinedFault
+from ksef_mock.core.lighthouse import Board
 from ksef_mock.core.records import AuthorityRecord, KeyRecord
 from ksef_mock.state.store import Store
 
@@ -42,6 +43,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     authorities: dict[str, AuthorityRecord] = {}
     #: What goes wrong on purpose, in the order in which it was added.
     faults: tuple[DefinedFault, ...] = ()
+    #: What the lighthouse tells.
+    lighthouse: Board = Board()
 
 
 Step: TypeAlias = Callable[[Shared], Shared]

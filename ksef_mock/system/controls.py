@@ -14,6 +14,7 @@ import msgspec
 
 from ksef_mock.clock import RUNNING, ClockState
 from ksef_mock.core.environment import TokenKey
+from ksef_mock.core.lighthouse import Board
 from ksef_mock.ksef.auth.jwts import new_secret
 from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.state.shared import Shared, SharedState, Step
@@ -87,6 +88,7 @@ class Controls:
                 token_key=shared.first_token_key,
                 keys=shared.first_keys,
                 faults=(),
+                lighthouse=Board(),
             )
         )
 

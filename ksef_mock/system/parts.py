@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.sending.sessions import Sessions
     from ksef_mock.ksef.sending.storage import Storage
     from ksef_mock.system.controls import Controls
+    from ksef_mock.system.lighthouse import Lighthouse
 
 T = TypeVar("T")
 
@@ -119,6 +120,12 @@ class Parts:
             self.operations,
             self.faults,
         )
+
+    @_late
+    def lighthouse(self) -> Lighthouse:
+        from ksef_mock.system.lighthouse import Lighthouse
+
+        return Lighthouse(self.shared, self.clock)
 
     @_late
     def controls(self) -> Controls:

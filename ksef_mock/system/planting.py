@@ -144,3 +144,11 @@ async def _plant(system: Parts, seed: Seed) -> None:
     for place, fault in _placed("faults", seed.faults):
         with _at(place):
             await system.faults.add(fault)
+    lighthouse = system.lighthouse
+    if seed.lighthouse.play is not None:
+        await lighthouse.play(seed.lighthouse.play)
+    for place, order in _placed("lighthouse.messages", seed.lighthouse.messages):
+        with _at(place):
+            await lighthouse.announce(order.announcement(lighthouse.now), with_api=order.with_api)
+    if seed.lighthouse.breakdown is not None:
+        await lighthouse.break_down(seed.lighthouse.breakdown)

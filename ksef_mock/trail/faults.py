@@ -1,7 +1,8 @@
 """Faults: what goes wrong on purpose, so that a client can be seen to survive it.
 
 A fault says which requests it is about (a pattern for the path without the prefix of the API, a method), how
-often it acts (the next N, each N-th, or until it is removed) and what happens then. Four kinds of effects:
+often it acts (the next N, each N-th, between two moments, or until it is removed) and what happens then. Four
+kinds of effects:
 
 - on any request: a status, a delay, a cut connection, an exceeded rate limit;
 - on a login that was accepted: it ends in a given status, or stays at 100 for longer;
@@ -63,11 +64,13 @@ class FaultState(msgspec.Struct, frozen=True):
     fault: Fault
     seen: int
     acted: int
+    #: The moment until which it acts has passed.
+    over: bool = False
 
     @property
     def is_spent(self) -> bool:
-        """Whether it has acted as often as it may."""
-        return self.fault.times is not None and self.acted >= self.fault.times
+        """Whether it can act no more."""
+        return self.over or (self.fault.times is not None and self.acted >= self.fault.times)
 
 
 COUNTS: Table[FaultCount] = Table("fault-count", FaultCount)
@@ -127,9 +130,12 @@ class Faults:
     async def states(self) -> list[FaultState]:
         """All faults with their counts, in the order in which they were added."""
         states: list[FaultState] = []
+        now = self._shared.value.clock.now()
         for defined in self.defined:
             count = await self._store.get(COUNTS, defined.id) or FaultCount()
-            states.append(FaultState(defined.id, defined.fault, count.seen, count.acted))
+            until = defined.fault.window[1]
+            over = until is not None and until <= now
+            states.append(FaultState(defined.id, defined.fault, count.seen, count.acted, over))
         return states
 
     async def on_request(self, exchange: Exchange) -> None:
@@ -195,7 +201,9 @@ class Faults:
         path = api_path(exchange.path)
         if path is not None:
             for defined in self.defined:
-                if defined.fault.matches(exchange.method, path):
+                if defined.fault.is_in_time(exchange.started_at) and defined.fault.matches(
+                    exchange.method, path
+                ):
                     yield defined
 
     async def _acts(self, defined: DefinedFault, exchange: Exchange) -> bool:

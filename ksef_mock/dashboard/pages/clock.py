@@ -13,8 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, system_of
-from ksef_mock.clock import RUNNING, SECOND, from_datetime
-from ksef_mock.control.clock import EARLIEST, LATEST
+from ksef_mock.clock import EARLIEST, LATEST, RUNNING, SECOND, from_datetime
 from ksef_mock.dashboard.access import require_access
 from ksef_mock.dashboard.forms import Unusable, done, number, read_form
 from ksef_mock.dashboard.frame import clock_view, guarded, newest

@@ -115,8 +115,12 @@ async def faults_view(system: System) -> FaultsView:
 
 def _how_often(fault: Fault) -> str:
     if fault.every is None:
-        return "every request" if fault.times is None else f"the next {fault.times}"
-    return f"each {fault.every}. request" + (f", {fault.times} times" if fault.times is not None else "")
+        often = "every request" if fault.times is None else f"the next {fault.times}"
+    else:
+        times = f", {fault.times} times" if fault.times is not None else ""
+        often = f"each {fault.every}. request{times}"
+    window = (("from", fault.since), ("until", fault.until))
+    return often + "".join(f", {word} {at:%Y-%m-%d %H:%M:%S}" for word, at in window if at is not None)
 
 
 @guarded
