@@ -185,6 +185,8 @@ settings_options = gathered(
             default=0.0,
             type=click.FloatRange(0),
             help="Seconds from the acceptance of an invoice until it can be found and fetched.",
+        ),
+        click.option(
             "--lighthouse-cors",
             is_flag=True,
             help="Let web pages of any origin read the lighthouse, which the real one does not.",
