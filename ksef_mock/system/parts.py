@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.keys.keys import KeyRing
     from ksef_mock.ksef.peppol.providers import Providers
     from ksef_mock.ksef.sending.confirmations import Confirmations
+    from ksef_mock.ksef.sending.outcomes import Outcomes
     from ksef_mock.ksef.sending.reception import Reception
     from ksef_mock.ksef.sending.sessions import Sessions
     from ksef_mock.ksef.sending.storage import Storage
@@ -185,6 +186,12 @@ class Parts:
         return None if operation is None else operation.request_digest
 
     @_late
+    def outcomes(self) -> Outcomes:
+        from ksef_mock.ksef.sending.outcomes import Outcomes
+
+        return Outcomes(self.invoices, self.settings.storage_delay)
+
+    @_late
     def schemas(self) -> Schemas:
         from ksef_mock.ksef.invoices.schemas import Schemas
 
@@ -203,8 +210,8 @@ class Parts:
             RightsService(self.permissions, self.subjects, self.attachments, self.clock),
             self.sessions,
             self.invoices,
+            self.outcomes,
             self.schemas,
-            self.settings.storage_delay,
         )
 
     @_late

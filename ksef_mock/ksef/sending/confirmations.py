@@ -32,7 +32,7 @@ class Document(msgspec.Struct, frozen=True):
     xml: bytes
 
 
-DOCUMENTS: Table[Document] = Table("upo", Document)
+DOCUMENTS: Table[Document] = Table("upo", Document, bulky=True)
 
 
 class Confirmations:

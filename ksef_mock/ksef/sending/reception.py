@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ksef_mock.clock import SECOND, Instant
+from ksef_mock.clock import Instant
 from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import BadRequest
@@ -20,16 +20,17 @@ from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.invoices.forms import BY_CODE, Form
-from ksef_mock.ksef.invoices.invoices import Acceptance, Invoices
+from ksef_mock.ksef.invoices.invoices import Invoices
 from ksef_mock.ksef.invoices.metadata import FormCode
-from ksef_mock.ksef.invoices.report import Cause, Check, CheckResult, Report
-from ksef_mock.ksef.invoices.rules import InvoiceStatus, duplicate
+from ksef_mock.ksef.invoices.report import Report
+from ksef_mock.ksef.invoices.rules import InvoiceStatus
 from ksef_mock.ksef.invoices.schemas import Schemas
 from ksef_mock.ksef.invoices.verification import Declared, Encrypted, Rules, verify
 from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.ksef.keys.symmetric_key import Unwrappable, unwrap
 from ksef_mock.ksef.limits.limits import Limits, SessionLimits
 from ksef_mock.ksef.sending import rules
+from ksef_mock.ksef.sending.outcomes import Outcomes, reason_of
 from ksef_mock.ksef.sending.rights import RightsService
 from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
@@ -41,9 +42,6 @@ _LARGE = 65_536
 _MB = 1_000_000
 #: Bytes of a send beside the content: its other members, with room for white space.
 _AROUND = 16_384
-#: Characters of an invoice's number that are kept (OpenAPI), and of a reason.
-_LONGEST_NUMBER = 256
-_LONGEST_REASON = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +72,10 @@ class Reception:
         rights: RightsService,
         sessions: Sessions,
         invoices: Invoices,
+        outcomes: Outcomes,
         schemas: Schemas,
-        storage_delay: float,
     ) -> None:
-        """
-        Args:
-            request_digest: SHA-256 of the signed request of a login, by its reference number; or None.
-            storage_delay: seconds from an invoice's acceptance until it is stored for good.
-        """
+        """`request_digest`: SHA-256 of the signed request of a login, by its reference number; or None."""
         self._profile = profile
         self._keys = keys
         self._request_digest = request_digest
@@ -90,7 +84,7 @@ class Reception:
         self._sessions = sessions
         self._invoices = invoices
         self._schemas = schemas
-        self._storage_delay = storage_delay
+        self._outcomes = outcomes
 
     async def open(
         self,
@@ -167,54 +161,17 @@ class Reception:
 
         async def attempt(ordinal: int) -> tuple[SentInvoice, Sequence[Write]]:
             numbered = msgspec.structs.replace(sent, ordinal=ordinal)
-            if report.ok and report.document is not None:
-                original = await self._invoices.original(report.document)
-                if original is None:
-                    return self._accepted(numbered, session, report, submission)
-                report.failed(
-                    Check.DUPLICATE,
-                    Cause.DUPLICATE,
-                    f"seller, kind and number are those of {original.ksef_number}",
-                    InvoiceStatus.DUPLICATE,
-                    duplicate(original.ksef_number, original.session),
-                    extensions={
-                        "originalSessionReferenceNumber": original.session,
-                        "originalKsefNumber": original.ksef_number,
-                    },
-                )
-            return _refused(numbered, report), ()
+            return await self._outcomes.of(
+                numbered,
+                session,
+                report,
+                offline=submission.offline,
+                corrected_hash=submission.corrected_hash,
+            )
 
         invoice = await self._sessions.take(session, limits.max_invoices, attempt)
         _tell(exchange, invoice, report)
         return invoice
-
-    def _accepted(
-        self, sent: SentInvoice, session: Session, report: Report, submission: Submission
-    ) -> tuple[SentInvoice, Sequence[Write]]:
-        document, octets = report.document, report.octets
-        assert document is not None
-        assert octets is not None
-        report.passed(Check.DUPLICATE)
-        accepted = Acceptance(
-            form=FormCode(session.system_code, session.schema_version, session.form_value),
-            mode=rules.invoicing_mode(submission.offline, document.issue_date, sent.invoiced_at),
-            session=session.reference,
-            invoiced_at=sent.invoiced_at,
-            acquired_at=sent.acquired_at,
-            stored_at=sent.acquired_at + round(self._storage_delay * SECOND),
-            hash_of_corrected=submission.corrected_hash,
-        )
-        invoice, writes = self._invoices.acceptance(document, octets, accepted)
-        return (
-            msgspec.structs.replace(
-                _read(sent, report),
-                code=InvoiceStatus.SUCCESS,
-                ksef_number=invoice.content.ksef_number,
-                mode=accepted.mode,
-                stored_at=accepted.stored_at,
-            ),
-            writes,
-        )
 
     async def _verified(
         self,
@@ -269,47 +226,14 @@ def _as_it_is(sent: SentInvoice) -> Attempt:
     return attempt
 
 
-def _refused(sent: SentInvoice, report: Report) -> SentInvoice:
-    failure = report.failure
-    assert failure is not None
-    return msgspec.structs.replace(
-        _read(sent, report),
-        code=report.status,
-        details=failure.details,
-        extensions=failure.extensions,
-    )
-
-
-def _read(sent: SentInvoice, report: Report) -> SentInvoice:
-    """With what the document says, and what was found of it."""
-    document = report.document
-    checks = tuple((str(each.check), str(each.outcome), _reason(each)) for each in report.results)
-    if document is None:
-        return msgspec.structs.replace(sent, checks=checks)
-    return msgspec.structs.replace(
-        sent,
-        checks=checks,
-        number=None if document.number is None else document.number[:_LONGEST_NUMBER],
-        issue_date=document.issue_date,
-        seller_nip=None if document.seller is None else document.seller.nip,
-    )
-
-
-def _reason(result: CheckResult) -> str:
-    parts = [result.reason, *(f"{name}: {value}" for name, value in result.evidence.items())]
-    if result.explanation is not None:
-        parts.append(result.explanation)
-    return "; ".join(filter(None, parts))[:_LONGEST_REASON]
-
-
 def _tell(exchange: Exchange, invoice: SentInvoice, report: Report) -> None:
     """Put the findings into the journal."""
     exchange.noted("invoice", f"{invoice.reference}: {int(invoice.code)}")
     for result in report.results:
         if result.outcome is Outcome.FAILED:
-            exchange.failed(str(result.check), _reason(result))
+            exchange.failed(str(result.check), reason_of(result))
         elif result.outcome is Outcome.PASSED:
-            exchange.passed(str(result.check), _reason(result))
+            exchange.passed(str(result.check), reason_of(result))
 
 
 def _named(keys: Sequence[PublishedKey], key_id: str) -> tuple[PublishedKey, ...]:
