@@ -100,12 +100,15 @@ def _answer(credential: Credential, pki: Pki, clock: Clock, *, strict: bool) -> 
     from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.state import MemoryStore
     from ksef_mock.xades.identity import SubjectIdentifierType, SubjectRefused, signer_of
+    from ksef_mock.xades.report import Refusal
 
     certificate = credential.certificate
     if not is_strong(certificate.public_key()):
         return "400, 21115"
     service = TrustService(pki, Revocations(MemoryStore(clock), clock), TrustPolicy(requires_chain=strict))
     trust = asyncio.run(service.judge(certificate, credential.chain, at=clock.now()))
+    if isinstance(trust.result.consequence, Refusal):
+        return f"400, {int(trust.result.consequence.code)}"
     if trust.verdict is not None:
         return f"460, {trust.verdict.detail}"
     try:

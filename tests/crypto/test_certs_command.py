@@ -22,7 +22,7 @@ from ksef_mock.crypto.samples import NIP, PESEL, SEAL_NIP, samples
 
 COMMITTED = Path(__file__).parents[2] / "certs"
 
-UNTRUSTED = "460, Niezaufany łańcuch certyfikatów"
+UNTRUSTED = "400, 21115"
 BY_FINGERPRINT = "QualifiedSignature with `certificateFingerprint`, else 400, 21115"
 
 #: Name of the sample -> what it names, the answer without a chain, the answer with one.
