@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
-from ksef_mock.commands.remote import Remote, print_json, remote_command
+from ksef_mock.commands.remote import Remote, json_option, print_json, remote_command
 from ksef_mock.core.text import visible
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--path", help="End of the path, or with a * in it a pattern for the path without /v2.")
 @click.option("--method", help="HTTP method.")
@@ -24,12 +27,23 @@ from ksef_mock.core.text import visible
 @click.option("--after", type=int, help="Numbered above this.")
 @click.option("--limit", "-n", type=click.IntRange(0), help="Only the newest N.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; one line an entry with --follow.")
+@click.option("--count", is_flag=True, help="Print only how many there are.")
 @remote_command
 def journal(
-    remote: Remote, follow: bool, failed: bool | None, as_json: bool, **filters: str | int | None
+    remote: Remote,
+    follow: bool,
+    failed: bool | None,
+    as_json: bool,
+    count: bool,
+    **filters: str | int | None,
 ) -> None:
     """Show what a running mock was asked, what it decided and why."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     params = filters | {"failed": "true" if failed else None}
+    if count:
+        click.echo(remote.call("GET", "/journal/count", params=params)["count"])
+        return
     if not follow:
         body = remote.call("GET", "/journal", params=params)
         if as_json:
@@ -48,10 +62,72 @@ def journal(
                     _print(json.loads(value))
 
 
+@journal.command()
+@click.argument("number")
+@click.option(
+    "--document", is_flag=True, help="Write the body that was sent, to standard output or to --out."
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the document; none may exist."
+)
+@click.option("--curl", is_flag=True, help="Print a curl command that sends the same again.")
+@remote_command
+@json_option
+def get(remote: Remote, number: str, document: bool, out: Path | None, curl: bool, as_json: bool) -> None:
+    """Show request NUMBER of the journal (or of a trace id) as it was on the wire, secrets masked."""
+    path = f"/requests/{quote(number, safe='')}"
+    if document or out is not None:
+        body = remote.send("GET", f"{path}/document")
+        if out is None:
+            sys.stdout.buffer.write(body)
+            return
+        try:
+            with out.open("xb") as file:
+                file.write(body)
+        except OSError as error:
+            raise click.ClickException(f"{out}: {error.strerror}") from None
+        return
+    found = remote.call("GET", path)
+    wire = found.get("wire")
+    if as_json:
+        print_json(found)
+    elif curl:
+        if wire is None:
+            raise click.ClickException(f"of request {number} only the journal's entry is kept")
+        click.echo(visible(wire["curl"], keep="\n"))
+    else:
+        _print(found["entry"])
+        if wire is not None:
+            _print_wire(wire)
+
+
+def _print_wire(wire: dict[str, Any]) -> None:
+    click.echo()
+    click.secho(visible(f"{wire['method']} {wire['target']} HTTP/{wire['httpVersion']}"), bold=True)
+    _print_message(wire["request"])
+    click.echo()
+    click.secho(f"{wire['status']}", bold=True)
+    _print_message(wire["answer"])
+    if wire["forgotten"]:
+        click.echo("Headers and bodies have made room for those of newer requests.")
+
+
+def _print_message(message: dict[str, Any]) -> None:
+    for name, value in message["headers"]:
+        click.echo(visible(f"{name}: {value}"))
+    if message.get("text"):
+        click.echo("\n" + visible(message["text"], keep="\n\t"))
+    elif message["length"]:
+        click.echo(f"\n({message['length']} octets)")
+    if message.get("missing"):
+        click.echo(f"({message['missing']} of {message['length']} octets are not kept)")
+
+
 def _print(entry: dict[str, Any]) -> None:
     code = f"/{entry['code']}" if "code" in entry else ""
     lines = [
-        f"{entry['timestamp'][11:23]}  {entry['status']}{code}  {entry['method']} {entry['path']}"
+        f"{entry['sequence']:>4}  {entry['timestamp'][11:23]}"
+        f"  {entry['status']}{code}  {entry['method']} {entry['path']}"
         f"  {entry['durationMs']:.1f} ms  {entry['clientIp']}  trace {entry['traceId']}"
     ]
     if "reason" in entry:

@@ -1,4 +1,4 @@
-"""GET /_mock/journal, and GET /_mock/journal/stream, which goes on as server-sent events."""
+"""GET /_mock/journal, its /count, and its /stream, which goes on as server-sent events."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ async def journal(request: Request) -> Response:
     """What was asked and decided, in order of arrival; the parameters are those of `Query`."""
     exchange_of(request).recorded = False  # looking at the journal must not push out what it is about
     return answer(JournalPage(system_of(request).journal.find(_query(request))))
+
+
+class JournalCount(msgspec.Struct):
+    """GET /_mock/journal/count."""
+
+    count: int
+
+
+async def count(request: Request) -> Response:
+    """How many entries there are; the parameters are those of `Query`."""
+    exchange_of(request).recorded = False
+    return answer(JournalCount(len(system_of(request).journal.find(_query(request)))))
 
 
 async def stream(request: Request) -> Response:
@@ -110,5 +122,6 @@ def _optional(request: Request, name: str) -> int | None:
 
 ROUTES = [
     Route("/journal", journal, methods=["GET"]),
+    Route("/journal/count", count, methods=["GET"]),
     Route("/journal/stream", stream, methods=["GET"]),
 ]

@@ -14,6 +14,7 @@ from ksef_mock.control import (
     lighthouse,
     metrics,
     peppol,
+    requests,
     snapshot,
     warning,
 )
@@ -30,6 +31,7 @@ ROUTES = [
     *lighthouse.ROUTES,
     *metrics.ROUTES,
     *peppol.ROUTES,
+    *requests.ROUTES,
     *snapshot.ROUTES,
     *warning.ROUTES,
 ]

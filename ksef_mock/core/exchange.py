@@ -10,6 +10,7 @@ from ksef_mock.clock import Instant
 from ksef_mock.core.errors import Occurrence
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.operation import Operation
+from ksef_mock.core.wire import Wire
 
 SCOPE_KEY = "ksef_mock.exchange"
 
@@ -41,6 +42,7 @@ class Exchange:
         "started_at",
         "trace_id",
         "warnings",
+        "wire",
     )
 
     def __init__(self, method: str, path: str, client_ip: str, started_at: Instant, trace_id: str) -> None:
@@ -61,6 +63,8 @@ class Exchange:
         self.recorded = True
         #: Whether it is KSeF's API that answers, not one of the services beside it.
         self.of_api = True
+        #: The request and its answer as they were, secrets included; None of those under /_mock.
+        self.wire: Wire | None = None
 
     def about(self, challenge: str, context: Identifier) -> None:
         """Record which login a submission is: its challenge, as sent, and its context."""

@@ -31,6 +31,7 @@ from ksef_mock.core.errors import (
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.paths import api_path
+from ksef_mock.core.wire import Wire
 from ksef_mock.gateway.forwarding import TrustedProxies
 from ksef_mock.gateway.operations import operation_at
 from ksef_mock.state.look import LOOK, Look, Moved
@@ -102,29 +103,44 @@ class Gateway:
             f"{self._random.getrandbits(128):032x}",
         )
         scope[SCOPE_KEY] = exchange
+        wire = exchange.wire = _wire(scope)
         epoch = self._system.journal.epoch
         answered = False
+        start: Message | None = None
 
         async def record(status: int) -> None:
             duration = time.perf_counter() - started
             self._count(exchange, status, error, duration)
             if exchange.recorded:
-                log_request(exchange, status, error, duration * 1_000, _base_url(scope))
+                log_request(exchange, status, error, duration * 1_000, base_url(scope))
                 # What a reset has overtaken is not of the state after it; the reset itself is.
                 if epoch == self._system.journal.epoch or exchange.path.startswith("/_mock/"):
                     await self._system.journal.record(exchange, status, error, duration * 1_000)
 
+        async def receive_kept() -> Message:
+            message = await receive()
+            if wire is not None and message["type"] == "http.request":
+                wire.received(message.get("body", b""))
+            return message
+
         async def send_recorded(message: Message) -> None:
-            nonlocal answered
+            nonlocal answered, start
             if message["type"] == "http.response.start":
                 if look is not None and not look.checked and error is None:
                     await self._confirm(look)
+                start = message  # held until its body is there, which belongs to the entry
+                return
+            if start is not None:
+                first, start = start, None
                 answered = True
                 extra_headers = self._headers(scope, exchange)
-                # Before the answer is out: whoever has it must find its entry in the journal.
-                await record(message["status"])
                 if extra_headers:
-                    message["headers"] = [*message["headers"], *extra_headers]
+                    first["headers"] = [*first["headers"], *extra_headers]
+                if wire is not None:
+                    wire.answered(list(first["headers"]), message.get("body", b""))
+                # Before the answer is out: whoever has it must find its entry in the journal.
+                await record(first["status"])
+                await send(first)
             await send(message)
 
         try:
@@ -132,7 +148,7 @@ class Gateway:
                 if self._system.faults.defined:
                     await self._system.faults.on_request(exchange)
                 _require_acceptable(scope)
-                await self._app(scope, receive, send_recorded)
+                await self._app(scope, receive_kept, send_recorded)
         except ConnectionCut:
             await record(_NO_ANSWER)
             await cut(receive, send)
@@ -292,7 +308,15 @@ def translated(refusal: HTTPException) -> KsefError:
     return NotFound(reason="no such path in the API")
 
 
-def _base_url(scope: Scope) -> str:
+def _wire(scope: Scope) -> Wire | None:
+    """What a request begins with; None under /_mock, which has no part in what clients do."""
+    if scope["path"].startswith("/_mock"):
+        return None
+    return Wire(_address(scope), scope["http_version"], list(scope["headers"]))
+
+
+def base_url(scope: Scope) -> str:
+    """Where the client has found the mock, such as `http://127.0.0.1:8080`."""
     host = (_header(scope, b"host") or b"127.0.0.1").decode("latin-1")[:100]
     return f"{scope['scheme']}://{host}"
 

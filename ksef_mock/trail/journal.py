@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,9 @@ from ksef_mock.clock import iso
 from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
 from ksef_mock.core.exchange import Exchange, Outcome
 from ksef_mock.core.paths import api_path
+from ksef_mock.core.wire import Wire
 from ksef_mock.state.store import Store
+from ksef_mock.trail.wire import for_storage
 
 _log = logging.getLogger("ksef_mock")
 
@@ -118,8 +120,23 @@ class _Refusal(NamedTuple):
     reason: str
 
 
+class _Stored(Entry, frozen=True, kw_only=True):
+    """An entry as a store keeps it. Who reads it as an `Entry` passes over the rest without decoding it."""
+
+    wire: Wire | None = None
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
+_decode_whole = msgspec.msgpack.Decoder(_Stored).decode
+
+#: Octets that what was on the wire may take, all requests together: beyond it the oldest are forgotten.
+_WIRES = 16 * 1_048_576
+#: Octets of a body that a store keeps, which each reader of the journal fetches.
+_LONGEST_STORED = 32_768
+
+
+_Row: TypeAlias = tuple[int, Exchange, int, _Refusal | None, float]
 
 
 class Journal:
@@ -129,8 +146,11 @@ class Journal:
     """
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[tuple[int, Exchange, int, _Refusal | None, float]] = deque(maxlen=size)
+        self._entries: deque[_Row] = deque(maxlen=size)
         self._sequence = 0
+        # What was on the wire of the newest requests, and how much that is.
+        self._wires: deque[Wire] = deque()
+        self._held = 0
         #: Counts the calls of `clear`.
         self.epoch = 0
 
@@ -139,12 +159,40 @@ class Journal:
     ) -> None:
         """Note a request that is about to be answered with `status`."""
         self._sequence += 1
+        if not self._entries.maxlen:
+            return
+        if len(self._entries) == self._entries.maxlen:
+            self._forget(self._entries[0][1].wire)
         self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
+        if exchange.wire is not None:
+            self._wires.append(exchange.wire)
+            self._held += exchange.wire.size
+            while self._held > _WIRES:
+                self._forget(self._wires[0])
+
+    def _forget(self, wire: Wire | None) -> None:
+        if wire is not None and not wire.forgotten:
+            self._wires.popleft()  # it is the oldest of them
+            self._held -= wire.size
+            wire.forget()
 
     def clear(self) -> None:
         self._entries.clear()
+        self._wires.clear()
+        self._held = 0
         self._sequence = 0
         self.epoch += 1
+
+    def get(self, number: int | str) -> tuple[Entry, Wire | None]:
+        """The entry of this number, or of this trace id, and what was on the wire; None under /_mock.
+
+        Raises:
+            LookupError: there is none, or not any more.
+        """
+        for row in list(self._entries):
+            if number in (row[0], row[1].trace_id):
+                return _entry(*row), row[1].wire
+        raise LookupError(f"the journal has no request {number}")
 
     def entries(
         self, *, path: str | None = None, operation: str | None = None, after: int = 0
@@ -209,9 +257,12 @@ class StoredJournal(Journal):
     ) -> None:
         if isinstance(error, StoreUnavailable):
             return
-        entry = _encode(_entry(0, exchange, status, _refusal(error), duration_ms))
+        entry = _entry(0, exchange, status, _refusal(error), duration_ms)
+        if exchange.wire is not None:
+            wire = for_storage(exchange.wire, _LONGEST_STORED)
+            entry = _Stored(**msgspec.structs.asdict(entry), wire=wire)
         try:
-            await self._store.log(entry, self._size)
+            await self._store.log(_encode(entry), self._size)
         except StoreUnavailable as failure:
             # What the request has done is done: its answer must not be lost with the entry.
             _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
@@ -222,6 +273,14 @@ class StoredJournal(Journal):
     @property
     def newest(self) -> int:
         return self._store.last_logged()
+
+    def get(self, number: int | str) -> tuple[Entry, Wire | None]:
+        after = number - 1 if isinstance(number, int) else 0
+        for row in self._store.logged(after):
+            entry = _numbered(row)
+            if number in (entry.sequence, entry.trace_id):
+                return entry, _decode_whole(row[1]).wire
+        raise LookupError(f"the journal has no request {number}")
 
     async def look(self, query: Query) -> tuple[int, list[Entry]]:
         return await asyncio.to_thread(self._look, query)

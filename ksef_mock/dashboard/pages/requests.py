@@ -1,4 +1,4 @@
-"""The journal, the newest requests first."""
+"""The journal, the newest requests first, and each of them as it was on the wire."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import system_of
+from ksef_mock.control.requests import document_of, find, recorded_of
+from ksef_mock.core.errors import NotFound
 from ksef_mock.core.paths import api_path
 from ksef_mock.dashboard import logins
-from ksef_mock.dashboard.frame import ROWS, framed, guarded, newest_entries
+from ksef_mock.dashboard.frame import ROWS, framed, guarded, message, newest_entries
 from ksef_mock.dashboard.logins import CheckView, Outcome, plain
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry
@@ -81,4 +83,30 @@ async def requests(request: Request) -> Response:
     return await framed(request, "requests", "requests.html", list=listed)
 
 
-ROUTES = [Route("/ui/requests", requests, methods=["GET"])]
+@guarded
+async def one(request: Request) -> Response:
+    """GET /_mock/ui/requests/{number}: a request and its answer as they were on the wire."""
+    try:
+        entry, wire = await find(request)
+    except NotFound as refusal:
+        return message(404, "No such request", f"{refusal.reason[:1].upper()}{refusal.reason[1:]}.", _LIST)
+    shown = recorded_of(request, entry, wire)
+    return await framed(request, "requests", "request.html", row=_request_row(entry), wire=shown)
+
+
+@guarded
+async def document(request: Request) -> Response:
+    """GET /_mock/ui/requests/{number}/document: the body that was sent, as a file."""
+    try:
+        return document_of(*await find(request))
+    except NotFound as refusal:
+        return message(404, "No document", f"{refusal.reason[:1].upper()}{refusal.reason[1:]}.", _LIST)
+
+
+_LIST = "/_mock/ui/requests"
+
+ROUTES = [
+    Route("/ui/requests", requests, methods=["GET"]),
+    Route("/ui/requests/{number}", one, methods=["GET"]),
+    Route("/ui/requests/{number}/document", document, methods=["GET"]),
+]
