@@ -23,7 +23,12 @@ _SECTIONS = {
         "snapshot": "state",
     },
     "Look at it": {"journal": "journal", "coverage": "state"},
-    "Work with files": {"verify": "verify", "verify-invoice": "verify_invoice", "certs": "certs"},
+    "Work with files": {
+        "verify": "verify",
+        "verify-invoice": "verify_invoice",
+        "verify-qr": "verify_qr",
+        "certs": "certs",
+    },
 }
 _MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from ksef_client_min import KsefClient
+    from ksef_client_min import KsefClient, OnlineSession
+    from ksef_client_min.models import SendingStatus, SentInvoice
     from ksef_mock.clock import Clock
     from ksef_mock.crypto.pki import Credential
     from ksef_mock.settings import Settings
@@ -149,6 +151,48 @@ def ksef_client(ksef_mock: MockServer) -> Iterator[KsefClient]:
 
     with KsefClient(ksef_mock.url) as client:
         yield client
+
+
+@dataclass(frozen=True)
+class LoggedInSession:
+    """A client of `ksef_mock` that is logged in as NIP 5265877635, with an open interactive session."""
+
+    client: KsefClient
+    session: OnlineSession
+
+    def send(self, document: bytes, **options: Any) -> SentInvoice:
+        """Send an invoice (options as `KsefClient.send_invoice`); its status once KSeF has decided."""
+        reference = self.client.send_invoice(self.session, document, **options)
+        return self.client.await_invoice(self.session, reference)
+
+    def close(self) -> SendingStatus:
+        """Close the session; its status once it is processed."""
+        self.client.close_session(self.session)
+        return self.client.await_session(self.session)
+
+
+@dataclass(frozen=True)
+class KnownInvoice:
+    """An invoice that `ksef_mock` has accepted."""
+
+    ksef_number: str
+    document: bytes
+
+
+@pytest.fixture
+def ksef_session(ksef_client: KsefClient, ksef_token: str) -> LoggedInSession:
+    """An open session for FA(3): `send(document)` sends and waits, `close()` closes and waits."""
+    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    return LoggedInSession(ksef_client, ksef_client.open_session())
+
+
+@pytest.fixture
+def ksef_invoice(ksef_mock: MockServer) -> KnownInvoice:
+    """A FA(3) of NIP 5265877635 that `ksef_mock` knows: `ksef_number`, `document`."""
+    from ksef_mock.ksef.invoices.samples import invoice
+
+    document = invoice(DEFAULT_NIP)
+    return KnownInvoice(ksef_mock.add_invoice(document), document)
 
 
 @pytest.fixture

@@ -285,6 +285,20 @@ class MockServer:
         """End a suspension; False if the certificate is not suspended."""
         return self._call(self._running.revocations.reinstate(certificate))
 
+    def add_invoice(self, document: bytes) -> str:
+        """Make KSeF know an invoice, as if its seller had sent it; returns its KSeF number.
+
+        Args:
+            document: XML, such as `ksef_mock.ksef.invoices.samples.invoice` makes.
+
+        Raises:
+            ValueError: KSeF would refuse it; the message says why.
+        """
+        from ksef_mock.ksef.invoices.seeding import add_document
+
+        system = self._running
+        return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
+
     def warn(self, text: str | None) -> None:
         """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""
         self._call(self._running.controls.warn(text))

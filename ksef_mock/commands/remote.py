@@ -65,6 +65,11 @@ class Remote:
         content = self.send(method, path, data, params=params)
         return json.loads(content) if content else None
 
+    def open(self, path: str) -> Any:
+        """The JSON answer of a page of KSeF's."""
+        with self._exchange("GET", path, None, None, {}, under="") as response:
+            return json.loads(response.read())
+
     def send(
         self,
         method: str,
@@ -92,9 +97,10 @@ class Remote:
         data: bytes | None,
         params: Mapping[str, Any] | None,
         headers: Mapping[str, str],
+        under: str = "/_mock",
     ) -> Iterator[http.client.HTTPResponse]:
         query = {name: value for name, value in (params or {}).items() if value is not None}
-        target = f"{self._path}/_mock{path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"{self._path}{under}{path}" + (f"?{urlencode(query)}" if query else "")
         sent = {"Accept": "application/json", "X-Error-Format": "problem-details", **headers}
         if data is None:
             sent.pop("Content-Type", None)

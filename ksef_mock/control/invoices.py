@@ -1,4 +1,4 @@
-"""POST /_mock/invoices: invoices for POST /invoices/query/metadata to find."""
+"""POST /_mock/invoices: invoices that KSeF is to know, by their metadata or by their documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest, SeedInvoicesResponse
+from ksef_mock.ksef.invoices.seeding import add_document
 
 
 async def seed_invoices(request: Request) -> Response:
@@ -24,6 +25,12 @@ async def seed_invoices(request: Request) -> Response:
         if not await system.invoices.add(invoice):
             raise BadRequest(Code.VALIDATION, f"there is an invoice {number} already")
         numbers.append(number)
+    for document in body.documents:
+        try:
+            added = await add_document(system.invoices, document.encode(), system.clock.now())
+        except ValueError as error:
+            raise BadRequest(Code.VALIDATION, f"documents: {error}") from None
+        numbers.append(added.content.ksef_number)
     return answer(SeedInvoicesResponse(numbers), 201)
 
 

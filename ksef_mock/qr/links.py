@@ -120,6 +120,13 @@ def read(link: str) -> InvoiceLink | CertificateLink:
     )
 
 
+def address_of(link: str) -> tuple[str | None, str, str]:
+    """Scheme, address, and what stands after `/invoice/` or `/certificate/`, of a link that `read` reads."""
+    match = _LINK.fullmatch(link.strip().partition("?")[0].partition("#")[0])
+    assert match is not None
+    return match["scheme"], match["address"], match["rest"]
+
+
 def base64url(text: str) -> bytes | None:
     """The octets of a Base64URL text without padding; None if it is none.
 

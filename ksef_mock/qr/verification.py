@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -14,7 +14,7 @@ from ksef_mock.clock import iso, to_datetime
 from ksef_mock.core.dates import warsaw
 from ksef_mock.core.environment import ProfileName
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
-from ksef_mock.crypto.certificate import load_der_certificate
+from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.pki import Purpose
 from ksef_mock.gateway.operations import operation_at
 from ksef_mock.ksef.access.actor import Actor
@@ -243,6 +243,32 @@ def judge_signature(
     else:
         reason = f"it is no signature of {texts[0]}; {signatures.expectation(octets, key)}"
         report.failed(Check.SIGNATURE, Cause.WRONG_SIGNATURE, reason, explanation)
+
+
+def judge_file(
+    link: CertificateLink, certificate: Certificate, profile: ProfileName, moment: datetime
+) -> Report:
+    """What can be said of KOD II by the certificate's file alone."""
+    report = Report(Code.CERTIFICATE)
+    report.passed(Check.LINK, f"context {link.context}, seller {link.seller[:_SHOWN]}")
+    serial = f"{certificate.serial_number:016X}"
+    if link.serial.upper() == serial:
+        report.passed(Check.CERTIFICATE, serial)
+    else:
+        reason = f"the link names {link.serial[:_SHOWN]!r}, the certificate's serial number is {serial}"
+        report.failed(Check.CERTIFICATE, Cause.UNKNOWN_CERTIFICATE, reason)
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if moment < begin:
+        report.failed(Check.ACTIVE, Cause.NOT_YET_VALID, f"valid from {begin.isoformat()} on")
+    elif moment > end:
+        report.failed(Check.ACTIVE, Cause.EXPIRED, f"expired at {end.isoformat()}")
+    else:
+        report.passed(Check.ACTIVE, f"valid until {end.isoformat()}")
+    key = certificate.public_key()
+    known = key if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else None
+    judge_signature(report, link, known, signed_texts(link, profile))
+    report.skip_missing("needs the mock that issued the certificate")
+    return report
 
 
 def public_key(der: bytes) -> PublicKey | None:

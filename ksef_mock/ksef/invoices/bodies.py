@@ -268,9 +268,11 @@ class InvoiceSeed(Body, forbid_unknown_fields=True):
 
 
 class SeedInvoicesRequest(Body, forbid_unknown_fields=True):
-    """POST /_mock/invoices."""
+    """POST /_mock/invoices: metadata alone, or whole documents."""
 
-    invoices: list[InvoiceSeed]
+    invoices: tuple[InvoiceSeed, ...] = ()
+    #: XML.
+    documents: tuple[str, ...] = ()
 
 
 class SeedInvoicesResponse(Body):
