@@ -27,6 +27,7 @@ _SECTIONS = {
         "verify": "verify",
         "verify-invoice": "verify_invoice",
         "verify-qr": "verify_qr",
+        "sign": "sign",
         "certs": "certs",
     },
 }

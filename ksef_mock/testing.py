@@ -34,12 +34,15 @@ from ksef_mock.seed.model import read_seed
 from ksef_mock.serving.server import listen, url_of
 from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import Settings
+from ksef_mock.signing.mistakes import Mistake
+from ksef_mock.signing.stand_in import Service, SignOrder, sign_as
 from ksef_mock.system import snapshots
 from ksef_mock.system.lighthouse import Lighthouse as LighthouseEngine
 from ksef_mock.system.system import System
 from ksef_mock.trail.faults import Faults as FaultEngine
 from ksef_mock.trail.faults import FaultState
 from ksef_mock.trail.journal import Journal
+from ksef_mock.xades.signing import Form
 
 T = TypeVar("T")
 
@@ -298,6 +301,37 @@ class MockServer:
 
         system = self._running
         return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
+
+    def sign(
+        self,
+        xml: bytes | str,
+        signer: str,
+        *,
+        by: Service | str | None = None,
+        form: Form = "enveloped",
+        algorithm: str | None = None,
+        mistake: Mistake | str | None = None,
+    ) -> bytes:
+        """The document, signed by somebody outside of KSeF with a new certificate of this mock.
+
+        Args:
+            signer: `pesel:…`, `nip:…` (a person) or `seal:…` (an organisation, by its NIP).
+            by: `trusted-profile` (the default for a PESEL), `qualified` or `ksef`.
+            form: `enveloped` or `enveloping`.
+            algorithm: such as `rsa-sha512` or `ecdsa-sha256`.
+            mistake: sign wrongly, in one of the ways of `ksef_mock.signing.mistakes.Mistake`.
+
+        Raises:
+            ValueError: the order makes no sense, or `xml` cannot be signed.
+        """
+        order = SignOrder(
+            signer=signer,
+            by=None if by is None else Service(by),
+            form=form,
+            algorithm=algorithm,
+            mistake=None if mistake is None else Mistake(mistake),
+        )
+        return sign_as(xml.encode() if isinstance(xml, str) else xml, order, self.pki, self.clock.now())
 
     def warn(self, text: str | None) -> None:
         """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""

@@ -15,6 +15,7 @@ from ksef_mock.control import (
     metrics,
     peppol,
     requests,
+    sign,
     snapshot,
     warning,
 )
@@ -32,6 +33,7 @@ ROUTES = [
     *metrics.ROUTES,
     *peppol.ROUTES,
     *requests.ROUTES,
+    *sign.ROUTES,
     *snapshot.ROUTES,
     *warning.ROUTES,
 ]

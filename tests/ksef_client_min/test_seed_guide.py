@@ -135,6 +135,14 @@ def test_external_signing(run: Run, you: Credential, tmp_path: Path) -> None:
     assert f"as {YOURS}" in run(submit)
 
 
+def test_external_signing_by_the_stand_in(run: Run, you: Credential, ksef_mock: MockServer) -> None:
+    """What the guide leaves to a person at podpis.gov.pl is a command here."""
+    generate, submit = EXTERNAL
+    run(generate)
+    run(f"ksef-mock sign unsigned.xml --as pesel:{PESEL} -o signed.xml --url {ksef_mock.url}")
+    assert f"as {YOURS}" in run(submit)
+
+
 def test_external_signing_in_somebody_elses_context(
     run: Run, you: Credential, granted: None, ksef_mock: MockServer, tmp_path: Path
 ) -> None:
