@@ -18,7 +18,6 @@ from contract_tests.server.signer import (
     C14N,
     C14N_METHODS,
     DIGESTS,
-    DS,
     ECDSA_METHODS,
     ENVELOPED,
     EXC,
@@ -31,20 +30,19 @@ from contract_tests.server.signer import (
     b64,
     canonical,
     enveloped_reference,
-    key_info,
     properties_reference,
     request_xml,
     without_signature,
 )
 
 _SOURCE = "OpenAPI POST /auth/xades-signature"
-_ALGORITHMS = "documented: permitted algorithms of XAdES signatures"
+ALGORITHMS = "documented: permitted algorithms of XAdES signatures"
 _FORMS = "documented: permitted forms of XAdES signatures"
 _SEEN = f"{_SOURCE}: 9105; details seen on TEST"
 _NEGATIVE = "Podpis zweryfikowany negatywnie."
-_OWN = {Capability.SELF_SIGNED}
-_XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
-_MD5 = "http://www.w3.org/2001/04/xmldsig-more#md5"
+OWN = {Capability.SELF_SIGNED}
+XSLT_URI = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+MD5_URI = "http://www.w3.org/2001/04/xmldsig-more#md5"
 
 
 def _ids(first: int, values: list[str]) -> dict[str, str]:
@@ -61,81 +59,81 @@ def _short(uri: str) -> str:
 @family(
     _ids(101, [*PKCS1_METHODS, *PSS_METHODS, *ECDSA_METHODS]),
     lambda uri: f"The signature method {_short(uri)} is accepted.",
-    source=_ALGORITHMS,
-    needs=_OWN,
+    source=ALGORITHMS,
+    needs=OWN,
 )
 def signature_method_is_accepted(ctx: Probe, uri: str) -> None:
     kind = "ec" if "ecdsa" in uri else "rsa"
     nip = random_nip()
-    _accepted(ctx, ctx.submit(owner_of(nip, kind), nip=nip, method=uri))
+    is_accepted(ctx, ctx.submit(owner_of(nip, kind), nip=nip, method=uri))
 
 
 @family(
     _ids(121, list(DIGESTS)),
     lambda uri: f"The digest method {_short(uri)} is accepted, of references and of SigningCertificate.",
-    source=_ALGORITHMS,
-    needs=_OWN,
+    source=ALGORITHMS,
+    needs=OWN,
 )
 def digest_method_is_accepted(ctx: Probe, uri: str) -> None:
-    _accepted(ctx, ctx.submit(digest=uri))
+    is_accepted(ctx, ctx.submit(digest=uri))
 
 
 @family(
     _ids(131, list(C14N_METHODS)),
     lambda uri: f"SignedInfo canonicalised by {_short(uri)} is accepted.",
-    source=_ALGORITHMS,
-    needs=_OWN,
+    source=ALGORITHMS,
+    needs=OWN,
 )
 def canonicalization_is_accepted(ctx: Probe, uri: str) -> None:
-    _accepted(ctx, ctx.submit(c14n=uri))
+    is_accepted(ctx, ctx.submit(c14n=uri))
 
 
 @family(
     {"KSEF-XADES-137": "2.0", "KSEF-XADES-138": "2.1"},
     "An AuthTokenRequest of schema {} is accepted.",
     source="XSD AuthTokenRequest 2.0 and 2.1",
-    needs=_OWN,
+    needs=OWN,
 )
 def schema_is_accepted(ctx: Probe, version: str) -> None:
-    _accepted(ctx, ctx.submit(request={"version": version}))
+    is_accepted(ctx, ctx.submit(request={"version": version}))
 
 
 @family(
     {"KSEF-XADES-139": "enveloped", "KSEF-XADES-140": "enveloping"},
     "An {} signature is accepted.",
     source=_FORMS,
-    needs=_OWN,
+    needs=OWN,
 )
 def form_is_accepted(ctx: Probe, form: str) -> None:
-    _accepted(ctx, ctx.submit(form=form))
+    is_accepted(ctx, ctx.submit(form=form))
 
 
 @family(
     {"KSEF-XADES-141": "ec-384", "KSEF-XADES-142": "ec-521", "KSEF-XADES-143": "rsa-3072"},
     "A signature with an {} key is accepted.",
-    source=_ALGORITHMS,
-    needs=_OWN,
+    source=ALGORITHMS,
+    needs=OWN,
 )
 def key_is_accepted(ctx: Probe, kind: str) -> None:
     nip = random_nip()
-    _accepted(ctx, ctx.submit(owner_of(nip, kind), nip=nip))
+    is_accepted(ctx, ctx.submit(owner_of(nip, kind), nip=nip))
 
 
 @family(
     {"KSEF-XADES-144": (2,), "KSEF-XADES-145": (1, 2)},
     lambda versions: f"SigningCertificate of version {' and '.join(map(str, versions))} is accepted.",
     source=_FORMS,
-    needs=_OWN,
+    needs=OWN,
 )
 def signing_certificate_is_accepted(ctx: Probe, versions: tuple[int, ...]) -> None:
-    _accepted(ctx, ctx.submit(signing_certificate=versions))
+    is_accepted(ctx, ctx.submit(signing_certificate=versions))
 
 
 @requirement(
     "KSEF-XADES-146",
     "However the issuer is spelled in SigningCertificate: the digest decides.",
     source="seen in public clients",
-    needs=_OWN,
+    needs=OWN,
 )
 def issuer_may_be_spelled_otherwise(ctx: Probe) -> None:
     nip = random_nip()
@@ -145,17 +143,17 @@ def issuer_may_be_spelled_otherwise(ctx: Probe) -> None:
         "</ds:X509IssuerName>"
         f"<ds:X509SerialNumber>{owner.certificate.serial_number}</ds:X509SerialNumber>"
     )
-    _accepted(ctx, ctx.submit(owner, nip=nip, issuer_serial=serial))
+    is_accepted(ctx, ctx.submit(owner, nip=nip, issuer_serial=serial))
 
 
 @requirement(
     "KSEF-XADES-147",
     "A reference without Transforms is canonicalised by inclusive c14n 1.0.",
     source="XML Signature 4.4.3.2; seen in public clients",
-    needs=_OWN,
+    needs=OWN,
 )
 def reference_needs_no_transforms(ctx: Probe) -> None:
-    _accepted(ctx, ctx.submit(references=(enveloped_reference(), properties_reference())))
+    is_accepted(ctx, ctx.submit(references=(enveloped_reference(), properties_reference())))
 
 
 @family(
@@ -165,12 +163,12 @@ def reference_needs_no_transforms(ctx: Probe) -> None:
         "KSEF-XADES-150": (Transform(ENVELOPED),),
     },
     lambda steps: f"The transforms {', '.join(_short(step.algorithm) for step in steps)} are accepted.",
-    source=_ALGORITHMS,
-    needs=_OWN,
+    source=ALGORITHMS,
+    needs=OWN,
 )
 def transforms_are_accepted(ctx: Probe, steps: tuple[Transform, ...]) -> None:
     references = (enveloped_reference(*steps), properties_reference(Transform(EXC)))
-    _accepted(ctx, ctx.submit(references=references))
+    is_accepted(ctx, ctx.submit(references=references))
 
 
 # -- what was signed --------------------------------------------------------------------------------------
@@ -180,7 +178,7 @@ def transforms_are_accepted(ctx: Probe, steps: tuple[Transform, ...]) -> None:
     "KSEF-XADES-151",
     "A document that was changed after signing is refused: 9105, and the detail names the element ''.",
     source=_SEEN,
-    needs=_OWN,
+    needs=OWN,
 )
 def changed_document_is_refused(ctx: Probe) -> None:
     document = ctx.signer(request={"policy": ""}).sign()
@@ -193,7 +191,7 @@ def changed_document_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-152",
     "SignedProperties that were changed after signing are refused: 9105, and the detail names their Id.",
     source=_SEEN,
-    needs=_OWN,
+    needs=OWN,
 )
 def changed_properties_are_refused(ctx: Probe) -> None:
     def change(root: etree._Element) -> None:
@@ -209,7 +207,7 @@ def changed_properties_are_refused(ctx: Probe) -> None:
     {"KSEF-XADES-153": "ec", "KSEF-XADES-154": "rsa"},
     "A signature value ({}) that differs in one bit is refused: 9105.",
     source=_SEEN,
-    needs=_OWN,
+    needs=OWN,
 )
 def changed_value_is_refused(ctx: Probe, kind: str) -> None:
     nip = random_nip()
@@ -221,7 +219,7 @@ def changed_value_is_refused(ctx: Probe, kind: str) -> None:
     "KSEF-XADES-155",
     "A DER-encoded ECDSA value is refused: 9105.",
     source="RFC 9231, 2.3.6: R and S side by side",
-    needs=_OWN,
+    needs=OWN,
 )
 def der_value_is_refused(ctx: Probe) -> None:
     def der(value: bytes) -> bytes:
@@ -236,7 +234,7 @@ def der_value_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-156",
     "A signature that does not cover the AuthTokenRequest is refused: 9105.",
     source=f"{_SOURCE}: 9105",
-    needs=_OWN,
+    needs=OWN,
 )
 def request_must_be_signed(ctx: Probe) -> None:
     ctx.submit(references=(properties_reference(Transform(EXC)),)).refused(9105)
@@ -246,133 +244,10 @@ def request_must_be_signed(ctx: Probe) -> None:
     "KSEF-XADES-157",
     "A signature with an empty list of references is refused: 9105.",
     source="seen from a public client with a broken XML library",
-    needs=_OWN,
+    needs=OWN,
 )
 def empty_reference_list_is_refused(ctx: Probe) -> None:
     ctx.submit(references=()).refused(9105)
-
-
-# -- SignedProperties -------------------------------------------------------------------------------------
-
-
-@requirement(
-    "KSEF-XADES-158",
-    "A plain XML Signature without SignedProperties is refused: 9105.",
-    source="documented: XAdES is enforced on TEST since schema 2.1",
-    needs=_OWN,
-)
-def properties_must_be_there(ctx: Probe) -> None:
-    ctx.submit(with_properties=False).refused(9105)
-
-
-@requirement(
-    "KSEF-XADES-159",
-    "SignedProperties that no reference covers are refused: 9105.",
-    source="ETSI EN 319 132-1, 4.4",
-    needs=_OWN,
-)
-def properties_must_be_signed(ctx: Probe) -> None:
-    ctx.submit(references=(enveloped_reference(),)).refused(9105)
-
-
-@family(
-    {"KSEF-XADES-160": None, "KSEF-XADES-161": "2099-01-01T00:00:00Z"},
-    lambda time: f"A SigningTime {'in the future' if time else 'that is missing'} is refused: 9105.",
-    source="ETSI EN 319 132-1, 5.2.1",
-    needs=_OWN,
-)
-def wrong_signing_time_is_refused(ctx: Probe, time: str | None) -> None:
-    ctx.submit(signing_time=time).refused(9105)
-
-
-@requirement(
-    "KSEF-XADES-162",
-    "Without SigningCertificate a signature is refused: 9105.",
-    source="ETSI EN 319 132-1, 5.2.2",
-    needs=_OWN,
-)
-def signing_certificate_must_be_there(ctx: Probe) -> None:
-    ctx.submit(signing_certificate=()).refused(9105)
-
-
-@requirement(
-    "KSEF-XADES-163",
-    "A SigningCertificate that names another certificate is refused: 9105.",
-    source="ETSI EN 319 132-1, 5.2.2",
-    needs=_OWN,
-)
-def signing_certificate_must_match(ctx: Probe) -> None:
-    ctx.submit(certificate_octets=lambda octets: octets + b"\0").refused(9105)
-
-
-# -- algorithms and keys ----------------------------------------------------------------------------------
-
-
-@requirement(
-    "KSEF-XADES-164",
-    "A transform that is not permitted (XSLT) is refused: 9105.",
-    source=_ALGORITHMS,
-    needs=_OWN,
-)
-def other_transform_is_refused(ctx: Probe) -> None:
-    sheet = (
-        '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">'
-        '<xsl:template match="/"><xsl:copy-of select="."/></xsl:template></xsl:stylesheet>'
-    )
-    steps = (Transform(ENVELOPED), Transform(_XSLT, sheet), Transform(EXC))
-    references = (enveloped_reference(*steps), properties_reference(Transform(EXC)))
-    ctx.submit(references=references).refused(9105)
-
-
-@requirement(
-    "KSEF-XADES-165",
-    "A digest method that is not permitted (MD5) is refused: 9105.",
-    source=_ALGORITHMS,
-    needs=_OWN,
-)
-def other_digest_is_refused(ctx: Probe) -> None:
-    references = (enveloped_reference(digest=_MD5), properties_reference(Transform(EXC)))
-    ctx.submit(references=references).refused(9105)
-
-
-@requirement(
-    "KSEF-XADES-166",
-    "A signature method that is not permitted (HMAC) is refused: 9105.",
-    source=_ALGORITHMS,
-    needs=_OWN,
-)
-def other_method_is_refused(ctx: Probe) -> None:
-    ctx.submit(method=f"{DS}hmac-sha1").refused(9105)
-
-
-@family(
-    {"KSEF-XADES-167": "rsa-1024", "KSEF-XADES-168": "ec-224"},
-    "A signature with an {} key is refused: 21115.",
-    source=_ALGORITHMS,
-    needs=_OWN,
-)
-def small_key_is_refused(ctx: Probe, kind: str) -> None:
-    nip = random_nip()
-    ctx.submit(owner_of(nip, kind), nip=nip).refused(21115)
-
-
-@requirement(
-    "KSEF-XADES-169",
-    "A key beside the certificate in KeyInfo that is not the certificate's is refused: 9105.",
-    source="XML Signature 4.5: all of KeyInfo names one key",
-    severity="should",
-    needs=_OWN,
-)
-def other_key_value_is_refused(ctx: Probe) -> None:
-    nip = random_nip()
-    owner = owner_of(nip)
-    for number, verdict in ((0, 202), (1, 400)):
-        info = key_info(owner.der, extra=_key_value(number))
-        reply = ctx.submit(owner, nip=nip, key_info=info)
-        if verdict == 202:
-            _accepted(ctx, reply)
-        else:
-            reply.refused(9105)
 
 
 # -- the document -----------------------------------------------------------------------------------------
@@ -391,7 +266,7 @@ def unreadable_document_is_refused(ctx: Probe, octets: bytes) -> None:
     "KSEF-XADES-173",
     "A document type declaration is refused: 21001, whatever it declares.",
     source=f"{_SOURCE}: 21001; security of XML: no DTD",
-    needs=_OWN,
+    needs=OWN,
 )
 def document_type_is_refused(ctx: Probe) -> None:
     ctx.submit(declaration="<!DOCTYPE AuthTokenRequest>").refused(21001)
@@ -402,7 +277,7 @@ def document_type_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-174",
     "A document in UTF-16 is refused: 21217.",
     source=f"{_SOURCE}: 21217",
-    needs=_OWN,
+    needs=OWN,
 )
 def other_encoding_is_refused(ctx: Probe) -> None:
     text = ctx.signer(declaration='<?xml version="1.0" encoding="UTF-16"?>').sign().decode()
@@ -424,7 +299,7 @@ def unsigned_document_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-176",
     "A document with two signatures is refused: 9103.",
     source=f"{_SOURCE}: 9103",
-    needs=_OWN,
+    needs=OWN,
 )
 def second_signature_is_refused(ctx: Probe) -> None:
     document = ctx.signer().sign()
@@ -436,7 +311,7 @@ def second_signature_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-177",
     "A detached signature, beside the AuthTokenRequest in an element around both, is refused: 9101.",
     source=f"{_FORMS}: enveloped or enveloping",
-    needs=_OWN,
+    needs=OWN,
 )
 def detached_signature_is_refused(ctx: Probe) -> None:
     def detach(root: etree._Element) -> None:
@@ -457,7 +332,7 @@ def detached_signature_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-178",
     "A signed request inside of another one (signature wrapping) is refused: 9101.",
     source="security of XML Signature: what is read is what was signed",
-    needs=_OWN,
+    needs=OWN,
 )
 def wrapped_request_is_refused(ctx: Probe) -> None:
     nip, challenge = random_nip(), ctx.challenge()
@@ -489,7 +364,7 @@ def wrapped_request_is_refused(ctx: Probe) -> None:
     },
     lambda change: f"A document with {change[1]} is refused: 21401, with the validator's text as details.",
     source=f"{_SOURCE}: 21401; XSD AuthTokenRequest",
-    needs=_OWN,
+    needs=OWN,
 )
 def invalid_document_is_refused(ctx: Probe, change: tuple[str, str]) -> None:
     signer = ctx.signer()
@@ -503,7 +378,7 @@ def invalid_document_is_refused(ctx: Probe, change: tuple[str, str]) -> None:
     "A comment inside of a value is refused: who stops reading there reads what was not signed.",
     source="security of XML Signature: canonicalisation leaves comments out",
     severity="should",
-    needs=_OWN,
+    needs=OWN,
 )
 def comment_inside_of_a_value_is_refused(ctx: Probe) -> None:
     nip = random_nip()
@@ -515,7 +390,7 @@ def comment_inside_of_a_value_is_refused(ctx: Probe) -> None:
     "KSEF-XADES-183",
     "A challenge that was never issued, in a document that is right otherwise, is refused: 21111.",
     source=f"{_SOURCE}: 21111",
-    needs=_OWN,
+    needs=OWN,
 )
 def unknown_challenge_is_refused(ctx: Probe) -> None:
     value = ctx.challenge().value
@@ -526,11 +401,11 @@ def unknown_challenge_is_refused(ctx: Probe) -> None:
 # -- means ------------------------------------------------------------------------------------------------
 
 
-def _accepted(ctx: Probe, reply: Reply) -> None:
+def is_accepted(ctx: Probe, reply: Reply) -> None:
     ctx.ends(ctx.started(reply.answers(202, shapes.STARTED)), 200)
 
 
-def _key_value(number: int) -> str:
+def key_value(number: int) -> str:
     """The public key of the EC key with this number as a KeyValue."""
     key: Any = private_key("ec", number)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
