@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from ksef_mock.cli import main
 from ksef_mock.clock import from_datetime
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.ksef.invoices.files import Declared, Encrypted, encrypt
 from ksef_mock.ksef.invoices.forms import FA2, FA3, FA_RR, PEF, Form
 from ksef_mock.ksef.invoices.report import Cause, Check, Report
 from ksef_mock.ksef.invoices.rules import Ground, Rights
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.invoices.schemas import Schemas
-from ksef_mock.ksef.invoices.verification import Declared, Encrypted, Rules, encrypt, verify
+from ksef_mock.ksef.invoices.verification import Rules, verify
 from ksef_mock.xades.report import Outcome
 from tests.invoices.test_schemas import OFFICIAL, needs_official, sample
 

@@ -19,13 +19,14 @@ from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.invoices.files import Declared, Encrypted
 from ksef_mock.ksef.invoices.forms import BY_CODE, Form
 from ksef_mock.ksef.invoices.invoices import Invoices
 from ksef_mock.ksef.invoices.metadata import FormCode
 from ksef_mock.ksef.invoices.report import Report
 from ksef_mock.ksef.invoices.rules import InvoiceStatus
 from ksef_mock.ksef.invoices.schemas import Schemas
-from ksef_mock.ksef.invoices.verification import Declared, Encrypted, Rules, verify
+from ksef_mock.ksef.invoices.verification import Rules, verify
 from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.ksef.keys.symmetric_key import Unwrappable, unwrap
 from ksef_mock.ksef.limits.limits import Limits, SessionLimits
