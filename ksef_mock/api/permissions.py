@@ -30,8 +30,8 @@ from ksef_mock.ksef.permissions import grant_bodies as grants
 from ksef_mock.ksef.permissions import query_bodies as lists
 from ksef_mock.ksef.permissions import role_bodies as wire
 from ksef_mock.ksef.permissions import rules as decisions
+from ksef_mock.ksef.permissions.changes import Change
 from ksef_mock.ksef.permissions.grants import Grant, GrantKind
-from ksef_mock.ksef.permissions.permissions import Change
 
 T = TypeVar("T")
 R = TypeVar("R", bound=grants.GrantRequest)

@@ -15,17 +15,10 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.crypto.pki import seal
 from ksef_mock.ksef.access.actor import Actor
+from ksef_mock.ksef.permissions.changes import CHANGES, Change
 from ksef_mock.ksef.permissions.grant_bodies import PermissionsOperationStatusResponse
 from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, IdDocument, SubjectDetails
-from ksef_mock.ksef.permissions.permissions import (
-    BLOCKS,
-    CHANGES,
-    EU_ENTITIES,
-    Block,
-    Change,
-    Permissions,
-    new_grant,
-)
+from ksef_mock.ksef.permissions.permissions import BLOCKS, EU_ENTITIES, Block, Permissions, new_grant
 from ksef_mock.ksef.subjects.subjects import Subjects
 from ksef_mock.state import MemoryStore
 from ksef_mock.state.store import Table, Write

@@ -16,8 +16,9 @@ from ksef_mock.core.identifiers import Identifier, has_check_digit
 from ksef_mock.core.validation import CONDITION, INTERNAL_ID_CHECKSUM, NOT_EMPTY, Broken
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import grants
+from ksef_mock.ksef.permissions.changes import Change
 from ksef_mock.ksef.permissions.grants import EuEntity, Grant, GrantKind, SubjectDetails
-from ksef_mock.ksef.permissions.permissions import Change, new_grant
+from ksef_mock.ksef.permissions.permissions import new_grant
 from ksef_mock.ksef.permissions.rules import GRANTING
 
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=5, max_length=256)]

@@ -1,9 +1,9 @@
 """What is granted in one mock, and the asynchronous operations that grant and revoke.
 
-Which of them is right is decided in `ksef_mock.auth.decisions`; here the facts are gathered and the outcome
-is is kept. An operation under /permissions is accepted first (100) and judged when its delay has passed, by
-what holds then. The outcome and all that it changes are one commit: of several processes that find an
-operation due one carries it out.
+Which of them is right is decided in `rules`; here the facts are gathered and the outcome is kept. An
+operation under /permissions is accepted first (100) and judged when its delay has passed, by what holds
+then. The outcome and all that it changes are one commit: of several processes that find an operation due
+one carries it out.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from ksef_mock.core.errors import BadRequest, Gone
 from ksef_mock.core.fault import Hold
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, issued_at, new_reference
-from ksef_mock.core.waiting import Delay, Wait
+from ksef_mock.core.waiting import Delay
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import admission
 from ksef_mock.ksef.permissions import rules as decisions
 from ksef_mock.ksef.permissions.admission import Decision, identifiers_of
+from ksef_mock.ksef.permissions.changes import CHANGES, Change, decide, is_due, poll
 from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
 from ksef_mock.ksef.permissions.rules import Facts, Judgement
 from ksef_mock.ksef.subjects.subjects import Person, Subjects
@@ -45,54 +46,7 @@ class Block(msgspec.Struct, frozen=True):
     at: Instant
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that grants (`grants`) or revokes (`revokes`, the id of a grant)."""
-
-    reference: str
-    context: Identifier
-    author: Identifier
-    #: Those of the author's access token, and the KSeF token that was logged in with.
-    permissions: tuple[str, ...]
-    token: str | None = None
-    grants: tuple[Grant, ...] = ()
-    revokes: str | None = None
-    #: Of the kind that DELETE /permissions/authorizations revokes, or of the others.
-    authorizations: bool = False
-    #: How it ends whatever it deserves: a fault.
-    ends: ChangeStatus | None = None
-    started_at: Instant
-    #: It is carried out when this is over.
-    wait: Wait
-    #: ACCEPTED until it is carried out.
-    status: ChangeStatus = ChangeStatus.ACCEPTED
-    #: In English, for the journal.
-    reason: str = ""
-
-
-#: ACCEPTED --decide--> any other status of the documented table, by the judgement that it waits for.
-_DECIDED = tuple(status for status in ChangeStatus if status is not ChangeStatus.ACCEPTED)
-_TRANSITIONS: dict[ChangeStatus, tuple[ChangeStatus, ...]] = {ChangeStatus.ACCEPTED: _DECIDED}
-
-
-def is_due(change: Change, now: Instant) -> bool:
-    """Whether the operation is to be carried out now."""
-    return change.status in _TRANSITIONS and change.wait.is_over(now)
-
-
-def poll(change: Change, now: Instant) -> Change:
-    """The operation after a status poll: one that finds it waiting uses up one of the wait's polls."""
-    polled = change.wait.polled(now) if change.status in _TRANSITIONS else change.wait
-    return change if polled is change.wait else msgspec.structs.replace(change, wait=polled)
-
-
-def decide(change: Change, judgement: Judgement) -> Change:
-    """The operation carried out, or refused."""
-    assert judgement.status in _TRANSITIONS[change.status]
-    return msgspec.structs.replace(change, status=judgement.status, reason=judgement.reason)
-
-
 BLOCKS: Table[Block] = Table("blocked-context", Block)
-CHANGES: Table[Change] = Table("permissions-operation", Change)
 EU_ENTITIES: Table[EuEntity] = Table("eu-entity", EuEntity)
 
 _NO_HOLD = Hold()
