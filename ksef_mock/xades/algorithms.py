@@ -6,6 +6,8 @@ RFC 9231 (XML Security URIs). HMAC is not among them, so a public key can never 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +37,12 @@ DIGESTS: dict[str, hashes.HashAlgorithm] = {
 }
 
 
+#: Name of a hash -> the standard library's, which takes half as long for a short text.
+_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
+    each.name: getattr(hashlib, each.name.replace("-", "_")) for each in DIGESTS.values()
+}
+
+
 class Forbidden(Exception):
     """An algorithm or a parameter that KSeF does not allow; the message says which."""
 
@@ -53,9 +61,7 @@ class UnfitKey(Forbidden):
 
 def digest(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:
     """The hash value of `octets`."""
-    hasher = hashes.Hash(algorithm)
-    hasher.update(octets)
-    return hasher.finalize()
+    return _HASHES[algorithm.name](octets).digest()
 
 
 def digest_method(uri: str) -> hashes.HashAlgorithm:

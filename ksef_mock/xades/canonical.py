@@ -11,7 +11,7 @@ two levels further down: it undeclares it there (xmlns=""), which no other imple
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from lxml import etree
@@ -32,7 +32,7 @@ class Uncanonical(Exception):
     """The part has no canonical form (a relative namespace name, for one)."""
 
 
-class Canonicalization(msgspec.Struct, frozen=True):
+class Canonicalization(msgspec.Struct, frozen=True, gc=False):
     """A canonicalisation method with its parameters."""
 
     #: `C14N`, `C14N11` or `EXC_C14N`.
@@ -59,7 +59,21 @@ METHODS: dict[str, Canonicalization] = {
 DEFAULT = METHODS[C14N]
 
 
-class Selection(msgspec.Struct, frozen=True):
+class Remainder(msgspec.Struct, frozen=True, gc=False):
+    """A copy of a document without one of its elements, made once for all who only read it."""
+
+    root: etree._Element
+    without: etree._Element
+
+    @classmethod
+    def of(cls, whole: etree._Element, without: etree._Element) -> Remainder:
+        """`without`: an element below the root `whole`."""
+        root, (doomed,) = Selection(whole).isolate_with((without,))
+        cut_out(doomed)
+        return cls(root, without)
+
+
+class Selection(msgspec.Struct, frozen=True, gc=False):
     """A node-set as the allowed transforms make them: a subtree without some of the subtrees in it."""
 
     apex: etree._Element
@@ -68,13 +82,21 @@ class Selection(msgspec.Struct, frozen=True):
     comments: bool = False
     #: Elements cut out, with everything inside them; what follows them stays.
     without: tuple[etree._Element, ...] = ()
+    #: Spares a copy where the document without this element is what is selected.
+    remainder: Remainder | None = None
 
     def covers(self, element: etree._Element) -> bool:
         """Whether `element` is in the node-set, complete but for what was cut out."""
-        path = (element, *element.iterancestors())
-        return any(self.apex is node for node in path) and not any(
-            cut is node for cut in self.without for node in path
-        )
+        is_inside, node = False, element
+        while True:
+            for cut in self.without:
+                if cut is node:
+                    return False
+            is_inside = is_inside or node is self.apex
+            parent = node.getparent()
+            if parent is None:
+                return is_inside
+            node = parent
 
     def isolate(self) -> etree._Element | None:
         """A copy of the apex in a copy of its surroundings, cuts made; None if the apex itself is cut out."""
@@ -82,9 +104,7 @@ class Selection(msgspec.Struct, frozen=True):
             return None
         cuts = [cut for cut in self.without if any(node is self.apex for node in cut.iterancestors())]
         apex, doomed = self.isolate_with(cuts)
-        for element in doomed:
-            if element.getparent() is not None:  # two transforms may cut out the same element
-                cut_out(element)
+        cut_all(doomed)
         return apex
 
     def isolate_with(self, elements: Sequence[etree._Element]) -> tuple[etree._Element, list[etree._Element]]:
@@ -102,7 +122,10 @@ def canonicalize(selection: Selection, method: Canonicalization) -> bytes:
     """
     apex = selection.apex
     inherited = {} if method.base == EXC_C14N else _inherited(selection.apex, method)
-    if selection.without or inherited:
+    known = selection.remainder
+    if known is not None and selection.document and selection.without == (known.without,):
+        apex = known.root
+    elif selection.without or inherited:
         isolated = selection.isolate()
         if isolated is None:
             return b""
@@ -147,6 +170,13 @@ def in_place(element: etree._Element) -> bytes:
         return etree.tostring(element, method="c14n", with_comments=False)
     except (etree.LxmlError, ValueError) as error:
         raise Uncanonical(f"no canonical form: {error}") from None
+
+
+def cut_all(elements: Iterable[etree._Element]) -> None:
+    """`cut_out` of each; two transforms may have named the same element."""
+    for element in elements:
+        if element.getparent() is not None:
+            cut_out(element)
 
 
 def cut_out(element: etree._Element) -> None:

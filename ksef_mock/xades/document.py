@@ -19,6 +19,7 @@ _SIGNATURES = etree.XPath(
 #: In any namespace: two elements of this name are never an honest document.
 _REQUEST = "{*}AuthTokenRequest"
 _ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
+_IDENTIFIED = etree.XPath("//@Id/.. | //@ID/.. | //@id/.. | //@xml:id/..")
 
 
 #: Why there is a ds:Signature with nothing in it.
@@ -66,7 +67,7 @@ def find_signature(root: etree._Element) -> etree._Element:
     return signature
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(msgspec.Struct, frozen=True, gc=False):
     """The form of the document and the one AuthTokenRequest in it."""
 
     form: str
@@ -112,7 +113,10 @@ def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
 def identified_elements(root: etree._Element) -> dict[str, list[etree._Element]]:
     """Every element by its Id, ID, id or xml:id. A name that has several of them must not be referred to."""
     elements: dict[str, list[etree._Element]] = {}
-    for element in root.iter("*"):
+    found = _IDENTIFIED(root)
+    assert isinstance(found, list)
+    for element in found:
+        assert isinstance(element, etree._Element)
         for name, value in element.items():
             if name in _ID_ATTRIBUTES:
                 elements.setdefault(str(value), []).append(element)

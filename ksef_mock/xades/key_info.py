@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
@@ -24,7 +25,7 @@ from lxml import etree
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.chain import MALFORMED, MAX_RSA_BITS
 from ksef_mock.crypto.der import SEQUENCE, elements
-from ksef_mock.xades.algorithms import digest
+from ksef_mock.xades.algorithms import digest, kind_of
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.report import certificate_to_dict
 from ksef_mock.xades.structure import decode_base64
@@ -49,13 +50,19 @@ class Unusable(Exception):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A certificate in KeyInfo with its public key."""
+    """A certificate in KeyInfo with its public key, and what of them takes long to be read again."""
 
     der: bytes
     certificate: Certificate
     key: CertificatePublicKeyTypes
+    #: Of the key: `RSA-2048`, `EC secp256r1`.
+    kind: str
     #: Its subject (RFC 4514).
     subject: str
+    not_before: datetime
+    not_after: datetime
+    #: Decimal.
+    serial: str
     _digests: dict[str, bytes] = msgspec.field(default_factory=dict)
 
     def digest(self, algorithm: hashes.HashAlgorithm) -> bytes:
@@ -114,7 +121,17 @@ def _load(der: bytes) -> Candidate:
     # The library reads fields when they are asked for: whoever does so later must not meet an error in them,
     # in a year 0000 for one, or in a serial number too long to be written out.
     certificate_to_dict(certificate)
-    return Candidate(der, certificate, certificate.public_key(), certificate.subject.rfc4514_string())
+    key = certificate.public_key()
+    return Candidate(
+        der=der,
+        certificate=certificate,
+        key=key,
+        kind=kind_of(key),
+        subject=certificate.subject.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        serial=str(certificate.serial_number),
+    )
 
 
 def _why_not_base64(text: str) -> str | None:

@@ -36,7 +36,7 @@ class NotATime(Exception):
     """Not an xsd:dateTime."""
 
 
-class CertificateDigest(msgspec.Struct, frozen=True):
+class CertificateDigest(msgspec.Struct, frozen=True, gc=False):
     """One Cert of SigningCertificate or SigningCertificateV2."""
 
     hash: hashes.HashAlgorithm | None
@@ -56,7 +56,7 @@ class CertificateDigest(msgspec.Struct, frozen=True):
         return self.hash is not None and self.digest == candidate.digest(self.hash)
 
 
-class SignedProperties(msgspec.Struct, frozen=True):
+class SignedProperties(msgspec.Struct, frozen=True, gc=False):
     """xades:SignedProperties of one signature."""
 
     element: etree._Element

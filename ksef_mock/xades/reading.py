@@ -9,7 +9,9 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.xades import schema
+from ksef_mock.xades.canonical import Remainder
 from ksef_mock.xades.document import (
+    ENVELOPED,
     PLACEHOLDER,
     Layout,
     NoSignature,
@@ -35,7 +37,7 @@ from ksef_mock.xades.transforms import canonicalizes
 MAX_WORK = 8 * 2**20
 
 
-class AuthTokenRequest(msgspec.Struct, frozen=True):
+class AuthTokenRequest(msgspec.Struct, frozen=True, gc=False):
     """The request that was signed. Its values match the patterns of their types."""
 
     #: "2.0" or "2.1".
@@ -47,7 +49,7 @@ class AuthTokenRequest(msgspec.Struct, frozen=True):
     allowed_ips: AllowedIps | None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A document as far as it could be read. Not to be used by two threads at once."""
 
     octets: bytes
@@ -58,6 +60,8 @@ class Reading(msgspec.Struct, frozen=True):
     layout: Layout | None = None
     #: None unless the document passed the schema.
     request: AuthTokenRequest | None = None
+    #: An enveloped signature's document without it.
+    remainder: Remainder | None = None
 
 
 def read(document: bytes) -> Reading:
@@ -76,8 +80,9 @@ def read(document: bytes) -> Reading:
     layout = _locate_request(root, element, report)
     if layout is None:
         return Reading(document, report, root, signature)
-    request = _read_request(layout, element, report)
-    return Reading(document, report, root, signature, layout, request)
+    remainder = Remainder.of(root, element) if layout.form == ENVELOPED else None
+    request = _read_request(layout, element, remainder, report)
+    return Reading(document, report, root, signature, layout, request, remainder)
 
 
 def _read_tree(document: bytes, work: int, report: Report) -> etree._Element | None:
@@ -154,9 +159,11 @@ def _locate_request(root: etree._Element, signature: etree._Element, report: Rep
     return layout
 
 
-def _read_request(layout: Layout, signature: etree._Element, report: Report) -> AuthTokenRequest | None:
+def _read_request(
+    layout: Layout, signature: etree._Element, remainder: Remainder | None, report: Report
+) -> AuthTokenRequest | None:
     try:
-        version = schema.validate(layout.request)
+        version = schema.validate(layout.request, remainder)
     except schema.Invalid as error:
         reason = f"not valid against the schema: {error}"
         report.record(failed(Check.SCHEMA, Cause.SCHEMA, reason, Refusal(Code.SCHEMA, error.details)))

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from lxml import etree
 
 from ksef_mock.xades.algorithms import Forbidden, digest, digest_method
-from ksef_mock.xades.canonical import Selection, Uncanonical
+from ksef_mock.xades.canonical import Remainder, Selection, Uncanonical
 from ksef_mock.xades.structure import Reference
 from ksef_mock.xades.transforms import MAX_TRANSFORMS, Processed, Refused, Step, process, read_transform
 
@@ -25,7 +25,7 @@ class Ambiguous(Unresolvable):
     """More than one element has the Id."""
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """A reference with all that could be found out about it."""
 
     reference: Reference
@@ -60,10 +60,13 @@ def resolve(
     root: etree._Element,
     identified: Mapping[str, Sequence[etree._Element]],
     signature: etree._Element,
+    remainder: Remainder | None = None,
 ) -> Resolved:
     """Dereference, transform and hash. No URI ever leads out of the document, and none is ever fetched.
 
-    `identified`: the elements by their Id (document.identified_elements).
+    Args:
+        identified: the elements by their Id (document.identified_elements).
+        remainder: the document without the signature, where that is known already.
     """
     algorithm, algorithm_error = None, None
     try:
@@ -78,7 +81,7 @@ def resolve(
         transform_error = str(error)
     target, failure, is_missing = None, None, False
     try:
-        target = dereference(reference.uri, root, identified)
+        target = dereference(reference.uri, root, identified, remainder)
     except Unresolvable as error:
         failure, is_missing = str(error), not isinstance(error, Ambiguous)
     processed = None
@@ -104,7 +107,10 @@ def resolve(
 
 
 def dereference(
-    uri: str | None, root: etree._Element, identified: Mapping[str, Sequence[etree._Element]]
+    uri: str | None,
+    root: etree._Element,
+    identified: Mapping[str, Sequence[etree._Element]],
+    remainder: Remainder | None = None,
 ) -> Selection:
     """What a reference's URI names (XML Signature, 4.4.3.3): the document or one element of it.
 
@@ -115,9 +121,9 @@ def dereference(
     if uri is None:
         raise Unresolvable("a reference without URI, which only its writer can understand")
     if uri == "":
-        return Selection(root, document=True)
+        return Selection(root, document=True, remainder=remainder)
     if uri == "#xpointer(/)":
-        return Selection(root, document=True, comments=True)
+        return Selection(root, document=True, comments=True, remainder=remainder)
     if not uri.startswith("#"):
         raise Unresolvable(f"the URI {uri[:100]!r} leads out of the document: never fetched, always refused")
     match = _XPOINTER_ID.fullmatch(uri)

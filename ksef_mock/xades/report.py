@@ -121,7 +121,7 @@ class Cause(StrEnum):
     DEFECT = "defect"
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Answered at once with 400: the exception code and KSeF's details, in Polish where KSeF writes them."""
 
     code: Code
@@ -158,7 +158,7 @@ def unresolved(name: str | None) -> Refusal:
 Consequence = Refusal | Verdict
 
 
-class CheckResult(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True, gc=False):
     """The result of one check."""
 
     check: Check
@@ -210,7 +210,7 @@ def skipped(check: Check, reason: str, /) -> CheckResult:
     return CheckResult(check, Outcome.SKIPPED, reason)
 
 
-class ReferenceFacts(msgspec.Struct, frozen=True):
+class ReferenceFacts(msgspec.Struct, frozen=True, gc=False):
     """One ds:Reference as it was computed."""
 
     #: As written, or None where the attribute is missing.

@@ -9,7 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from ksef_mock.core.xsd import Schema
-from ksef_mock.xades.canonical import cut_out
+from ksef_mock.xades.canonical import Remainder, cut_out
 from ksef_mock.xades.names import VERSIONS, ds
 
 _SCHEMAS = Path(__file__).with_name("schemas")
@@ -27,16 +27,21 @@ class Invalid(Exception):
         self.details = details
 
 
-def validate(request: etree._Element) -> str:
+def validate(request: etree._Element, remainder: Remainder | None = None) -> str:
     """The version, `2.0` or `2.1`, of a request that is valid but for a signature as a child of it.
+
+    `remainder`: the request without its one signature, where that is known already.
 
     Raises:
         Invalid: with the validator's sentences.
     """
     version = VERSIONS.get(etree.QName(request).namespace or "", _NEWEST)
-    subject = copy.copy(request)
-    for signature in subject.findall(ds("Signature")):
-        cut_out(signature)
+    if remainder is not None:
+        subject = remainder.root
+    else:
+        subject = copy.copy(request)
+        for signature in subject.findall(ds("Signature")):
+            cut_out(signature)
     faults = _schema(version).faults(subject, _MOST)
     if faults:
         raise Invalid(tuple(fault.message for fault in faults))

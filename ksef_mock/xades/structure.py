@@ -23,7 +23,7 @@ class Malformed(Exception):
         self.cause = cause
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(msgspec.Struct, frozen=True, gc=False):
     """A ds:Reference as written."""
 
     uri: str | None
@@ -42,7 +42,7 @@ class Reference(msgspec.Struct, frozen=True):
         return (self.uri or "").removeprefix("#")
 
 
-class Signature(msgspec.Struct, frozen=True):
+class Signature(msgspec.Struct, frozen=True, gc=False):
     """A ds:Signature as written."""
 
     element: etree._Element

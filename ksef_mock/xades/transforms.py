@@ -37,7 +37,7 @@ class Refused(Exception):
     """A transform that is not allowed, or that does not make sense where it stands."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One transform, ready to be applied."""
 
     uri: str
@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True):
     canonicalization: Canonicalization | None = None
 
 
-class Processed(msgspec.Struct, frozen=True):
+class Processed(msgspec.Struct, frozen=True, gc=False):
     """What the transforms of a reference made of its target."""
 
     #: What is hashed.

@@ -25,6 +25,7 @@ from ksef_mock.xades.canonical import (
     Selection,
     Uncanonical,
     canonicalize,
+    cut_all,
     cut_out,
     in_place,
     serialize,
@@ -145,8 +146,7 @@ class Variants:
             apex, cuts = whole.isolate_with(selection.without)
             _drop_blanks(apex)
             etree.indent(apex, indent)
-            for cut in cuts:
-                cut_out(cut)
+            cut_all(cuts)
             octets = self._attempt(serialize, apex.getroottree() if selection.document else apex, method)
             if octets is not None:
                 yield Variant(octets, _REMOVED.format(unit))

@@ -18,7 +18,6 @@ from ksef_mock.xades.algorithms import (
     OtherKeyKind,
     SignatureMethod,
     UnfitKey,
-    kind_of,
     signature_method,
 )
 from ksef_mock.xades.budget import Budget
@@ -69,7 +68,7 @@ _LXML_OCTETS = ', with a false xmlns="": KSeF refuses that'
 _NO_XADES = "; tolerated where XAdES is not enforced"
 
 
-class _Rules(msgspec.Struct, frozen=True):
+class _Rules(msgspec.Struct, frozen=True, gc=False):
     """What an environment asks of a signature beyond its being right."""
 
     enforce_xades: bool
@@ -142,7 +141,7 @@ def _encoding_in_which_it_is_right(
     return None
 
 
-class _Work(msgspec.Struct, frozen=True):
+class _Work(msgspec.Struct, frozen=True, gc=False):
     """What all checks of one document share."""
 
     reading: Reading
@@ -154,7 +153,7 @@ class _Work(msgspec.Struct, frozen=True):
     budget: Budget | None
 
 
-class _Signer(msgspec.Struct, frozen=True):
+class _Signer(msgspec.Struct, frozen=True, gc=False):
     """The signing certificate, or why there is none."""
 
     candidate: key_info.Candidate | None
@@ -162,23 +161,26 @@ class _Signer(msgspec.Struct, frozen=True):
     error: key_info.Unusable | None = None
 
 
-class _Methods(msgspec.Struct, frozen=True):
+class _Methods(msgspec.Struct, frozen=True, gc=False):
     """The allowed methods of SignedInfo, and what is wrong where they are not."""
 
     canonicalization: Canonicalization | None
     signature: SignatureMethod | None
     canonicalization_error: str | None
     signature_error: str | None
+    #: Why the signer's key does not fit the method; None too where one of them is missing.
+    key_error: UnfitKey | OtherKeyKind | None
 
 
 def _results(work: _Work, root: etree._Element) -> Iterator[CheckResult]:
     reading, signature, report = work.reading, work.signature, work.report
     own_properties, misplaced = _find_properties(signature)
     signer = _find_signer(signature, own_properties, report)
-    methods = _read_methods(signature)
+    methods = _read_methods(signature, signer)
     identified = identified_elements(root)
     references = tuple(
-        resolve(reference, root, identified, signature.element) for reference in signature.references
+        resolve(reference, root, identified, signature.element, reading.remainder)
+        for reference in signature.references
     )
     signed_info = _canonical_signed_info(signature, methods)
 
@@ -228,7 +230,7 @@ def _find_signer(signature: Signature, own_properties: SignedProperties | None, 
     return _Signer(chosen, others)
 
 
-def _read_methods(signature: Signature) -> _Methods:
+def _read_methods(signature: Signature, signer: _Signer) -> _Methods:
     canonicalization, method, canonicalization_error, method_error = None, None, None, None
     try:
         canonicalization = read_canonicalization(signature.canonicalization)
@@ -238,7 +240,13 @@ def _read_methods(signature: Signature) -> _Methods:
         method = signature_method(signature.method)
     except Forbidden as error:
         method_error = str(error)
-    return _Methods(canonicalization, method, canonicalization_error, method_error)
+    key_error: UnfitKey | OtherKeyKind | None = None
+    if method is not None and signer.candidate is not None:
+        try:
+            method.check_key(signer.candidate.key)
+        except (UnfitKey, OtherKeyKind) as error:
+            key_error = error.with_traceback(None)
+    return _Methods(canonicalization, method, canonicalization_error, method_error, key_error)
 
 
 def _canonical_signed_info(signature: Signature, methods: _Methods) -> bytes | None:
@@ -296,16 +304,13 @@ def _check_algorithms(
         if not failures:
             yield passed(check, "allowed; the size of the key is unknown without the certificate")
         return
-    key = signer.candidate.key
-    try:
-        methods.signature.check_key(key)
-    except UnfitKey as unfit:
-        yield failed(check, unfit.cause, str(unfit), Refusal(_CERTIFICATE))
-    except OtherKeyKind as wrong:
-        yield failed(check, Cause.OTHER_KEY_KIND, str(wrong), BAD_SIGNATURE)
-    else:
-        if not failures:
-            yield passed(check, kind_of(key))
+    match methods.key_error:
+        case UnfitKey() as unfit:
+            yield failed(check, unfit.cause, str(unfit), Refusal(_CERTIFICATE))
+        case OtherKeyKind() as wrong:
+            yield failed(check, Cause.OTHER_KEY_KIND, str(wrong), BAD_SIGNATURE)
+        case None if not failures:
+            yield passed(check, signer.candidate.kind)
 
 
 def _users_of_sha1(
@@ -387,14 +392,12 @@ def _check_signature_value(
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
     key = signer.candidate.key
-    try:
-        methods.signature.check_key(key)
-    except UnfitKey as unfit:
+    match methods.key_error:
         # Whether the value is right is still worth knowing, unless it takes too long.
-        if unfit.cause is Cause.EXCESSIVE_KEY:
+        case UnfitKey(cause=Cause.EXCESSIVE_KEY) as unfit:
             return skipped(check, str(unfit))
-    except OtherKeyKind:
-        return skipped(check, "the key of the certificate is of another kind than the signature method")
+        case OtherKeyKind():
+            return skipped(check, "the key of the certificate is of another kind than the signature method")
     value = work.signature.value
     if value is None:
         reason = "SignatureValue is not base64"
@@ -490,7 +493,7 @@ def _check_signing_time(work: _Work, found: SignedProperties | None, signer: _Si
             explanation=explanations.signing_time(time, work.moment, CLOCK_SKEW),
         )
     remarks = [] if known else ["has no offset from UTC"]
-    if signer.candidate and time < signer.candidate.certificate.not_valid_before_utc:
+    if signer.candidate and time < signer.candidate.not_before:
         # Clients that set their signing time back a minute do this with a certificate made just now.
         remarks.append("lies before the certificate's validity")
     return passed(check, ", ".join([text.strip(), *remarks]))
@@ -505,7 +508,6 @@ def _check_signing_certificate(work: _Work, found: SignedProperties | None, sign
         return _not_xades(work, check, Cause.NO_SIGNING_CERTIFICATE, reason)
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
-    certificate = signer.candidate.certificate
     for group in found.certificates:
         for entry in group:
             if entry.hash is None:
@@ -524,7 +526,7 @@ def _check_signing_certificate(work: _Work, found: SignedProperties | None, sign
                 else None,
                 stated=group[0].digest_text.strip()[:200] if group else "",
             )
-    return passed(check, _serial_remark(found.certificates, str(certificate.serial_number)))
+    return passed(check, _serial_remark(found.certificates, signer.candidate.serial))
 
 
 def _serial_remark(groups: tuple[tuple[CertificateDigest, ...], ...], serial: str) -> str:
@@ -557,8 +559,7 @@ def _check_validity(signer: _Signer, moment: datetime) -> CheckResult:
     check = Check.VALIDITY
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
-    certificate = signer.candidate.certificate
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    begin, end = signer.candidate.not_before, signer.candidate.not_after
     verdict = Verdict(Status.CERTIFICATE_ERROR, StatusDetail.CERTIFICATE_EXPIRED)
     if moment < begin:
         reason = f"the certificate is not valid before {begin.isoformat()}"

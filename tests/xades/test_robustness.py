@@ -11,8 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ksef_mock.xades import Outcome, read, verify
-from tests.xades.signer import C14N, EXC, NOW, POLICY, Signer, canonical, request_xml, without_signature
+from ksef_mock.xades import Cause, Outcome, read, verify
+from tests.xades.signer import (
+    C14N,
+    ENVELOPED,
+    EXC,
+    NOW,
+    POLICY,
+    Signer,
+    Transform,
+    canonical,
+    enveloped_reference,
+    properties_reference,
+    request_xml,
+    without_signature,
+)
 
 FORMS = ("enveloped", "enveloping")
 
@@ -63,6 +76,15 @@ def test_bytes_taken_out_or_put_in_are_noticed_or_change_nothing(form: str, data
     report = verify(altered, at=NOW)
     if report.ok:
         assert signed_parts(altered) == signed_parts(document)
+
+
+def test_a_transform_that_stands_twice_gets_a_report() -> None:
+    transforms = (Transform(ENVELOPED), Transform(ENVELOPED), Transform(EXC))
+    document = Signer(references=(enveloped_reference(*transforms), properties_reference())).sign()
+    assert verify(document, at=NOW).ok
+    report = verify(document.replace(b"Nip>5", b"Nip>6"), at=NOW)
+    assert report.failure is not None
+    assert report.failure.cause is Cause.WRONG_DIGEST
 
 
 @settings(max_examples=300, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -36,6 +37,9 @@ MOST_FAULTS = 100
 #: Enumerated values that a fault names, at most.
 _MOST_VALUES = 10
 
+_IS_HINTED = etree.XPath(
+    "boolean(//@x:schemaLocation | //@x:noNamespaceSchemaLocation)", namespaces={"x": XSI}
+)
 _HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
 _HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
@@ -58,21 +62,23 @@ class Schema:
     def faults(self, element: etree._Element, most: int = MOST_FAULTS) -> list[Fault]:
         """What is wrong with an element, in document order, at most so many; empty if it is valid.
 
-        Hints of where schemas lie are removed from the document first: libxml2 would read what they name.
+        Hints of where schemas lie are left out of account: libxml2 would read what they name.
 
         Raises:
             OSError: a document of the schema cannot be read.
             ValueError: one is no schema, or imports what is not at hand.
         """
-        hinted: Any = _HINTED(element)
-        for node in hinted:
-            for hint in _HINTS:
-                node.attrib.pop(hint, "")
+        if _IS_HINTED(element):
+            element = copy.deepcopy(element)
+            hinted: Any = _HINTED(element)
+            for node in hinted:
+                for hint in _HINTS:
+                    node.attrib.pop(hint, "")
         with self._lock:
             compiled = self._compiled
             valid = compiled.validate(element)
             log: Any = compiled.error_log  # the stubs do not know that it can be iterated over
-            entries = list(log)
+            entries = [] if valid else list(log)
         if valid:
             names = self.grammar.tokens
             blanks = [leaf for leaf in element.iter(*names) if _is_blank(leaf)] if names else []
