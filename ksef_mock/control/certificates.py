@@ -81,6 +81,14 @@ class CertificateOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
             raise ValueError("pesel, givenName, surname: an organization has none")
         return seal(self.organization, nip=self.nip)
 
+    def holder(self, fingerprint: str) -> Identifier:
+        """Whose it is: the NIP or PESEL that it names, else whoever has it."""
+        if self.nip is not None:
+            return Identifier("Nip", self.nip)
+        return (
+            Identifier("Fingerprint", fingerprint) if self.pesel is None else Identifier("Pesel", self.pesel)
+        )
+
     def validity(self, usual: Validity) -> Validity:
         """
         Raises:
@@ -153,6 +161,8 @@ async def issue(request: Request) -> Response:
     certificate = credential.certificate
     serial = f"{certificate.serial_number:016X}"
     await system.store.insert(ISSUED, serial, IssuedCertificate(credential.fingerprint), None)
+    if order.purpose is Purpose.OFFLINE:  # KOD II names it by its serial number
+        await system.certificates.keep(certificate, order.purpose, order.holder(credential.fingerprint))
     role = _ROLES.get(order.kind)
     chain = b"" if role is None else system.pki.authority(role).certificate.public_bytes(Encoding.PEM)
     pkcs12 = None

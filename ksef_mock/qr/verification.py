@@ -14,6 +14,7 @@ from ksef_mock.clock import iso, to_datetime
 from ksef_mock.core.dates import warsaw
 from ksef_mock.core.environment import ProfileName
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.pki import Purpose
 from ksef_mock.gateway.operations import operation_at
@@ -161,7 +162,7 @@ async def verify_certificate(system: System, link: CertificateLink) -> Report:
         report.skip_missing("there is no such certificate")
         return report
     report.passed(Check.CERTIFICATE, f"{certificate.serial} of {certificate.subject}")
-    _judge_certificate(report, certificate, system)
+    await _judge_certificate(report, certificate, system)
     await _judge_signature(report, link, certificate, system)
     await _judge_rights(report, link, certificate, system)
     return report
@@ -185,13 +186,17 @@ async def _other_number(system: System, text: str) -> str | None:
     return None
 
 
-def _judge_certificate(report: Report, certificate: KsefCertificate, system: System) -> None:
+async def _judge_certificate(report: Report, certificate: KsefCertificate, system: System) -> None:
     now = system.clock.now()
     status = certificate.status(now)
+    # Tests may revoke or suspend a certificate by its fingerprint too.
+    entry = await system.revocations.entry_of(fingerprint_of(load_der_certificate(certificate.der)))
     if status is CertificateStatus.REVOKED:
         report.failed(Check.ACTIVE, Cause.REVOKED, f"revoked at {iso(certificate.revoked_at or now)}")
     elif status is CertificateStatus.EXPIRED:
         report.failed(Check.ACTIVE, Cause.EXPIRED, f"expired at {iso(certificate.valid_to)}")
+    elif entry is not None:
+        report.failed(Check.ACTIVE, Cause.REVOKED, f"it is {entry.status}")
     elif now < certificate.valid_from:
         report.failed(Check.ACTIVE, Cause.NOT_YET_VALID, f"valid from {iso(certificate.valid_from)} on")
     else:

@@ -211,6 +211,8 @@ class Seed(_Entry):
     certificates: tuple[SeedCertificate, ...] = ()
     limits: tuple[SeedLimits, ...] = ()
     invoices: tuple[InvoiceSeed, ...] = ()
+    #: XML.
+    documents: tuple[str, ...] = ()
     peppol_providers: tuple[ProviderSeed, ...] = ()
     faults: tuple[Fault, ...] = ()
     lighthouse: SeedLighthouse = msgspec.field(default_factory=SeedLighthouse)

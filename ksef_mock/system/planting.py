@@ -137,6 +137,12 @@ async def _plant(system: Parts, seed: Seed) -> None:
         with _at(place):
             if not await system.invoices.add(invoice.invoice(system.clock.now())):
                 raise SeedError(f"there are two with the number {invoice.ksef_number}")
+    for place, document in _placed("documents", seed.documents):
+        # Imported here: few seeds have any.
+        from ksef_mock.ksef.invoices.seeding import add_document
+
+        with _at(place):
+            await add_document(system.invoices, document.strip().encode(), system.clock.now())
     for place, provider in _placed("peppolProviders", seed.peppol_providers):
         with _at(place):
             if not await system.providers.register(provider.provider(system.clock.now())):

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ksef_mock.crypto.pki import Purpose, Role, seal
 from ksef_mock.qr.verification import public_key
@@ -331,6 +332,20 @@ def test_active_means_now(ksef_mock: MockServer, by_ec: Issuer) -> None:
     revoked = httpx.post(f"{ksef_mock.url}/_mock/certificates/revoke", json={"serialNumber": by_ec.serial})
     assert revoked.status_code == 200
     body = by_ec.report(link, signature)
+    assert (body["failure"], result(body, "active")["cause"]) == ("active", "revoked")
+
+
+@pytest.mark.parametrize("how", ["revoke", "suspend"])
+def test_certificate_that_the_mock_has_made_without_a_request(ksef_mock: MockServer, how: str) -> None:
+    controls = f"{ksef_mock.url}/_mock/certificates"
+    order = {"kind": "ksef", "purpose": "Offline", "organization": "Firma", "nip": NIP, "key": "ec"}
+    made = httpx.post(controls, json=order).json()
+    key = load_pem_private_key(made["privateKeyPem"].encode(), None)
+    holder = Issuer(ksef_mock, key, made["serialNumber"], "")
+    link = holder.link()
+    assert holder.report(link, holder.sign(link))["ok"]
+    assert httpx.post(f"{controls}/{how}", json={"serialNumber": holder.serial}).status_code == 200
+    body = holder.report(link, holder.sign(link))
     assert (body["failure"], result(body, "active")["cause"]) == ("active", "revoked")
 
 

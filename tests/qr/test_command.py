@@ -15,6 +15,7 @@ from ksef_mock.cli import main
 from ksef_mock.crypto.pki import Credential, Purpose, seal
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.pytest_plugin import KnownInvoice
+from ksef_mock.seed.model import SeedError
 from ksef_mock.testing import MockServer
 from tests.support import NIP
 
@@ -65,6 +66,14 @@ def test_what_is_no_link_is_a_usage_error() -> None:
 
 def test_nobody_answers() -> None:
     assert verify("http://127.0.0.1:9/qr/invoice/a/b/c").exit_code == 3
+
+
+def test_documents_of_a_seed_are_known() -> None:
+    document = invoice(NIP)
+    with MockServer(seed={"documents": [document.decode()]}) as mock:
+        assert verify(invoice_link(mock.url, document)).exit_code == 0
+    with pytest.raises(SeedError, match=r"documents\[0\].*well-formedness"):
+        MockServer(seed={"documents": ["no XML"]}).start()
 
 
 def test_documents_are_refused_as_by_ksef(ksef_mock: MockServer) -> None:

@@ -252,6 +252,21 @@ class Certificates:
         """The certificate with this serial number."""
         return await self._store.get(CERTIFICATES, serial)
 
+    async def keep(self, certificate: Certificate, purpose: Purpose, subject: Identifier) -> None:
+        """Know a certificate that the mock's CA has issued without anybody's request."""
+        kept = KsefCertificate(
+            serial=f"{certificate.serial_number:016X}",
+            name="",
+            purpose=purpose,
+            subject=subject,
+            common_name="",
+            der=certificate.public_bytes(Encoding.DER),
+            requested_at=self._clock.now(),
+            valid_from=from_datetime(certificate.not_valid_before_utc),
+            valid_to=from_datetime(certificate.not_valid_after_utc),
+        )
+        await self._store.insert(CERTIFICATES, kept.serial, kept, None)
+
     async def of_subjects(self, subjects: Iterable[Identifier]) -> list[KsefCertificate]:
         """Every certificate of these identifiers, the latest request first."""
         found: list[KsefCertificate] = []
