@@ -36,19 +36,25 @@ def json_option(command: F) -> F:
 
 
 def environment_option(command: F) -> F:
-    """`--env`, else what `ksef config` says, else TEST."""
+    """`--env`, else KSEF_URL, else what `ksef config` says, else TEST."""
     return click.option(
         "--env",
         "environment",
+        envvar="KSEF_URL",
         metavar="|".join((*ENVIRONMENTS, "URL")),
         callback=_environment,
-        help="Which KSeF to talk to; else that of `ksef config`, else test.",
+        help="Which KSeF to talk to; else KSEF_URL, else that of `ksef config`, else test.",
     )(command)
 
 
 def nip_option(command: F) -> F:
-    """`--nip`, else what `ksef config` says, else None."""
-    return click.option("--nip", callback=_nip, help="NIP of the context; else the configured one.")(command)
+    """`--nip`, else KSEF_NIP, else what `ksef config` says, else None."""
+    return click.option(
+        "--nip",
+        envvar="KSEF_NIP",
+        callback=_nip,
+        help="NIP of the context; else KSEF_NIP, else the configured one.",
+    )(command)
 
 
 def _environment(_context: click.Context, _option: click.Parameter, value: str | None) -> str:

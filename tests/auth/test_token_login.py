@@ -201,6 +201,13 @@ def test_challenge_is_used_up_by_an_accepted_login_that_fails(api: Api) -> None:
     assert error(api.submit(body))[0] == 21111
 
 
+def test_token_that_lost_its_last_character_is_told_from_one_of_another_mock(
+    ksef_mock: MockServer, api: Api, ksef_token: str
+) -> None:
+    assert api.status(api.submit(api.token_request(ksef_token[:-1])))["code"] == 450
+    assert "one of that number was, with another text" in why(ksef_mock)
+
+
 def test_refused_submission_leaves_the_challenge_usable(api: Api, ksef_token: str) -> None:
     body = api.token_request(ksef_token)
     assert error(api.submit(body | {"encryptedToken": "%%%"}))[0] == 21405

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import click
+
 from ksef_mock.app import create_app
+from ksef_mock.cli import main as ksef_mock
+from ksef_mock.commands.serve import serve
 from ksef_mock.core.operation import Operation
 from ksef_mock.gateway.endpoints import simulated
 from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 from tests.docs.snippets import ROOT
 
 COVERAGE = ROOT / "docs" / "coverage.md"
+OPTIONS = ROOT / "docs" / "options.md"
 
 
 def coverage() -> str:
@@ -36,5 +41,48 @@ def coverage() -> str:
     return "\n".join([*lines, ""])
 
 
+def options() -> str:
+    """Each option of `ksef-mock serve`, as its help says it, and each other command."""
+    lines = [
+        "# Options",
+        "",
+        "Made by `make docs` from the command itself; `ksef-mock serve --help` says the same.",
+        "",
+        "## ksef-mock serve",
+        "",
+        "Each option is also an environment variable: `KSEF_MOCK_TOKEN_KEY` for `--token-key`. That of a",
+        "flag is `1`; that of an option that may be repeated has the values in a row, with blanks between.",
+        "",
+        "| Option | Default | |",
+        "|---|---|---|",
+    ]
+    with click.Context(serve) as context:
+        for each in serve.params:
+            assert isinstance(each, click.Option)
+            if not each.hidden:
+                lines.append(_option_row(each, context))
+    lines += ["", "## The other commands", "", "| Command | |", "|---|---|"]
+    with click.Context(ksef_mock) as context:
+        for name in ksef_mock.list_commands(context):
+            command = ksef_mock.get_command(context, name)
+            assert command is not None
+            if command is not serve:
+                lines.append(f"| `ksef-mock {name}` | {_cell(command.get_short_help_str(200))} |")
+    return "\n".join([*lines, ""])
+
+
+def _option_row(option: click.Option, context: click.Context) -> str:
+    value = "" if option.is_flag else f" {option.make_metavar(context).strip('[]')}"
+    value = " N" if isinstance(option.type, click.types.IntRange | click.types.FloatRange) else value
+    known = option.to_info_dict()
+    default = "" if option.is_flag or option.multiple or known["default"] is None else f"`{known['default']}`"
+    return f"| {_cell(f'`{option.opts[0]}{value}`')} | {default} | {_cell(option.help or '')} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 if __name__ == "__main__":
     COVERAGE.write_text(coverage())
+    OPTIONS.write_text(options())

@@ -1,7 +1,8 @@
 """The fenced code blocks of the documentation, and what is said of each about being run.
 
-A block is run if a comment before it says how: `<!-- run: sh -->`. One that cannot be run says so to its
-reader, in the line before it: `*Not run by the tests: why.*`. JSON and YAML are read anyway, `text` is not.
+A block is run if a comment before it says how: `<!-- run: sh -->`. One that cannot be run says why there:
+`<!-- not run: needs a container engine -->`. JSON and YAML are read anyway, `text` is not. Commands in a
+line of text are `commands`: each is read as its program reads it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
+    ROOT / "README.pl.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "bench" / "README.md",
+    ROOT / "certs" / "README.md",
+    ROOT / "examples" / "downstream" / "README.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
 ]
 
@@ -23,7 +28,8 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _RUN = re.compile(r"<!-- run: (?P<how>\w+) -->")
-_NOT_RUN = re.compile(r"\*Not run by the tests: .+\.\*")
+_NOT_RUN = re.compile(r"<!-- not run: .+ -->")
+_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Snippet:
     language: str
     #: As what it is run; None: it is not.
     how: str | None
-    #: Its reader is told that it is not run.
+    #: It is said why it is not run.
     excused: bool
     code: str
 
@@ -61,6 +67,13 @@ def snippets_of(document: Path) -> list[Snippet]:
             )
         )
     return found
+
+
+def commands(document: Path, *programs: str) -> list[str]:
+    """The commands of these programs that stand in a line of the document's text, each once."""
+    text = _BLOCK.sub("", document.read_text())
+    spans = [span.replace("\\|", "|") for span in _INLINE.findall(text)]
+    return sorted({span for span in spans if span.split()[0] in programs})
 
 
 SNIPPETS = [each for document in DOCUMENTS if document.exists() for each in snippets_of(document)]

@@ -73,9 +73,9 @@ def test_application_of_the_compose_file_reaches_ksef_by_its_own_name(tmp_path: 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_environment_variables_are_options_of_the_server(path: Path) -> None:
-    from ksef_mock.cli import main
+    from ksef_mock.commands.serve import serve
 
-    options = {p.name for p in main.commands["serve"].params}
+    options = {p.name for p in serve.params}
     for name in re.findall(r"KSEF_MOCK_([A-Z_]+)", path.read_text()):
         assert name.lower() in options, name
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.generated import COVERAGE, coverage
+from tests.docs.generated import COVERAGE, OPTIONS, coverage, options
 from tests.docs.snippets import DOCUMENTS, ROOT
 
 
 def test_table_of_operations_is_up_to_date() -> None:
     assert COVERAGE.read_text() == coverage(), "make docs"
+
+
+def test_table_of_options_is_up_to_date() -> None:
+    assert OPTIONS.read_text() == options(), "make docs"
 
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if d.exists()], ids=lambda path: path.name)

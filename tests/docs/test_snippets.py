@@ -35,16 +35,17 @@ def written(*languages: str) -> pytest.MarkDecorator:
 
 
 def test_the_readme_has_snippets_of_each_kind() -> None:
-    assert {"pytest", "sh", "fresh"} <= {s.how for s in SNIPPETS if s.document.name == "README.md"}
+    of_readme = {(s.language, s.how) for s in SNIPPETS if s.document == ROOT / "README.md"}
+    assert {("sh", "fresh"), ("python", "fresh"), ("sh", "sh")} <= of_readme
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
 def test_snippet_is_run_or_says_why_not(snippet: Snippet) -> None:
     assert snippet.language, "a block has a language; for people alone: text"
     if snippet.how is not None:
-        assert snippet.how in ("pytest", "sh", "fresh", "node", "java"), snippet.how
+        assert snippet.how in ("pytest", "sh", "fresh", "steps", "node", "java"), snippet.how
     elif snippet.language not in ("text", "json", "yaml"):
-        assert snippet.excused, "neither `<!-- run: … -->` nor `*Not run by the tests: ….*` before it"
+        assert snippet.excused, "neither `<!-- run: … -->` nor `<!-- not run: … -->` before it"
 
 
 @marked("pytest")
@@ -61,23 +62,48 @@ def test_shell_snippet_runs(snippet: Snippet, tmp_path: Path) -> None:
 
 @marked("fresh")
 def test_snippet_runs_in_a_fresh_clone_with_a_fresh_environment(
-    snippet: Snippet, tmp_path_factory: pytest.TempPathFactory
+    snippet: Snippet, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # The snippets of one document share a clone, as they do for whoever follows it.
+    # The snippets of one document share a clone, as they do for whoever follows it, and what it installs.
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     def make(folder: Path) -> None:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for name in files.split("\0"):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
+        clone_into(folder)
         venv.create(folder / ".venv-user", with_pip=True)
+        of_document = "".join(s.code for s in SNIPPETS if (s.document, s.how) == (snippet.document, "fresh"))
+        installs = "\n".join(line for line in of_document.splitlines() if line.startswith("pip install"))
+        shell(installs, folder, folder / ".venv-user" / "bin")
 
     clone = once(base / f"clone-{snippet.document.stem}", make)
-    shell(snippet.code, clone, clone / ".venv-user" / "bin")
+    if snippet.language == "python":
+        # Away from the clone: what is imported is what was installed.
+        (tmp_path / "test_snippet.py").write_text(snippet.code)
+        shell("python -m pytest -q -W error test_snippet.py", tmp_path, clone / ".venv-user" / "bin")
+    else:
+        shell(snippet.code, clone, clone / ".venv-user" / "bin")
+
+
+@pytest.mark.parametrize(
+    "document", sorted({s.document for s in SNIPPETS if s.how == "steps"}), ids=lambda path: path.name
+)
+def test_steps_of_a_page_run_one_after_the_other_in_one_terminal(document: Path, tmp_path: Path) -> None:
+    clone_into(tmp_path / "clone")
+    code = "".join(s.code for s in SNIPPETS if (s.document, s.how) == (document, "steps"))
+    done = shell(code, tmp_path / "clone", Path(sys.base_prefix) / "bin")
+    for shown in (s.code for s in SNIPPETS if s.document == document and s.language == "text"):
+        for line in shown.splitlines():
+            assert line in done.stdout + done.stderr
+
+
+def clone_into(folder: Path) -> None:
+    """What a clone of the repository has, changes that are not committed included."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in files.split("\0"):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
 
 
 @marked("node")
@@ -116,16 +142,21 @@ def test_javascript_is_javascript(snippet: Snippet, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def shell(code: str, folder: Path, programs: Path) -> None:
-    """Run a script as its reader would; a server in its last line is stopped once it is ready."""
+def shell(code: str, folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as its reader would; a server that it leaves behind is stopped when it ends.
+
+    One in its last line that keeps the terminal is waited for until it is ready.
+    """
     port = free_port()
     code = code.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("localhost:8080", f"localhost:{port}")
     code = re.sub(r"\bksef-mock serve\b", f"ksef-mock serve --port {port}", code)
-    script = f"set -eu -o pipefail -m\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{code}"
-    if "ksef-mock serve" in code.strip().splitlines()[-1] and not code.strip().endswith("&"):
+    leave = "kill $(jobs -p) 2>/dev/null || true; ksef-mock stop >/dev/null 2>&1 || true"
+    script = f"set -eu -o pipefail -m\ntrap '{leave}' EXIT\n{code}"
+    if re.search(r"ksef-mock serve(?!.*(--detach|&$))", code.strip().splitlines()[-1]):
         script = f"{script.rstrip()} > ready &\nuntil grep -q '^ksef-mock ready on' ready; do sleep 0.1; done"
-    done = run(["bash", "-c", script], folder, programs)
+    done = run(["bash", "-c", script], folder, programs, KSEF_MOCK_URL=f"http://127.0.0.1:{port}")
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def against_a_mock(snippet: Snippet, path: Path, program: str) -> None:

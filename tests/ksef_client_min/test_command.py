@@ -52,6 +52,23 @@ def test_login_with_the_environment_finds_the_nip_in_the_token(
     assert json.loads(result.stdout)["nip"] == NIP
 
 
+def test_login_needs_no_option_with_what_the_mock_writes_into_an_env_file(
+    home: Path, ksef_mock: MockServer, ksef_token: str
+) -> None:
+    given = {
+        "KSEF_HOME": str(home),
+        "KSEF_URL": ksef_mock.url,
+        "KSEF_NIP": NIP,
+        "KSEF_TOKEN": ksef_token,
+    }
+    done = CliRunner(env=given).invoke(main, ["auth", "login", "--json"])
+    assert json.loads(done.stdout)["environment"] == ksef_mock.url
+    other = CliRunner(env=given | {"KSEF_URL": "prod"}).invoke(
+        main, ["auth", "login", "--env", ksef_mock.url, "--json"]
+    )
+    assert json.loads(other.stdout)["nip"] == NIP
+
+
 def test_login_with_a_prompt_does_not_show_the_token(
     ksef: Ksef, ksef_mock: MockServer, ksef_token: str
 ) -> None:

@@ -188,7 +188,7 @@ class TokenAuthenticator:
             return refuse(
                 "token",
                 StatusDetail.TOKEN_INVALID,
-                f"no KSeF token {masked(text)} was issued here{_since_when(text)}",
+                f"no KSeF token {masked(text)} was issued here{await self._unlike(text)}",
             ), None
         if token.context != login.context:
             return refuse(
@@ -202,6 +202,17 @@ class TokenAuthenticator:
         exchange.passed("token", f"{token.reference} of {token.context}")
         return SUCCESS, token
 
+    async def _unlike(self, text: str) -> str:
+        """What else can be said of a text that is no token's."""
+        number = text.partition("|")[0]
+        if await self._tokens.get(number) is not None:
+            return ": one of that number was, with another text"
+        # A number of our own making has its moment in it, even after a reset has forgotten the token.
+        moment = issued_at(number, Kind.KSEF_TOKEN)
+        if moment is None:
+            return ""
+        return f", not since the reset: its number is of {iso(moment)}, from before it or from another mock"
+
     async def _admit(self, token: KsefToken, exchange: Exchange) -> tuple[Verdict, tuple[str, ...]]:
         decision = await self._permissions.admit_token(token.author, token.context, token.permissions)
         if decision.verdict == SUCCESS:
@@ -209,14 +220,6 @@ class TokenAuthenticator:
         else:
             exchange.failed("permission", decision.reason)
         return decision.verdict, decision.permissions
-
-
-def _since_when(text: str) -> str:
-    # A number of our own making has its moment in it, even after a reset has forgotten the token.
-    moment = issued_at(text.partition("|")[0], Kind.KSEF_TOKEN)
-    if moment is None:
-        return ""
-    return f", not since the reset: its number is of {iso(moment)}, from before it or from another mock"
 
 
 def split(plaintext: bytes) -> tuple[str, str] | None:

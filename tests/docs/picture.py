@@ -1,0 +1,47 @@
+"""`python -m tests.docs.picture`: the picture of the dashboard in the README, made with headless Chromium."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from playwright.sync_api import sync_playwright
+
+from ksef_client_min import Credentials, KsefAuthenticationError, KsefClient
+from ksef_mock.crypto.pki import person
+from ksef_mock.testing import MockServer
+from tests.dashboard.support import refused_signature
+from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM
+from tests.docs.snippets import ROOT
+from tests.support import NIP, Api
+
+PICTURE = ROOT / "docs" / "dashboard.png"
+_SIZE = {"width": 1120, "height": 620}
+
+
+def some_logins(mock: MockServer) -> None:
+    """Logins that work, and some that do not, for reasons of which KSeF says little."""
+    token = mock.issue_token(NIP)
+    owner = mock.pki.qualified(person("Jan", "Kowalski", nip=NIP))
+    with KsefClient(mock.url) as ksef, closing(Api(mock.url)) as api:
+        ksef.login_with_token(token, nip=NIP)
+        for wrong in (token[:-1], token.replace(NIP, "1111111111")):
+            try:
+                ksef.login_with_token(wrong, nip=NIP)
+            except KsefAuthenticationError:
+                continue
+        ksef.login_with_certificate(Credentials(owner.certificate, owner.key), nip=NIP)
+        refused_signature(mock, api)
+
+
+def main() -> None:
+    with MockServer() as mock, sync_playwright() as playwright:
+        some_logins(mock)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_context(viewport=_SIZE, color_scheme="light").new_page()
+        page.goto(f"{mock.url}/_mock/")
+        page.screenshot(path=PICTURE)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
