@@ -72,8 +72,9 @@ def snippets_of(document: Path) -> list[Snippet]:
 def commands(document: Path, *programs: str) -> list[str]:
     """The commands of these programs that stand in a line of the document's text, each once."""
     text = _BLOCK.sub("", document.read_text())
-    spans = [span.replace("\\|", "|") for span in _INLINE.findall(text)]
-    return sorted({span for span in spans if span.split()[0] in programs})
+    spans = (span.replace("\\|", "|") for span in _INLINE.findall(text))
+    parts = {part for span in spans for part in re.split(r"\s+[|>]\s+", span)}
+    return sorted(part for part in parts if part.split()[:1] and part.split()[0] in programs)
 
 
 SNIPPETS = [each for document in DOCUMENTS if document.exists() for each in snippets_of(document)]

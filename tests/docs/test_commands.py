@@ -75,11 +75,11 @@ def known(command: click.Command) -> set[str]:
 def known_options(command: click.Command, words: list[str]) -> tuple[set[str], bool]:
     """The options among the words, and whether anything but a name was given that can be read."""
     before = words[: words.index("--")] if "--" in words else words
-    given = {word.partition("=")[0] for word in before if word.startswith("-")}
+    given = {word.partition("=")[0] for word in before if re.match(r"--?\w", word)}
     required = [each for each in command.params if each.required and isinstance(each, click.Option)]
     # A page may speak of one option and leave those away that are needed beside it.
     whole = all(given & set(each.opts) for each in required) and not given & {"--help", "-h"}
-    return given, whole and any(not word.startswith("-") for word in before)
+    return given, whole and any(not re.match(r"--?\w", word) for word in before)
 
 
 @pytest.mark.parametrize("command", cases("make"))
