@@ -15,7 +15,6 @@ from tests.docs.snippets import ROOT
 from tests.support import NIP, Api
 
 PICTURE = ROOT / "docs" / "dashboard.png"
-_SIZE = {"width": 1120, "height": 620}
 
 
 def some_logins(mock: MockServer) -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     with MockServer() as mock, sync_playwright() as playwright:
         some_logins(mock)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_context(viewport=_SIZE, color_scheme="light").new_page()
+        page = browser.new_context(viewport={"width": 1120, "height": 620}, color_scheme="light").new_page()
         page.goto(f"{mock.url}/_mock/")
         page.screenshot(path=PICTURE)
         browser.close()
