@@ -16,6 +16,7 @@ _SECTIONS = {
         "faults": "faults",
         "keys": "keys",
         "lighthouse": "lighthouse",
+        "processing": "processing",
         "token": "issue",
         "certificate": "issue",
         "warn": "state",

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from starlette.types import ASGIApp
 
-from ksef_mock.clock import Clock, from_datetime
+from ksef_mock.clock import SECOND, Clock, from_datetime
 from ksef_mock.core.environment import Lifetimes, ProfileName, TokenKey
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Named, Outcome, named
 from ksef_mock.core.identifiers import Identifier
@@ -332,6 +332,16 @@ class MockServer:
             mistake=None if mistake is None else Mistake(mistake),
         )
         return sign_as(xml.encode() if isinstance(xml, str) else xml, order, self.pki, self.clock.now())
+
+    def stop_processing(self, seconds: float, *, in_seconds: float = 0.0) -> None:
+        """Take work and finish none for so many seconds of the mock's clock: it waits until the end.
+
+        Args:
+            in_seconds: when it begins; now unless told otherwise.
+        """
+        system = self._current
+        since = system.clock.now() + round(in_seconds * SECOND)
+        self._call(system.controls.stop_processing(since, since + round(seconds * SECOND)))
 
     def warn(self, text: str | None) -> None:
         """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""

@@ -54,6 +54,21 @@ def _schemas(_context: click.Context, _option: click.Parameter, folder: Path | N
     return folder
 
 
+def _percentiles(
+    _context: click.Context, _option: click.Parameter, value: str
+) -> tuple[tuple[float, float], ...]:
+    try:
+        points = tuple(
+            (float(percent), float(seconds))
+            for percent, _, seconds in (point.partition("=") for point in value.split(",") if point)
+        )
+        from ksef_mock.core.waiting import Delay
+
+        return Delay(percentiles=points).percentiles
+    except ValueError as error:
+        raise click.BadParameter(f"such as 50=0.5,95=4,99=20: {error}") from None
+
+
 # ---- what the mock is
 
 
@@ -63,6 +78,7 @@ def _settings(
     token: str | None,
     delay_polls: int,
     delay_seconds: float,
+    delay_percentiles: tuple[tuple[float, float], ...],
     trust: tuple[Path, ...],
     seed: Path | None,
     store: str,
@@ -86,7 +102,7 @@ def _settings(
     try:
         return Settings(
             first_token=first_token,
-            delay=Delay(polls=delay_polls, seconds=delay_seconds),
+            delay=Delay(polls=delay_polls, seconds=delay_seconds, percentiles=delay_percentiles),
             trusted_cas=trust,
             seed=None if seed is None else _seed(seed),
             store=store,
@@ -151,6 +167,13 @@ settings_options = gathered(
             default=0.0,
             type=click.FloatRange(0),
             help="Seconds at status 100 before the outcome.",
+        ),
+        click.option(
+            "--delay-percentiles",
+            default="",
+            metavar="P=SECONDS,…",
+            callback=_percentiles,
+            help="More seconds at 100, drawn for each login and so on: 50=0.5,95=4,99=20.",
         ),
         click.option(
             "--rate-limits",

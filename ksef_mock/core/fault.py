@@ -57,6 +57,7 @@ _NAMED = {
     "firewall": "403 Request blocked, by the firewall",
     "waf-redirect": "307 to the same address, with the firewall's cookies",
     "unexpected-error": "500 unexpected error",
+    "session-maintenance": "400, 21184: the session is under maintenance",
 }
 
 
@@ -73,6 +74,8 @@ class Named(StrEnum):
     WAF_REDIRECT = "waf-redirect"
     #: 500 `Wystąpił nieoczekiwany błąd.` in the legacy format.
     UNEXPECTED_ERROR = "unexpected-error"
+    #: 400, 21184 to whoever sends an invoice in a session (documented 2026).
+    SESSION_MAINTENANCE = "session-maintenance"
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +216,8 @@ class Fault(
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is meant; `path` is without the prefix of the API."""
+        if self.name is Named.SESSION_MAINTENANCE and session_of(method, path) is None:
+            return False
         return (self.method is None or self.method == method) and _pattern(self.path).match(path) is not None
 
     @property
@@ -301,6 +306,15 @@ class Fault(
                 raise InvalidFault(f"code: {self.code!r} is none of status {status}: {listed}")
         if self.retry_after is not None and status in _NO_RETRY_AFTER:
             raise InvalidFault(f"retryAfter: not with status {status}")
+
+
+_SENDING = re.compile(r"/sessions/online/([^/]{1,64})/invoices")
+
+
+def session_of(method: str, path: str) -> str | None:
+    """The reference number of the session in which a request sends an invoice; None: it does not."""
+    match = _SENDING.fullmatch(path) if method == "POST" else None
+    return None if match is None else match[1]
 
 
 def named(name: str) -> Named:

@@ -7,11 +7,17 @@ comparison with the clock, made by whoever looks next, also in another process o
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 
 from ksef_mock.clock import SECOND, Instant
+
+#: Seconds.
+_LONGEST = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +28,54 @@ class Delay:
     polls: int = 0
     #: Seconds of the mock's clock before the outcome shows.
     seconds: float = 0.0
+    #: Seconds by percentile, as ((50, 0.5), (95, 4), (99, 20)): each piece of work waits for a time drawn
+    #: from this distribution, straight between its points and from (0, 0) on. They come on top of `seconds`.
+    percentiles: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.polls < 0 or self.seconds < 0:
             raise ValueError("a delay cannot be negative")
+        points = ((0.0, 0.0), *self.percentiles)
+        for (below, less), (percent, seconds) in pairwise(points):
+            if not (below < percent <= 100 and less <= seconds < _LONGEST):
+                raise ValueError("percentiles rise, from above 0 to 100, and their seconds do not fall")
 
     def begin(self, now: Instant, extra: float = 0.0) -> Wait:
         """The wait of work that begins `now`; `extra` seconds are added."""
-        return Wait(now + round((self.seconds + extra) * SECOND), self.polls)
+        return Wait(now + round((self.seconds + self._drawn() + extra) * SECOND), self.polls)
+
+    def _drawn(self) -> float:
+        if not self.percentiles:
+            return 0.0
+        chance = random.uniform(0, 100)  # noqa: S311  # no secret
+        points = ((0.0, 0.0), *self.percentiles)
+        for (below, less), (percent, seconds) in pairwise(points):
+            if chance <= percent:
+                return less + (seconds - less) * (chance - below) / (percent - below)
+        return points[-1][1]
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True):
+    """A planned stop of processing: KSeF takes work and finishes none."""
+
+    since: Instant
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedDelay(Delay):
+    """The delay of a KSeF whose processing may be stopped for a while."""
+
+    #: The stop that is planned or under way, if there is one.
+    stop: Callable[[], Stop | None] = lambda: None
+
+    def begin(self, now: Instant, extra: float = 0.0) -> Wait:
+        """What would be finished during the stop is finished at its end."""
+        wait = Delay.begin(self, now, extra)
+        stop = self.stop()
+        if stop is None or not stop.since <= wait.ends_at < stop.until:
+            return wait
+        return Wait(stop.until, wait.polls)
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True, gc=False):

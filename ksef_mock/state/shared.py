@@ -20,6 +20,7 @@ from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.fault import DefinedFault
 from ksef_mock.core.lighthouse import Board
 from ksef_mock.core.records import AuthorityRecord, KeyRecord
+from ksef_mock.core.waiting import Stop
 from ksef_mock.state.store import Store
 
 
@@ -45,6 +46,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[DefinedFault, ...] = ()
     #: What the lighthouse tells.
     lighthouse: Board = Board()
+    #: When KSeF takes work and finishes none.
+    stop: Stop | None = None
 
 
 Step: TypeAlias = Callable[[Shared], Shared]

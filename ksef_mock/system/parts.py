@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ksef_mock.clock import Clock
+from ksef_mock.core.waiting import StoppedDelay
 from ksef_mock.ksef.auth.challenge import Challenges
 from ksef_mock.ksef.auth.jwts import JwtService, new_secret
 from ksef_mock.ksef.auth.operations import Operations
@@ -86,14 +87,21 @@ class Parts:
         self._started_at = clock.now()
         self.jwts = JwtService(clock, settings.environment, settings.lifetimes, shared.value.secret)
         self.challenges = Challenges(store, clock, settings.lifetimes)
-        self.tokens = KsefTokens(store, clock, settings.delay)
+        # A planned stop of processing lengthens whatever waits.
+        self.delay = delay = StoppedDelay(
+            settings.delay.polls,
+            settings.delay.seconds,
+            settings.delay.percentiles,
+            stop=lambda: shared.value.stop,
+        )
+        self.tokens = KsefTokens(store, clock, delay)
         self.subjects = Subjects(store, clock)
-        self.permissions = Permissions(store, clock, self.subjects, settings.delay)
+        self.permissions = Permissions(store, clock, self.subjects, delay)
         self.attachments = Attachments(store, clock)
         self.limits = Limits(store, settings.rate_limits)
         self.rate_limiter = RateLimiter(store)
         self.operations = Operations(
-            settings.lifetimes, settings.delay, clock, store, self.jwts, self.tokens, self.permissions
+            settings.lifetimes, delay, clock, store, self.jwts, self.tokens, self.permissions
         )
         if settings.trusted_cas:
             self.trust  # noqa: B018  # a file that is none must not wait for the first login
@@ -151,9 +159,7 @@ class Parts:
     def certificates(self) -> Certificates:
         from ksef_mock.ksef.certificates.certificates import Certificates
 
-        return Certificates(
-            self.store, self.clock, self.pki, self.revocations, self.limits, self.settings.delay
-        )
+        return Certificates(self.store, self.clock, self.pki, self.revocations, self.limits, self.delay)
 
     @_late
     def invoices(self) -> Invoices:
@@ -171,7 +177,7 @@ class Parts:
     def sessions(self) -> Sessions:
         from ksef_mock.ksef.sending.sessions import Sessions
 
-        return Sessions(self.store, self.clock, self.settings.delay)
+        return Sessions(self.store, self.clock, self.delay)
 
     @_late
     def confirmations(self) -> Confirmations:

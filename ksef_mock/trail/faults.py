@@ -39,7 +39,7 @@ from ksef_mock.core.errors import (
     Unauthorized,
 )
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named, session_of
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
@@ -237,6 +237,14 @@ def _answer(fault: Fault, exchange: Exchange, reason: str) -> KsefError:
             return SentBack(reason=reason)
         case Named.UNEXPECTED_ERROR:
             return InternalError(reason=reason)
+        case Named.SESSION_MAINTENANCE:
+            session = session_of(exchange.method, api_path(exchange.path) or "")
+            return BadRequest(
+                Code.SESSION_UNAVAILABLE,
+                f"Trwają prace serwisowe i sesja {session} jest tymczasowo niedostępna. Spróbuj ponownie "
+                "później lub otwórz nową sesję, aby wysłać kolejne faktury.",
+                reason=reason,
+            )
     if fault.rate_limit is not None:
         return _too_many(fault.rate_limit, reason)
     status = fault.status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_it_can_be_held_for_longer() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"polls": -1}, {"seconds": -0.1}])
-def test_no_delay_is_negative(wrong: dict[str, int]) -> None:
+def test_no_delay_is_negative(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="negative"):
         Delay(**wrong)
 

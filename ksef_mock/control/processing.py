@@ -1,0 +1,49 @@
+"""POST and DELETE /_mock/processing/stop: KSeF takes work and finishes none for a while."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ksef_mock.api.http import answer, system_of
+from ksef_mock.clock import SECOND, iso
+from ksef_mock.control.bodies import read_order
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+
+#: Seconds.
+_LONGEST = 366 * 86_400.0
+
+
+class StopOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """POST /_mock/processing/stop, in seconds of the mock's clock."""
+
+    for_seconds: float
+    in_seconds: float = 0.0
+
+
+class StopBody(msgspec.Struct):
+    """When it begins and ends: ISO 8601, UTC."""
+
+    since: str
+    until: str
+
+
+async def stop(request: Request) -> Response:
+    """Plan a stop, or cancel it; by method."""
+    system = system_of(request)
+    if request.method == "DELETE":
+        await system.controls.resume_processing()
+        return Response(status_code=204)
+    order = await read_order(request, StopOrder)
+    if not (0 < order.for_seconds <= _LONGEST and 0 <= order.in_seconds <= _LONGEST):
+        raise BadRequest(Code.VALIDATION, "forSeconds, inSeconds: from 0 to a year, forSeconds above 0")
+    since = system.clock.now() + round(order.in_seconds * SECOND)
+    until = since + round(order.for_seconds * SECOND)
+    await system.controls.stop_processing(since, until)
+    return answer(StopBody(iso(since), iso(until)), 201)
+
+
+ROUTES = [Route("/processing/stop", stop, methods=["POST", "DELETE"])]
