@@ -73,25 +73,20 @@ def explain(
     """
     if len(link.signature) > _LONGEST:
         return None
-    attempts = [
-        _Attempt(holder, octets, digest.octets, algorithm, scheme, mistakes)
-        for holder, of_key in _keys(key, other_keys)
-        for octets, of_writing in writings(link.signature)
+    digests = [
+        (digest.octets, algorithm, (*text.mistakes, *by_hash, *digest.mistakes))
         for text in _texts(link, right)
         for algorithm, by_hash in _HASHES
+        if len(text.mistakes) + len(by_hash) <= _MOST_MISTAKES
         for digest in _digests(algorithm, text.octets)
+    ]
+    attempts = [
+        _Attempt(holder, octets, digest, algorithm, scheme, mistakes)
+        for holder, of_key, most in _keys(key, other_keys)
+        for octets, of_writing in writings(link.signature)
         for scheme, by_scheme in _schemes(holder)
-        if len(
-            mistakes := (
-                *of_writing,
-                *of_key,
-                *text.mistakes,
-                *by_hash,
-                *digest.mistakes,
-                *by_scheme,
-            )
-        )
-        <= _MOST_MISTAKES
+        for digest, algorithm, of_digest in digests
+        if len(mistakes := (*of_writing, *of_key, *of_digest, *by_scheme)) <= most
     ]
     attempts.sort(key=lambda attempt: len(attempt.mistakes))
     proved = next((attempt for attempt in attempts if attempt.holds()), None)
@@ -154,10 +149,13 @@ def _digest(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:
 # -- what may have been done otherwise
 
 
-def _keys(key: PublicKey, others: Mapping[str, PublicKey]) -> Iterator[tuple[PublicKey, tuple[str, ...]]]:
-    yield key, ()
+def _keys(
+    key: PublicKey, others: Mapping[str, PublicKey]
+) -> Iterator[tuple[PublicKey, tuple[str, ...], int]]:
+    """Each key, the mistake that it is, and how many mistakes are looked for with it."""
+    yield key, (), _MOST_MISTAKES
     for mistake, other in others.items():
-        yield other, (mistake,)
+        yield other, (mistake,), _MOST_MISTAKES - 1
 
 
 def writings(text: str) -> Iterator[tuple[bytes, tuple[str, ...]]]:
