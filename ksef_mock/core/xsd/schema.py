@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from ksef_mock.core.xsd.crowds import beginning, without_crowds
 from ksef_mock.core.xsd.faults import (
     BLANK_TOKEN,
     CONSTRAINTS,
@@ -34,6 +35,8 @@ Locate: TypeAlias = Callable[[str], Source | None]
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 #: Faults of one document that are told, at most.
 MOST_FAULTS = 100
+#: Entries of libxml2's log that one fault may consist of.
+_ENTRIES = 10
 #: Enumerated values that a fault names, at most.
 _MOST_VALUES = 10
 
@@ -74,6 +77,7 @@ class Schema:
             for node in hinted:
                 for hint in _HINTS:
                     node.attrib.pop(hint, "")
+        element = self._bounded(element, most)
         with self._lock:
             compiled = self._compiled
             valid = compiled.validate(element)
@@ -84,6 +88,16 @@ class Schema:
             blanks = [leaf for leaf in element.iter(*names) if _is_blank(leaf)] if names else []
             return _Translation(self.grammar, element).blank_tokens(blanks)[:most] if blanks else []
         return list(islice(_Translation(self.grammar, element).faults(entries), most))
+
+    def _bounded(self, element: etree._Element, most: int) -> etree._Element:
+        """The element, or as much of it as has more faults than are told."""
+        sample = without_crowds(element)
+        if sample is None:
+            return element
+        with self._lock:
+            if self._compiled.validate(sample):
+                return element
+        return beginning(element, self._compiled, most * _ENTRIES)
 
     @cached_property
     def _documents(self) -> list[tuple[etree._Element, str]]:
