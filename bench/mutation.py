@@ -48,6 +48,7 @@ _NEAR = {
     "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
     "permissions": ("PERM",),
+    "sending": ("SEND", "UPO", "INV"),
     "resources": ("CERT", "KTOK", "PERM", "DATA"),
     "testdata": ("DATA", "PERM"),
     "token_login": ("TOKEN",),

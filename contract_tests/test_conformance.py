@@ -49,7 +49,7 @@ def test_requirement(
     except TargetUnreachable as error:
         _stop(request.session, error)
     for name in ("sentence", "source", "severity", "evidence", "since"):
-        record_property(name, getattr(requirement, name))
+        record_property(name, str(getattr(requirement, name)))  # xdist sends nothing but plain types
     if result.verdict is Verdict.SKIPPED:
         pytest.skip(result.message)
     if result.verdict is not Verdict.PASSED:

@@ -169,6 +169,9 @@ AREAS: dict[str, str] = {
     "CERT": "KSeF certificates",
     "PERM": "Permissions",
     "DATA": "Test data",
+    "SEND": "Interactive sessions",
+    "UPO": "Confirmations of receipt (UPO)",
+    "INV": "Invoices and their metadata",
 }
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from lxml import etree
 
-from ksef_mock.core.xsd import crowds
-from ksef_mock.core.xsd.schema import MOST_FAULTS, Fault
+from ksef_mock.core.xsd import Fault, crowds
+from ksef_mock.core.xsd.schema import MOST_FAULTS
 from ksef_mock.ksef.invoices.forms import FA3
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.invoices.schemas import Schemas

@@ -31,6 +31,7 @@ def test_there_are_defects_of_every_area() -> None:
         "operations",
         "permissions",
         "resources",
+        "sending",
         "testdata",
         "token_login",
         "xades_login",

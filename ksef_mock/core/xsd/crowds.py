@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from copy import deepcopy
 from itertools import islice
+from typing import Any
 
 from lxml import etree
 
@@ -28,12 +29,14 @@ _IN_CROWDS = etree.XPath(f"//*[{_CROWD + 1}]/ancestor::*")
 
 def without_crowds(element: etree._Element) -> etree._Element | None:
     """A copy with some children only of each crowd, chosen at random; None if there are no crowds."""
-    around = set(_IN_CROWDS(element))
+    found: Any = _IN_CROWDS(element)
+    around: set[etree._Element] = set(found)
     return _thinned(element, around) if element in around else None
 
 
 def _thinned(element: etree._Element, around: set[etree._Element]) -> etree._Element:
-    copy = etree.Element(element.tag, dict(element.attrib), nsmap=dict(element.nsmap))
+    namespaces: Any = element.nsmap
+    copy = etree.Element(element.tag, {str(k): str(v) for k, v in element.attrib.items()}, nsmap=namespaces)
     copy.text = element.text
     children = list(element.iterchildren("*"))
     crowds = {tag for tag, count in Counter(child.tag for child in children).items() if count > _CROWD}
