@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ksef_mock.core.errors import KsefError
 from ksef_mock.core.paths import api_path
+from ksef_mock.gateway.addresses import Addresses
 from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.system.system import System
 from ksef_mock.xades import CheckResult, Outcome, Reading, Report, passed
@@ -80,11 +81,12 @@ class Mock:
     def __init__(self, app: Starlette) -> None:
         self.app = app
         self.system: System = app.state.system
-        gateway = app.build_middleware_stack()
+        outermost = app.build_middleware_stack()
+        gateway = outermost._app if isinstance(outermost, Addresses) else outermost
         if not isinstance(gateway, Gateway):
-            raise Outdated("the outermost layer of the application is not the gateway")
+            raise Outdated("the gateway is not the outermost layer of the application but for the addresses")
         self._gateway = gateway
-        app.middleware_stack = gateway
+        app.middleware_stack = outermost
         self._max_body = self.system.settings.max_body
         self._asking: ContextVar[tuple[str, str]] | None = None  # made on demand
 
