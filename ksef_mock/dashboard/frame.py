@@ -118,6 +118,8 @@ NOTICES = {
     "added": "The fault acts from now on.",
     "removed": "The fault acts no more.",
     "cleared": "Nothing goes wrong on purpose any more.",
+    "lighthouse": "The lighthouse is told.",
+    "revoked": "The token is revoked.",
     "reset": "The mock is as if newly started.",
 }
 

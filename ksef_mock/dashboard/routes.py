@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ksef_mock.dashboard.pages import clock, coverage, faults, keys, login, logins, requests, session, tokens
+from ksef_mock.dashboard.pages import (
+    clock,
+    coverage,
+    faults,
+    keys,
+    lighthouse,
+    login,
+    logins,
+    portal,
+    requests,
+    session,
+    sign,
+    tokens,
+)
 
 #: Under /_mock.
 ROUTES = [
@@ -12,6 +25,9 @@ ROUTES = [
     *keys.ROUTES,
     *faults.ROUTES,
     *tokens.ROUTES,
+    *portal.ROUTES,
+    *sign.ROUTES,
+    *lighthouse.ROUTES,
     *coverage.ROUTES,
     *clock.ROUTES,
     *session.ROUTES,

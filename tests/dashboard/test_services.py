@@ -1,0 +1,98 @@
+"""The pages of the services around KSeF: the lighthouse, the portal, a signature."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ksef_mock.crypto.pki import Credential
+from ksef_mock.testing import MockServer
+from tests.auth.test_xades_login import outcome, submit
+from tests.dashboard.support import Dashboard
+from tests.signing.test_stand_in import unsigned
+from tests.support import NIP, Api
+
+
+def post(dashboard: Dashboard, path: str, expected: int = 303, /, **fields: str) -> httpx.Response:
+    response = dashboard.http.post(f"/_mock/ui/{path}", data=fields)
+    assert response.status_code == expected, response.text
+    return response
+
+
+def status(mock: MockServer) -> str:
+    shown: str = httpx.get(f"{mock.url}/latarnia/status").json()["status"]
+    return shown
+
+
+def test_lighthouse(ksef_mock: MockServer, dashboard: Dashboard) -> None:
+    assert "AVAILABLE" in dashboard.get("/_mock/ui/lighthouse").text
+    post(dashboard, "lighthouse", do="announce", category="FAILURE", text="Awaria bramy")
+    assert status(ksef_mock) == "FAILURE"
+    page = dashboard.get("/_mock/ui/lighthouse")
+    assert "Awaria bramy" in page.text
+    (event,) = page.root.xpath("//button[@name='event']/@value")
+    (notice,) = page.all("//select[@id='corrected']/option")
+    post(dashboard, "lighthouse", do="correct", id=notice, text="Inaczej")
+    assert "version 2" in dashboard.get("/_mock/ui/lighthouse").text
+    post(dashboard, "lighthouse", do="end", event=event)
+    assert status(ksef_mock) == "AVAILABLE"
+    post(dashboard, "lighthouse", do="play", name="test-now")
+    assert status(ksef_mock) == "TOTAL_FAILURE"
+    post(dashboard, "lighthouse", do="withdraw")
+    post(dashboard, "lighthouse", do="breakdown", name="502")
+    assert httpx.get(f"{ksef_mock.url}/latarnia/status").status_code == 502
+    post(dashboard, "lighthouse", do="breakdown", name="")
+    assert status(ksef_mock) == "AVAILABLE"
+    for wrong in ({"do": "play", "name": "x"}, {"do": "end"}, {"do": "announce", "category": "MAINTENANCE"}):
+        post(dashboard, "lighthouse", 400, **wrong)
+
+
+def test_token_is_revoked_in_the_portal(ksef_mock: MockServer, api: Api, dashboard: Dashboard) -> None:
+    text = ksef_mock.issue_token(NIP, ["InvoiceRead"])
+    page = dashboard.get(f"/_mock/ui/portal?nip={NIP}")
+    assert text not in page.response.text
+    (reference,) = page.root.xpath("//button[@name='reference']/@value")
+    post(dashboard, "portal/revoke", reference=reference)
+    assert not dashboard.get(f"/_mock/ui/portal?nip={NIP}").root.xpath("//button[@name='reference']")
+    submitted = api.call("POST", "/auth/ksef-token", json=api.token_request(text))
+    assert api.status(submitted)["code"] == 450
+    post(dashboard, "portal/revoke", 400, reference=reference)
+
+
+@pytest.mark.parametrize(("purpose", "code"), [("Authentication", 200), ("Offline", 415)])
+def test_certificate_from_the_portal(
+    ksef_mock: MockServer, api: Api, dashboard: Dashboard, purpose: str, code: int
+) -> None:
+    fields = {"kind": "nip", "identifier": NIP, "key": "ec", "name": "Moja", "password": "tajne-haslo"}
+    answer = post(dashboard, "portal/certificate", 201, type=purpose, **fields)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        certificate = x509.load_pem_x509_certificate(archive.read("ksef-cert.crt"))
+        locked = archive.read("ksef-cert.key")
+    with pytest.raises(TypeError):
+        load_pem_private_key(locked, None)
+    key = load_pem_private_key(locked, b"tajne-haslo")
+    login = outcome(ksef_mock, api, Credential(certificate, key))  # type: ignore[arg-type]
+    assert (login["code"] == 200) is (code == 200), login
+    for wrong in ({"password": "x"}, {"identifier": "1"}, {"kind": "x"}):
+        post(dashboard, "portal/certificate", 400, type=purpose, **{**fields, **wrong})
+    post(dashboard, "portal/certificate", 400, type="None", **fields)
+
+
+def test_document_is_signed_on_a_page(
+    ksef_mock: MockServer, api: Api, dashboard: Dashboard, tmp_path: Path
+) -> None:
+    assert "podpis.gov.pl" in dashboard.get("/_mock/ui/sign").text
+    files = {"document": ("unsigned.xml", unsigned(api), "text/xml")}
+    answer = dashboard.http.post("/_mock/ui/sign", data={"as": f"seal:{NIP}", "by": ""}, files=files)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="signed.xml"'
+    assert api.status(submit(api, answer.content))["code"] == 200
+    assert dashboard.http.post("/_mock/ui/sign", data={"as": "nobody"}, files=files).status_code == 400
+    assert dashboard.http.post("/_mock/ui/sign", data={"as": f"nip:{NIP}"}).status_code == 400
