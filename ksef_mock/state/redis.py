@@ -25,7 +25,7 @@ import msgspec
 from redis import Redis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError, WatchError
@@ -34,7 +34,7 @@ from redis.retry import Retry
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.look import LOOK, Look, Moved
-from ksef_mock.state.redis_calls import Calls
+from ksef_mock.state.redis_calls import Calls, packing
 from ksef_mock.state.redis_scripts import (
     ADMIT,
     ARRIVE,
@@ -98,7 +98,7 @@ class RedisStore(RemoteStore):
         self._clock = clock
         url, prefix = _split(url)
         names = "due index members member-due tables shared run requests request-due journal sequence"
-        self._keys = [f"{{{prefix}}}:{name}" for name in names.split()]
+        self._keys = [f"{{{prefix}}}:{name}".encode() for name in names.split()]
         self._tables = f"{{{prefix}}}:table:"
         self._shared = f"{{{prefix}}}:shared"
         self._journal = f"{{{prefix}}}:journal"
@@ -110,6 +110,7 @@ class RedisStore(RemoteStore):
             "protocol": 2,
             "decode_responses": False,
         }
+        options["connection_class"] = packing(options.get("connection_class", Connection))
         # A script that was sent may have run: nothing is sent twice.
         pool = BlockingConnectionPool(
             max_connections=_CONNECTIONS,
@@ -332,7 +333,7 @@ class RedisStore(RemoteStore):
         """The first thing on each new connection."""
         await connection.on_connect()
 
-        async def ask(*command: str) -> Any:
+        async def ask(*command: str | bytes) -> Any:
             await connection.send_command(*command)
             return await connection.read_response()
 

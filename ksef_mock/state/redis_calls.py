@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from redis.asyncio.connection import Connection
 from redis.exceptions import NoScriptError
 
 #: Round trips under way at a time, and calls that one carries at most.
@@ -18,6 +19,21 @@ _AT_ONCE = 2
 _MOST = 64
 
 Arguments: TypeAlias = Sequence[str | bytes | int]
+
+
+def packing(connection: type[Connection]) -> type[Connection]:
+    """The class of connections that writes commands itself: redis-py's way takes a quarter of a call."""
+
+    class Packing(connection):  # type: ignore[misc, valid-type]
+        def pack_command(self, *arguments: str | bytes | int) -> list[bytes]:
+            """A command as an array of bulk strings (RESP). Its name may be two words: SCRIPT LOAD."""
+            name, *octets = [each if isinstance(each, bytes) else str(each).encode() for each in arguments]
+            octets[:0] = name.split()
+            parts = [b"*%d\r\n" % len(octets)]
+            parts += [b"$%d\r\n%b\r\n" % (len(each), each) for each in octets]
+            return [b"".join(parts)]
+
+    return Packing
 
 
 class _Call(NamedTuple):
@@ -29,7 +45,7 @@ class _Call(NamedTuple):
 class Calls:
     """Carries out Lua scripts that all have the same keys. Used from one event loop."""
 
-    def __init__(self, redis: Any, keys: Sequence[str]) -> None:
+    def __init__(self, redis: Any, keys: Sequence[str | bytes]) -> None:
         """`redis`: an asyncio client whose commands are sent once."""
         self._redis = redis
         self._keys = keys
