@@ -1,0 +1,164 @@
+"""Sending under stress: several processes, a crash in the middle, hostile documents and bodies."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ksef_mock.ksef.invoices.samples import invoice
+from ksef_mock.testing import MockServer
+from tests.redis_server import LOSSLESS, RedisServer, needs_redis
+from tests.sending.erp import Erp
+from tests.sending.test_online import erp_of, good
+from tests.served import Served, serving
+from tests.support import NIP, Api
+
+
+@contextlib.contextmanager
+def erp_at(served: Served) -> Iterator[Erp]:
+    api = Api(served.url)
+    try:
+        yield Erp(api, api.login(served.token, nip=NIP).access_token)
+    finally:
+        api.close()
+
+
+def race(store: str) -> None:
+    """Two processes are sent invoices with one duplicate key at once, in two sessions."""
+    with serving("--store", store, "--workers", "2") as served, erp_at(served) as erp:
+        sessions = [erp.open(), erp.open()]
+        documents = [invoice(NIP, number="FA/1", lines=lines) for lines in range(1, 9)]
+
+        def send(position: int) -> tuple[int, str]:
+            # A connection of its own, so that both processes get some.
+            api = Api(served.url)
+            session = sessions[position % 2]
+            answer = Erp(api, erp.access).send(session, documents[position])
+            api.close()
+            assert answer.status_code == 202, answer.text
+            return position % 2, answer.json()["referenceNumber"]
+
+        with ThreadPoolExecutor(8) as threads:
+            sent = list(threads.map(send, range(8)))
+        verdicts = Counter(erp.invoice(sessions[which], name)["status"]["code"] for which, name in sent)
+        assert verdicts == {200: 1, 440: 7}
+        counted = [erp.status(session) for session in sessions]
+        assert [each["invoiceCount"] for each in counted] == [4, 4]
+        assert sum(each.get("successfulInvoiceCount", 0) for each in counted) == 1
+        assert sum(each.get("failedInvoiceCount", 0) for each in counted) == 7
+        listed = erp.call("GET", f"/sessions/{sessions[0].reference}/invoices").json()["invoices"]
+        assert [each["ordinalNumber"] for each in listed] == [1, 2, 3, 4]
+
+
+def test_of_duplicates_at_once_one_wins_with_sqlite(tmp_path: Path) -> None:
+    race(f"sqlite:{tmp_path / 'mock.db'}")
+
+
+@needs_redis
+def test_of_duplicates_at_once_one_wins_with_redis() -> None:
+    server = RedisServer(*LOSSLESS)
+    server.start()
+    try:
+        race(server.url)
+    finally:
+        server.kill()
+
+
+def test_a_crash_in_mid_session_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'mock.db'}"
+    with serving("--store", store) as served, erp_at(served) as erp:
+        session = erp.open()
+        document = good("FA/1")
+        accepted = erp.sent(session, document)
+        refused = erp.sent(session, b"no invoice")
+        served.kill()
+    with serving("--store", store) as served:
+        api = Api(served.url)
+        again = Erp(api, erp.access)
+        assert again.invoice(session, accepted["referenceNumber"])["ksefNumber"] == accepted["ksefNumber"]
+        assert again.invoice(session, refused["referenceNumber"])["status"]["code"] == 450
+        assert again.call("GET", f"/invoices/ksef/{accepted['ksefNumber']}").content == document
+        # The session goes on where it was, with its key, its counters and what is a duplicate.
+        assert again.sent(session, document)["status"]["code"] == 440
+        third = again.sent(session, good("FA/2"))
+        assert (third["status"]["code"], third["ordinalNumber"]) == (200, 4)
+        ended = again.closed(session)
+        assert (ended["status"]["code"], ended["invoiceCount"]) == (200, 4)
+        api.close()
+
+
+# -- hostile documents and bodies -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def erp(ksef_mock: MockServer, api: Api) -> Erp:
+    return erp_of(ksef_mock, api)
+
+
+BILLION = (
+    b'<!DOCTYPE Faktura [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + level, b"&%c;" % (97 + level) * 10) for level in range(9))
+    + b"]>"
+)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param((b"<Faktura ", BILLION + b"<Faktura ", b"Nabywca", b"&j;"), id="billion laughs"),
+        pytest.param(
+            (
+                b"<Faktura ",
+                b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><Faktura ',
+                b"Nabywca",
+                b"&e;",
+            ),
+            id="XXE",
+        ),
+        pytest.param(
+            (b"<Faktura ", b'<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd"><Faktura ', b"", b""), id="DTD"
+        ),
+        pytest.param((b"<Fa>", b"<Fa>" + b"<a>" * 50_000, b"", b""), id="depth"),
+    ],
+)
+def test_hostile_documents_are_no_xml(erp: Erp, damage: tuple[bytes, bytes, bytes, bytes]) -> None:
+    document = good()
+    for old, new in (damage[:2], damage[2:]):
+        document = document.replace(old, new, 1) if old else document
+    refused = erp.sent(erp.open(), document)
+    assert refused["status"]["code"] == 450
+    assert refused["status"]["details"] == ["Nieprawidłowy XML"]
+
+
+def test_a_body_that_no_invoice_needs_is_not_read(ksef_mock: MockServer, erp: Erp) -> None:
+    session = erp.open()
+    path = f"{ksef_mock.url}/v2/sessions/online/{session.reference}/invoices"
+    headers = {"Authorization": f"Bearer {erp.access}", "Content-Type": "application/json"}
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b" " * 1_000_000
+
+    with contextlib.suppress(httpx.WriteError, httpx.ReadError):
+        assert httpx.post(path, content=endless(), headers=headers).status_code == 413
+    assert sent < 50
+    assert erp.sent(session, good())["status"]["code"] == 200
+
+
+def test_an_invoice_of_the_largest_size_is_taken_and_one_octet_more_is_refused(erp: Erp) -> None:
+    session = erp.open()
+    document = good().replace(b"</Faktura>", b"<!--%s--></Faktura>")
+    room = 1_000_000 - len(document) + 2
+    assert erp.sent(session, document % (b"x" * room))["status"]["code"] == 200
+    other = good().replace(b"</Faktura>", b"<!--%s--></Faktura>")
+    room = 1_000_000 - len(other) + 2
+    assert erp.sent(session, other % (b"x" * (room + 1)))["status"]["code"] == 430
