@@ -23,6 +23,7 @@ from contract_tests.server.reports import html as html_report
 from contract_tests.server.reports import markdown, terminal
 from contract_tests.server.runner import run
 from contract_tests.server.targets import TargetRefused, TargetUnreachable
+from ksef_client_min.commands.common import no_color_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +44,7 @@ def _file(option: str, text: str) -> Callable[[F], F]:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ksef-mock", prog_name="ksef-conformance")
+@no_color_option
 def main() -> None:
     """Say, requirement by requirement, whether a server behaves as KSeF; and what a client survives."""
 

@@ -10,6 +10,7 @@ import click
 
 from ksef_client_min.commands.auth import auth
 from ksef_client_min.commands.cert import cert
+from ksef_client_min.commands.common import no_color_option
 from ksef_client_min.commands.config import config
 from ksef_client_min.commands.invoice import invoice
 from ksef_client_min.commands.qr import qr
@@ -19,6 +20,7 @@ from ksef_client_min.commands.token import token
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ksef-mock", prog_name="ksef")
+@no_color_option
 def main() -> None:
     """Work with KSeF, Poland's national e-invoicing system, from the command line."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -60,8 +61,27 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
+def _no_color(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    # What this process starts, and rich, go by the variable too: https://no-color.org
+    if value:
+        os.environ["NO_COLOR"] = "1"
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+no_color_option = click.option(
+    "--no-color",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_no_color,
+    help="Print no colours, as with NO_COLOR in the environment.",
+)
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ksef-mock")
+@no_color_option
 def main() -> None:
     """A simulated KSeF: Poland's national e-invoicing system, API v2."""
 

@@ -15,6 +15,7 @@ from ksef_client_min.commands.common import (
     json_option,
     logged_in,
     nip_option,
+    no_prompt,
     save_login,
     show,
     spinner,
@@ -58,7 +59,7 @@ def login(
     """Log in with a KSeF token, or with a certificate and its private key."""
     credentials = _credentials(cert, key, p12, key_password)
     if credentials is None:
-        token = token or click.prompt("KSeF token", hide_input=True, err=True)
+        token = token or _asked("KSeF token", "which token? Give --token, or set KSEF_TOKEN")
         nip = nip or _nip_in(token)
     if nip is None:
         raise _NO_NIP
@@ -150,7 +151,14 @@ def _credentials(
     try:
         return _load(cert, key, p12, password)
     except PasswordNeeded:
-        return _load(cert, key, p12, click.prompt("Password of the key", hide_input=True, err=True))
+        missing = "the key is encrypted: give --key-password, or set KSEF_KEY_PASSWORD"
+        return _load(cert, key, p12, _asked("Password of the key", missing))
+
+
+def _asked(what: str, missing: str) -> str:
+    no_prompt(missing)
+    answer: str = click.prompt(what, hide_input=True, err=True)
+    return answer
 
 
 def _load(cert: Path | None, key: Path | None, p12: Path | None, password: str | None) -> Credentials | None:

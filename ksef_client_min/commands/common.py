@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,8 +11,8 @@ from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 import click
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 
 from ksef_client_min.credentials import BrokenCredentials
 from ksef_client_min.environments import ENVIRONMENTS, api_root
@@ -28,6 +29,24 @@ from ksef_client_min.sync_client import KsefClient
 F = TypeVar("F", bound=Callable[..., Any])
 
 REFUSED, UNREACHABLE, NEEDS_LOGIN = 1, 3, 4
+
+
+def _no_color(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    # What this process starts, and rich, go by the variable too: https://no-color.org
+    if value:
+        os.environ["NO_COLOR"] = "1"
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+no_color_option = click.option(
+    "--no-color",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_no_color,
+    help="Print no colours, as with NO_COLOR in the environment.",
+)
 
 
 def json_option(command: F) -> F:
@@ -124,17 +143,21 @@ def show(as_json: bool, data: dict[str, Any], text: str) -> None:
 def show_list(
     as_json: bool, name: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, more: bool = False
 ) -> None:
-    """A list: a table of some columns, or JSON with all members under `name`."""
+    """A list: a table of some columns, or JSON with all members under `name`.
+
+    No cell is ever cut or broken: what is in it is there to be copied.
+    """
     if as_json:
         click.echo(json.dumps({name: rows, "hasMore": more}, ensure_ascii=False))
         return
     if not rows:
         click.echo("Nothing found.")
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    Console(highlight=False, markup=False).print(table)
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    widths = [max(map(cell_len, each)) for each in zip(columns, *cells, strict=True)]
+    for number, line in enumerate([list(columns), *cells]):
+        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        click.secho("  ".join(padded).rstrip(), bold=number == 0)
     if more:
         click.echo("There are more: --size shows more of them at once.", err=True)
 
@@ -154,10 +177,24 @@ def write_output(output: str, octets: bytes) -> None:
         click.echo(f"Wrote {output}.", err=True)
 
 
+def no_prompt(missing: str) -> None:
+    """Nobody can be asked where standard input is no terminal.
+
+    Raises:
+        click.UsageError: so it is; `missing` says what to give instead.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError(missing)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+        value = ", ".join(map(str, value))
+    # What a server sends does not steer the terminal.
+    return "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for each in ("" if value is None else str(value))
+    )
 
 
 def spinner(text: str, as_json: bool) -> AbstractContextManager[object]:

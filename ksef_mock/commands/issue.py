@@ -83,6 +83,8 @@ def issue_certificate(
     **options: str | None,
 ) -> None:
     """Issue a certificate and write it and its key to files."""
+    if not as_json:
+        _refuse_to_overwrite(out)
     wishes = options | {
         "givenName": given_name,
         "validFrom": valid_from,
@@ -125,6 +127,13 @@ def _status_command(name: str, sentence: str) -> None:
 _status_command("revoke", "Revoke a certificate: WHICH is a PEM file, a serial number, or a fingerprint.")
 _status_command("suspend", "Suspend a certificate: WHICH is a PEM file, a serial number, or a fingerprint.")
 _status_command("reinstate", "End a suspension: WHICH is a PEM file, a serial number, or a fingerprint.")
+
+
+def _refuse_to_overwrite(out: Path) -> None:
+    # A key that is gone is gone; nothing is issued before this is known.
+    for suffix in (".pem", ".key", "-chain.pem", ".p12"):
+        if (there := out.with_name(out.name + suffix)).exists():
+            raise click.UsageError(f"{there} exists: give another --out, or remove it")
 
 
 def _write(out: Path, suffix: str, content: bytes) -> Path:

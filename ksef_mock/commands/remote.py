@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import functools
 import http.client
-import importlib.util
 import json
 import ssl
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -163,18 +161,8 @@ def print_json(body: Any) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns: by rich on a terminal if it is installed, else plain text."""
+    """Plain columns, in which nothing is ever cut or broken."""
     cells = [[visible(str(cell)) for cell in row] for row in rows]
-    if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*headers, box=None, pad_edge=False)
-        for row in cells:
-            table.add_row(*map(Text, row))
-        Console().print(table)
-        return
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
     for row in (list(headers), *cells):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

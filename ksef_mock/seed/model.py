@@ -220,11 +220,15 @@ class Seed(_Entry):
     def summary(self) -> str:
         """What is in it, in a few words."""
         counts = [
-            f"{len(value)} {_WORDS.get(name, name)}"
+            _counted(len(value), _WORDS.get(name, name))
             for name, value in msgspec.structs.asdict(self).items()
             if isinstance(value, tuple) and value
         ]
         return ", ".join(counts) or "nothing"
+
+
+def _counted(number: int, things: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 _WORDS = {"blocked": "blocked contexts", "peppol_providers": "Peppol providers"}

@@ -211,6 +211,8 @@ def test_certificate(ksef_mock: MockServer, run: Run, api: Api, tmp_path: Path) 
     files = {path.name for path in out.parent.iterdir()}
     assert files == {"jan.pem", "jan.key", "jan-chain.pem", "jan.p12"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in out.parent.iterdir())
+    again = run("certificate", "issue", "--nip", NIP, "--out", str(out), code=2)
+    assert "jan.pem exists" in again.output
     certificate = x509.load_pem_x509_certificate((tmp_path / "new/jan.pem").read_bytes())
     key = load_pem_private_key((tmp_path / "new/jan.key").read_bytes(), None)
     packed = pkcs12.load_pkcs12((tmp_path / "new/jan.p12").read_bytes(), b"secret")

@@ -54,7 +54,7 @@ def test_life_of_a_certificate(ksef: Ksef, folder: Path, key_type: str) -> None:
     assert got["serialNumber"] in ksef("cert", "list", "--name", "rob").stdout
     assert ksef("cert", "list", "--name", "nobody").stdout == "Nothing found.\n"
     limits = json.loads(ksef("cert", "limits", "--json").stdout)
-    assert limits == {"canRequest": True, "enrollmentsLeft": 11, "certificatesLeft": 5}
+    assert limits == {"canRequest": True, "enrollmentsLeft": 299, "certificatesLeft": 99}
     assert "certificates left  5 of 6" in ksef("cert", "limits").stdout
 
     revoked = ksef("cert", "revoke", got["serialNumber"], "--reason", "Superseded")

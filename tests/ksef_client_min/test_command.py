@@ -7,10 +7,14 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from contract_tests.cli import main as conformance_main
 from ksef_client_min.cli import main
+from ksef_client_min.commands.common import show_list
+from ksef_mock.cli import main as ksef_mock_main
 from ksef_mock.testing import MockServer
 from tests.support import NIP
 
@@ -70,11 +74,36 @@ def test_login_needs_no_option_with_what_the_mock_writes_into_an_env_file(
 
 
 def test_login_with_a_prompt_does_not_show_the_token(
-    ksef: Ksef, ksef_mock: MockServer, ksef_token: str
+    ksef: Ksef, ksef_mock: MockServer, ksef_token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ksef_client_min.commands.auth.no_prompt", str)
     result = ksef("login", "--env", ksef_mock.url, stdin=f"{ksef_token}\n")
     assert result.exit_code == 0
     assert ksef_token not in result.output
+
+
+def test_login_asks_nobody_where_no_terminal_is(ksef: Ksef, ksef_mock: MockServer) -> None:
+    result = ksef("login", "--env", ksef_mock.url, stdin="anything\n")
+    assert result.exit_code == 2
+    assert "KSEF_TOKEN" in result.stderr
+
+
+def test_list_cuts_nothing_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "20261126-EC-0894F2C000-730183EA34-91" * 4
+    show_list(False, "tokens", [{"number": long, "text": "\x1b[2Jżółw"}], ["number", "text"])
+    head, line = capsys.readouterr().out.splitlines()
+    assert line == f"{long}  \N{REPLACEMENT CHARACTER}[2Jżółw"
+    assert head.split() == ["number", "text"]
+
+
+@pytest.mark.parametrize(("given", "options"), [("1", []), ("", ["--no-color"])])
+@pytest.mark.parametrize("program", [main, ksef_mock_main, conformance_main], ids=str)
+def test_colours_can_be_turned_off_in_each_command(
+    program: click.Group, given: str, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", given)
+    with program.make_context("it", [*options, "anything"]) as context:
+        assert context.color is False
 
 
 def test_token_without_a_nip_needs_the_option(ksef: Ksef, ksef_mock: MockServer) -> None:

@@ -290,7 +290,11 @@ def ksef(tmp_path: Path, ksef_mock: MockServer) -> Callable[..., Result]:
 
 
 def test_command_logs_in_with_pem_files(
-    ksef: Callable[..., Result], owner: Credential, tmp_path: Path, ksef_mock: MockServer
+    ksef: Callable[..., Result],
+    owner: Credential,
+    tmp_path: Path,
+    ksef_mock: MockServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate, key = tmp_path / "ksef-cert.pem", tmp_path / "ksef-key.pem"
     certificate.write_bytes(owner.certificate_pem)
@@ -299,7 +303,10 @@ def test_command_logs_in_with_pem_files(
     result = ksef(*options, "--key-password", "my_passphrase", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["status"] == "ok"
-    assert ksef(*options).exit_code == 1
+    refused = ksef(*options, stdin="my_passphrase\n")
+    assert refused.exit_code == 2
+    assert "KSEF_KEY_PASSWORD" in refused.stderr
+    monkeypatch.setattr("ksef_client_min.commands.auth.no_prompt", str)  # as at a terminal
     prompted = ksef(*options, stdin="my_passphrase\n")
     assert prompted.exit_code == 0
     assert "my_passphrase" not in prompted.output
