@@ -55,7 +55,7 @@ def test_life_of_a_certificate(ksef: Ksef, folder: Path, key_type: str) -> None:
     assert ksef("cert", "list", "--name", "nobody").stdout == "Nothing found.\n"
     limits = json.loads(ksef("cert", "limits", "--json").stdout)
     assert limits == {"canRequest": True, "enrollmentsLeft": 299, "certificatesLeft": 99}
-    assert "certificates left  5 of 6" in ksef("cert", "limits").stdout
+    assert "certificates left  99 of 100" in ksef("cert", "limits").stdout
 
     revoked = ksef("cert", "revoke", got["serialNumber"], "--reason", "Superseded")
     assert revoked.stdout == f"Revoked {got['serialNumber']}.\n"

@@ -314,8 +314,9 @@ def test_command_logs_in_with_pem_files(
 
 
 def test_command_logs_in_with_a_pkcs12_file(
-    ksef: Callable[..., Result], owner: Credential, tmp_path: Path
+    ksef: Callable[..., Result], owner: Credential, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ksef_client_min.commands.auth.no_prompt", str)  # as at a terminal
     file = tmp_path / "login.p12"
     file.write_bytes(owner.pkcs12("sekret"))
     assert ksef("login", "--p12", file, "--key-password", "sekret").exit_code == 0
