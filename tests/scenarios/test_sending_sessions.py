@@ -8,7 +8,7 @@ import pytest
 from tests.scenarios.sending import BUYER, SELLER, THIRD, logged_in
 from tests.sending.erp import Erp, Session
 from tests.sending.templates import filled, form_of, needs_official
-from tests.support import Api
+from tests.support import Api, error
 from tests.world import World
 
 pytestmark = needs_official
@@ -121,3 +121,20 @@ def test_sessions_are_found_by_their_status(world: World) -> None:
     }
     assert listed("Succeeded") == {done.reference: (200, 1, 1, 0)}
     assert listed("Failed") == {}
+
+
+def test_a_session_takes_as_many_invoices_as_the_context_may_send(world: World) -> None:
+    owner = logged_in(world, SELLER)
+    limits = world.api.call("GET", "/limits/context", bearer=owner.access).json()
+    lower = limits | {"onlineSession": limits["onlineSession"] | {"maxInvoices": 2}}
+    assert world.post("/testdata/limits/context/session", owner.access, lower).status_code == 200
+    session = owner.open()
+    for _ in range(2):
+        assert owner.sent(session, filled("fa-3", SELLER))["status"]["code"] == 200
+    assert error(owner.send(session, filled("fa-3", SELLER))) == (
+        21155,
+        "Przekroczono dozwoloną liczbę faktur w sesji.",
+        [f"Sesja o numerze referencyjnym {session.reference} osiągnęła dozwolony limit liczby faktur 2."],
+    )
+    assert owner.status(session)["invoiceCount"] == 2
+    assert owner.sent(owner.open(), filled("fa-3", SELLER))["status"]["code"] == 200
