@@ -12,7 +12,7 @@ from tests.third_party.node_client import NODE
 
 
 def read(node_modules: Path, mock: MockServer) -> dict[str, Any]:
-    command = ["node", NODE / "lighthouse.mjs", node_modules, mock.url, mock.lighthouse.url]
+    command = ["node", str(NODE / "lighthouse.mjs"), str(node_modules), mock.url, mock.lighthouse.url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
