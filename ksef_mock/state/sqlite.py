@@ -301,7 +301,8 @@ def _claim(path: Path) -> None:
         raise ValueError(f"{path} cannot be used as a store: {foreign}")
     descriptor = os.open(path, os.O_RDWR)
     try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+        # Windows has no such modes.
+        if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
             os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
