@@ -18,7 +18,6 @@ import pytest
 from tests.served import Served, serving
 
 FIELD = Path(__file__).resolve().parents[3] / "shared" / "field"
-_RUN_E2E = Path(__file__).with_name("run_e2e.py")
 
 #: The exit code of a case that cannot be tried against this mock.
 _NOT_HERE = 77
@@ -88,5 +87,5 @@ def test_signed_document(case: str, profile: str) -> None:
 @pytest.mark.parametrize("suite", sorted(path.name for path in (FIELD / "e2e").glob("java_*.py")))
 def test_official_clients_tests(suite: str, spelling: str) -> None:
     with serving() as served:
-        said = run(served, _RUN_E2E, FIELD / "e2e" / suite, KSEF_CASE=spelling)
+        said = run(served, FIELD / "e2e" / suite, KSEF_CASE=spelling)
     assert "\nok " in f"\n{said}", "not one scenario was run"

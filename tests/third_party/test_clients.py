@@ -1,0 +1,189 @@
+"""Unmodified clients of other people log in, call, are refreshed and end their session (docs/clients.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ksef_mock.core.environment import TokenKey
+from ksef_mock.crypto.pki import Credential, KeyKind, person, seal
+from ksef_mock.testing import MockServer
+from tests.served import serving
+from tests.third_party.node_client import install
+from tests.third_party.programs import client, kept, program, python_client, run
+
+HERE = Path(__file__).parent
+PYTHON = HERE / "python"
+NIP = "5265877635"
+OWNER = person("Jan", "Kowalski", nip=NIP)
+KINDS: Sequence[KeyKind] = ("rsa", "ec")
+
+#: Writes a certificate and its key to two files.
+PemFiles = Callable[[Credential], tuple[Path, Path]]
+
+
+@pytest.fixture
+def pem_files(tmp_path: Path) -> PemFiles:
+    def write(credential: Credential) -> tuple[Path, Path]:
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        certificate.write_bytes(credential.certificate_pem)
+        key.write_bytes(credential.key_pem)
+        return certificate, key
+
+    return write
+
+
+def last_line(output: str) -> dict[str, Any]:
+    seen: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return seen
+
+
+def lived_a_session(seen: dict[str, Any], mock: MockServer) -> None:
+    """What a client has seen that knows limits, tokens, the refresh and the end of a session."""
+    assert seen["maxInvoices"] > 0
+    assert seen["perSecond"] > 0
+    assert seen["made"] in seen["tokens"]
+    assert (seen["expired"], seen["sessions"], seen["ended"]) == (401, [True], 400)
+    assert [entry.status for entry in mock.journal.entries(path="/auth/token/refresh")] == [200, 400]
+    assert [entry.status for entry in mock.journal.entries(path="/auth/sessions/current")] == [204]
+
+
+# ---- PyPI ksef-client
+
+
+def ksef_client(mock: MockServer, folder: Path, *how: str | Path) -> None:
+    arguments = (PYTHON / "run_ksef_client.py", mock.url, NIP, *how)
+    seen = last_line(client(python_client("ksef-client"), *arguments, folder=folder))
+    lived_a_session(seen, mock)
+    assert seen["collective"] > 0, "a required member since API 2.7"
+    assert seen["maxCertificates"] > 0
+    assert seen["status"] in ("Pending", "Active")
+    assert seen["granted"] == 200
+    assert seen["permissions"] == ["InvoiceRead"]
+
+
+@pytest.mark.parametrize("token_key", KINDS)
+def test_pypi_ksef_client_with_a_token(tmp_path: Path, token_key: TokenKey) -> None:
+    with MockServer(token_key=token_key) as mock:
+        ksef_client(mock, tmp_path, "token", mock.issue_token(NIP), token_key)
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_pypi_ksef_client_with_a_certificate(
+    ksef_mock: MockServer, tmp_path: Path, pem_files: PemFiles, key: KeyKind
+) -> None:
+    ksef_client(ksef_mock, tmp_path, "certificate", *pem_files(ksef_mock.pki.self_signed(OWNER, key=key)))
+
+
+# ---- PyPI ksef2, whose source distribution carries the tests that its authors run against TEST
+
+#: It sees 401 as `application/json`; the OpenAPI document says problem+json, and so does the mock.
+DISPUTED = "test_a_missing_token_401_is_read_as_problem_details"
+BATCH = "test_open_batch_session"
+
+
+def test_pypi_ksef2_passes_its_own_tests() -> None:
+    with MockServer() as mock:
+        without = [DISPUTED] if mock.coverage()["POST /sessions/batch"] else [DISPUTED, BATCH]
+    python, pins = python_client("ksef2"), (PYTHON / "ksef2.txt").read_text().split()
+    [pin] = (line for line in pins if line.startswith("ksef2=="))
+
+    def unpack(folder: Path) -> None:
+        folder.mkdir()
+        fetch = ("-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", folder)
+        run("the tests of ksef2", python, *fetch, pin)
+        with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+
+    folder = next(kept("ksef2-tests", pin.encode(), unpack).glob("ksef2-*/"))
+    with serving() as served:
+        output = client(
+            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "led_to_the_mock"),
+            *("-m", "integration", "-k", " and ".join(f"not {name}" for name in without)),
+            *("tests/integration", "--ignore", "tests/integration/test_examples.py"),
+            *("--ignore", "tests/integration/builders"),  # of invoices, hundreds
+            folder=folder,
+            PYTHONPATH=str(PYTHON),
+            KSEF_URL=served.url,
+            KSEF_TEST_SUBJECT_NIP=NIP,
+            KSEF_TEST_PERSON_NIP="1234563218",
+            KSEF_TEST_PERSON_PESEL="90010112349",
+        )
+    assert re.search(r"\b\d\d+ passed", output.splitlines()[-1]), output
+    assert "skipped" not in output.splitlines()[-1], output
+
+
+# ---- PyPI pyksef, a command that logs in with the certificate in a file and does no more
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_pypi_pyksef_with_a_certificate(
+    ksef_mock: MockServer, tmp_path: Path, pem_files: PemFiles, key: KeyKind
+) -> None:
+    # It takes the method from the certificate's signature, so that the issuer's key must be of the same kind.
+    certificate, private = pem_files(ksef_mock.pki.self_signed(seal("Firma sp. z o.o.", nip=NIP), key=key))
+    options: dict[str, str | Path] = {
+        "--cert-file": certificate,
+        "--key-file": private,
+        "--api-base-url": f"{ksef_mock.url}/v2",
+        "--context-id": NIP,
+    }
+    arguments = [part for option in options.items() for part in option]
+    command = (python_client("pyksef"), "-m", "pyksef.cli.ksef_auth_file")
+    output = client(*command, *arguments, folder=tmp_path, given="\n")
+    final = json.loads(output[output.index("{") :])["ksefPollAuthFinalizedResult"]
+    assert final["authState"]["status"]["code"] == 200
+    assert final["redeemResult"]["accessToken"]["token"]
+
+
+# ---- PyPI ksef2.0_python
+
+
+def ksef2_0_python(mock: MockServer, folder: Path, *how: str | Path) -> dict[str, Any]:
+    arguments = (PYTHON / "run_ksef2_0_python.py", mock.url, NIP, *how)
+    seen = last_line(client(python_client("ksef2.0_python"), *arguments, folder=folder))
+    [ended] = mock.journal.entries(path="/auth/sessions/*")
+    assert (ended.method, ended.status) == ("DELETE", 204)
+    return seen
+
+
+def test_pypi_ksef2_0_python_with_a_token(ksef_mock: MockServer, tmp_path: Path) -> None:
+    token = ksef_mock.issue_token(NIP)
+    assert ksef2_0_python(ksef_mock, tmp_path, "token", token) == {"tokens": [token.partition("|")[0]]}
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_pypi_ksef2_0_python_with_a_certificate(
+    ksef_mock: MockServer, tmp_path: Path, pem_files: PemFiles, key: KeyKind
+) -> None:
+    files = pem_files(ksef_mock.pki.self_signed(OWNER, key=key))
+    assert ksef2_0_python(ksef_mock, tmp_path, "certificate", *files) == {"tokens": []}
+
+
+# ---- npm ksef-client
+
+
+def npm_ksef_client(mock: MockServer, folder: Path, *how: str | Path) -> None:
+    project = HERE / "node-ksef-client"
+    command = (program("npm ksef-client", "node"), project / "life.mjs", install(project))
+    lived_a_session(last_line(client(*command, mock.url, NIP, *how, folder=folder)), mock)
+
+
+@pytest.mark.parametrize("token_key", KINDS)
+def test_npm_ksef_client_with_a_token(tmp_path: Path, token_key: TokenKey) -> None:
+    with MockServer(token_key=token_key) as mock:
+        npm_ksef_client(mock, tmp_path, "token", mock.issue_token(NIP), token_key)
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_npm_ksef_client_with_a_certificate(
+    ksef_mock: MockServer, tmp_path: Path, pem_files: PemFiles, key: KeyKind
+) -> None:
+    files = pem_files(ksef_mock.pki.self_signed(OWNER, key=key))
+    npm_ksef_client(ksef_mock, tmp_path, "certificate", *files)
