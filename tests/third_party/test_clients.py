@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from ksef_mock.testing import MockServer
 from tests.served import serving
 from tests.third_party.node_client import install
 from tests.third_party.programs import client, kept, program, python_client, run
+from tests.third_party.tunnel import tunnel
 
 HERE = Path(__file__).parent
 PYTHON = HERE / "python"
@@ -187,3 +189,34 @@ def test_npm_ksef_client_with_a_certificate(
 ) -> None:
     files = pem_files(ksef_mock.pki.self_signed(OWNER, key=key))
     npm_ksef_client(ksef_mock, tmp_path, "certificate", *files)
+
+
+# ---- Rust: the crate ksef, which knows KSeF's own addresses only
+
+
+def rust_client() -> Path:
+    """The program of `rust/`, built with the crates of its Cargo.lock."""
+    source = HERE / "rust"
+    cargo = program("the crate ksef", "cargo")
+    program("the crate ksef", "cc")
+    pins = b"".join(path.read_bytes() for path in sorted(source.rglob("*")) if path.is_file())
+
+    def build(folder: Path) -> None:
+        build = ("build", "--quiet", "--locked", "--target-dir", folder)
+        run("the crate ksef", cargo, *build, "--manifest-path", source / "Cargo.toml")
+
+    return kept("ksef-rust", pins, build) / "debug" / "ksef-rust-client"
+
+
+def test_rust_ksef_with_a_token(tmp_path: Path) -> None:
+    binary = rust_client()
+    with MockServer(tls=True) as mock, tunnel(urlsplit(mock.url).port or 0) as proxy:
+        led = {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(mock.ca_file)}
+        token = mock.issue_token(NIP)
+        output = client(binary, NIP, token, folder=tmp_path, **led)
+        assert output.splitlines() == ["refreshed true", "sessions 1", "same true", "refused true"]
+        assert [entry.status for entry in mock.journal.entries(path="/auth/token/refresh")] == [200, 401]
+
+        with pytest.raises(AssertionError, match="token_error"):
+            client(binary, NIP, token[:-1] + ("0" if token[-1] != "0" else "1"), folder=tmp_path, **led)
+        assert mock.journal.last("/auth/token/redeem").status == 400
