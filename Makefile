@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test quick versions hooks changelog serve lint types bench docs lock clean
+.PHONY: help demo test quick versions hooks changelog serve lint types bench docs api-diff lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/.demo ## start the mock and log in, step by step, with an RSA and with an EC key
 	$(BIN)/python examples/demo.py
@@ -54,6 +54,9 @@ bench: $(STAMP) ## measure against the floors
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated
 	$(BIN)/ksef-conformance list --markdown > docs/conformance.md
+
+api-diff: $(STAMP) ## what the mock lacks of a newer OpenAPI document: make api-diff FILE=open-api.json
+	@$(BIN)/python -m tests.api_diff $(FILE)
 
 lock: $(STAMP) ## renew the versions in docker/, from the package index
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

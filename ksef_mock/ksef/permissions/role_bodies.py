@@ -76,7 +76,7 @@ class SubordinateEntityRole(Body):
 
 
 class QuerySubordinateEntityRolesResponse(Body):
-    """OpenAPI: SubordinateEntityRolesQueryResponse."""
+    """OpenAPI: QuerySubordinateEntityRolesResponse."""
 
     roles: list[SubordinateEntityRole]
     has_more: bool
