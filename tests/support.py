@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,14 @@ class Login:
 class Api:
     """Calls to one mock. Each answer is checked against the official document where that is at hand."""
 
+    #: How requests are sent; tests/spelled replaces it.
+    transport: Callable[[], httpx.BaseTransport] = staticmethod(httpx.HTTPTransport)
+
     def __init__(self, url: str, *, prefix: str = "/v2", problem_details: bool = False) -> None:
         headers = {"X-Error-Format": "problem-details"} if problem_details else {}
-        self.http = httpx.Client(base_url=url + prefix, headers=headers, timeout=20)
+        self.http = httpx.Client(
+            base_url=url + prefix, headers=headers, timeout=20, transport=self.transport()
+        )
 
     def close(self) -> None:
         self.http.close()

@@ -22,7 +22,8 @@ def tunnel(port: int) -> Iterator[str]:
                 pass
             with socket.create_connection(("127.0.0.1", port)) as there:
                 self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _pass_on(self.connection, there)
+                with contextlib.suppress(ConnectionError):  # clients hang up without a word
+                    _pass_on(self.connection, there)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

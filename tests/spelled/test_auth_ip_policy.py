@@ -1,0 +1,1 @@
+from tests.auth.test_ip_policy import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.auth.test_token_login import *  # noqa: F403

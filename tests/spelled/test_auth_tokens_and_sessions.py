@@ -1,0 +1,1 @@
+from tests.auth.test_tokens_and_sessions import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.certificates.test_certificates import *  # noqa: F403

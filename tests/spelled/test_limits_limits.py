@@ -1,0 +1,1 @@
+from tests.limits.test_limits import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.permissions.test_grants import *  # noqa: F403

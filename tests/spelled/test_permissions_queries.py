@@ -1,0 +1,1 @@
+from tests.permissions.test_queries import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.permissions.test_roles_and_attachments import *  # noqa: F403

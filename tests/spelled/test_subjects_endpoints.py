@@ -1,0 +1,1 @@
+from tests.subjects.test_endpoints import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.subjects.test_permissions import *  # noqa: F403

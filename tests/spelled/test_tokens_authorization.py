@@ -1,0 +1,1 @@
+from tests.tokens.test_authorization import *  # noqa: F403

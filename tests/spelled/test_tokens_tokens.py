@@ -1,0 +1,1 @@
+from tests.tokens.test_tokens import *  # noqa: F403
