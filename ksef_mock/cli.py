@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import sys
 
 import click
 
@@ -84,6 +86,10 @@ no_color_option = click.option(
 @no_color_option
 def main() -> None:
     """A simulated KSeF: Poland's national e-invoicing system, API v2."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot print must not end a command: it is spelled out.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

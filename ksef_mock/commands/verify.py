@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ksef_mock.commands.findings import LINES, moment_option, print_checks, print_facts
+from ksef_mock.commands.findings import (
+    LINES,
+    all_option,
+    can_print,
+    moment_option,
+    own_failures,
+    print_checks,
+    print_facts,
+    with_white_space,
+)
 from ksef_mock.core.text import visible
 
 if TYPE_CHECKING:
-    from ksef_mock.core.environment import ProfileName
+    from ksef_mock.core.environment import Profile, ProfileName
     from ksef_mock.crypto.certificate import Certificate
     from ksef_mock.xades import Reading, Report
     from ksef_mock.xades.second_opinion import Opinion
@@ -25,7 +34,13 @@ _SHOWN = 4_000
 
 
 @click.command()
-@click.argument("document", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument(
+    "documents",
+    metavar="DOCUMENT...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
 @moment_option
 @click.option(
     "--profile",
@@ -43,7 +58,8 @@ _SHOWN = 4_000
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file with trusted CA certificates; repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@all_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; an array of several.")
 @click.option(
     "--octets",
     type=click.Path(file_okay=False, path_type=Path),
@@ -55,43 +71,57 @@ _SHOWN = 4_000
     help="Ask libxmlsec too whether the plain signature holds (pip install 'ksef-mock[judge]').",
 )
 def verify(
-    document: Path,
+    documents: tuple[Path, ...],
     at: datetime,
     profile: ProfileName,
     enforce_xades: bool,
     trust: tuple[Path, ...],
+    show_all: bool,
     as_json: bool,
     octets: Path | None,
     second_opinion: bool,
 ) -> None:
-    """Check a signed AuthTokenRequest DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
+    """Check each signed AuthTokenRequest DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
 
-    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood.
+    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood, 3 ksef-mock has failed.
     """
-    # Imported here: `ksef-mock --help` needs none of it.
-    from ksef_mock.clock import from_datetime
-    from ksef_mock.core.environment import PROFILES
-    from ksef_mock.ksef.auth.xades_login import read_and_verify
+    with own_failures():
+        # Imported here: `ksef-mock --help` needs none of it.
+        from ksef_mock.clock import from_datetime
+        from ksef_mock.core.environment import PROFILES
+        from ksef_mock.ksef.auth.offline import inspect
 
-    anchors = _load_anchors(trust)
-    # What only the mock takes, and KSeF nowhere, is wrong here.
-    rules = replace(PROFILES[profile], takes_lxml_octets=False)
-    with click.open_file(str(document), "rb") as file:
-        reading, report = read_and_verify(file.read(), from_datetime(at), rules, enforce_xades, True)
-    _judge_certificate(report, reading, at, rules.requires_chain, anchors)
-    if octets is not None:
-        _write_octets(report, octets)
-    opinion = _second_opinion(reading, report) if second_opinion else None
-    if as_json:
-        more = {} if opinion is None else {"secondOpinion": opinion.to_dict()}
-        click.echo(json.dumps(report.to_dict() | more, ensure_ascii=False, indent=2))
-    else:
-        _print(report, at)
-        if report.ok and not report.facts.is_xades:
-            click.echo(f"KSeF accepts it with X-System-Warning: {rules.plain_signature_warning}")
-        if opinion is not None:
-            click.secho(str(opinion), fg="green" if opinion.agrees else "red")
-    raise SystemExit(0 if report.ok else 1)
+        anchors = _load_anchors(trust)
+        # What only the mock takes, and KSeF nowhere, is wrong here.
+        rules = replace(PROFILES[profile], takes_lxml_octets=False)
+        found = []
+        reports = []
+        for document in documents:
+            with click.open_file(str(document), "rb") as file:
+                content = file.read()
+            reading, report = asyncio.run(
+                inspect(content, from_datetime(at), rules, enforce_xades=enforce_xades, anchors=anchors)
+            )
+            reports.append(report)
+            if octets is not None:
+                _write_octets(report, octets if len(documents) == 1 else octets / document.name)
+            opinion = _second_opinion(reading, report) if second_opinion else None
+            if as_json:
+                more = {} if opinion is None else {"secondOpinion": opinion.to_dict()}
+                found.append(report.to_dict() | more)
+                continue
+            if len(documents) > 1:
+                click.secho(visible(f"{document}:"), bold=True)
+            _print(report, at, rules, show_all)
+            if opinion is not None:
+                click.secho(str(opinion), fg="green" if opinion.agrees else "red")
+            if document is not documents[-1]:
+                click.echo()
+        if as_json:
+            several = [{"file": str(path), **each} for path, each in zip(documents, found, strict=True)]
+            shown = several if len(documents) > 1 else found[0]
+            click.echo(json.dumps(shown, ensure_ascii=not can_print("ł"), indent=2))
+    raise SystemExit(0 if all(report.ok for report in reports) else 1)
 
 
 def _load_anchors(paths: tuple[Path, ...]) -> tuple[Certificate, ...]:
@@ -115,36 +145,6 @@ def _second_opinion(reading: Reading, report: Report) -> Opinion | None:
         return None
 
 
-def _judge_certificate(
-    report: Report,
-    reading: Reading,
-    moment: datetime,
-    requires_chain: bool,
-    anchors: tuple[Certificate, ...],
-) -> None:
-    # The checks of a server that need nothing but its rules.
-    from ksef_mock.clock import Clock, from_datetime
-    from ksef_mock.crypto.pki import Pki
-    from ksef_mock.ksef.auth.trust import TrustPolicy, TrustService
-    from ksef_mock.ksef.certificates.revocations import Revocations
-    from ksef_mock.state import MemoryStore
-    from ksef_mock.xades.identity import identify
-
-    if report.certificate is None or reading.request is None:
-        return
-    clock = Clock()
-    service = TrustService(
-        Pki(clock), Revocations(MemoryStore(clock), clock), TrustPolicy(requires_chain), anchors
-    )
-    trust = asyncio.run(
-        service.judge(report.certificate, report.other_certificates, at=from_datetime(moment))
-    )
-    report.record(trust.result)
-    request = reading.request
-    for result in identify(report.certificate, request.subject_identifier_type, request.context).results:
-        report.record(result)
-
-
 def _write_octets(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, reference in enumerate(report.facts.references, 1):
@@ -154,9 +154,12 @@ def _write_octets(report: Report, folder: Path) -> None:
         (folder / "signed-info.bin").write_bytes(report.facts.signed_info)
 
 
-def _print(report: Report, moment: datetime) -> None:
-    print_checks((result.outcome.value, result.check.value, result.reason) for result in report.results)
+def _print(report: Report, moment: datetime, rules: Profile, show_all: bool) -> None:
     _print_verdict(report, moment)
+    if report.ok and not report.facts.is_xades:
+        click.echo(f"KSeF accepts it with X-System-Warning: {rules.plain_signature_warning}")
+    results = ((result.outcome.value, result.check.value, result.reason) for result in report.results)
+    print_checks(results, show_all)
 
 
 def _print_verdict(report: Report, moment: datetime) -> None:
@@ -169,6 +172,7 @@ def _print_verdict(report: Report, moment: datetime) -> None:
         said = f"400, {answer['code']} {answer['description']} {' '.join(answer['details'])}"
     else:
         said = f"202, then status {answer['status']}: {answer['description']} ({answer['detail']})"
+    click.secho(f"KSeF refuses this document: {failure.check.value}.", fg="red", bold=True)
     facts = {"KSeF says": said.strip(), "Because": failure.reason}
     if failure.explanation:
         facts["Likely"] = failure.explanation
@@ -185,6 +189,7 @@ def _print_octets(report: Report) -> None:
         click.secho(
             f"Reference {number} (URI {reference.uri!r}): the {total} octets that were hashed", bold=True
         )
-        click.echo(visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace"), keep=LINES))
+        text = visible(reference.octets[:_SHOWN].decode("utf-8", "backslashreplace"), keep=LINES + "\t")
+        click.echo(with_white_space(text))
         if total > _SHOWN:
             click.secho(f"… {total - _SHOWN} more; --octets FOLDER writes all of them", dim=True)

@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtensionOID
 from ksef_mock.clock import Instant, from_datetime
 from ksef_mock.crypto.certificate import Certificate, load_pem_certificates, require_issued_by
 from ksef_mock.crypto.qualified import QC_STATEMENTS
+from ksef_mock.crypto.subject_name import readable
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
@@ -67,7 +68,7 @@ class Chain:
         return self.certificates[-1]
 
     def __str__(self) -> str:
-        return " <- ".join(certificate.subject.rfc4514_string() for certificate in self.certificates)
+        return " <- ".join(readable(certificate.subject) for certificate in self.certificates)
 
 
 def load_anchors(paths: Iterable[Path]) -> tuple[Certificate, ...]:
@@ -113,7 +114,7 @@ def build_chain(
     if is_self_issued(certificate):
         raise NoChain("the certificate is self-signed")
     raise NoChain(
-        f"no trusted CA is called {certificate.issuer.rfc4514_string()!r} and has its key, nor leads to one"
+        f"no trusted CA is called {readable(certificate.issuer)!r} and has its key, nor leads to one"
     )
 
 
@@ -154,7 +155,7 @@ class _Search:
                 continue
             obstacle = _obstacle(issuer, last, len(path) - 1, self.at)
             if obstacle is not None:
-                self.obstacles.append(f"the issuer {issuer.subject.rfc4514_string()!r} {obstacle}")
+                self.obstacles.append(f"the issuer {readable(issuer.subject)!r} {obstacle}")
                 continue
             found = self.extend((*path, issuer))
             if found is not None:
@@ -184,7 +185,7 @@ def _obstacle(issuer: Certificate, issued: Certificate, below: int, at: Instant)
             return f"has a key that is not used: {excess}"
         require_issued_by(issued, issuer)
     except InvalidSignature:
-        return f"has not signed {issued.subject.rfc4514_string()!r}: the signature is wrong"
+        return f"has not signed {readable(issued.subject)!r}: the signature is wrong"
     except (TypeError, UnsupportedAlgorithm):
         return "has a key or an algorithm that cannot be checked"
     begin, end = issuer.not_valid_before_utc, issuer.not_valid_after_utc

@@ -26,6 +26,22 @@ _ATTRIBUTES = {
 _LONGEST = 256
 
 
+#: Attributes for which RFC 4514 has no short names, by their own (X.520, ETSI EN 319 412-1).
+_NAMES = {
+    "2.5.4.4": "surname",
+    "2.5.4.5": "serialNumber",
+    "2.5.4.42": "givenName",
+    "2.5.4.45": "uniqueIdentifier",
+    "2.5.4.97": "organizationIdentifier",
+}
+
+
+def readable(name: x509.Name) -> str:
+    """A name as RFC 4514 writes it, each attribute by its name and not by its number."""
+    oids = {attribute.oid.dotted_string: attribute.oid for attribute in name}
+    return name.rfc4514_string({oid: _NAMES[number] for number, oid in oids.items() if number in _NAMES})
+
+
 class SubjectAttributes(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """The attributes of a certificate's subject, in the order in which KSeF's access tokens list them."""
 

@@ -35,14 +35,14 @@ class Form:
         return [value for key, value in self._fields if key == name]
 
 
-async def read_form(request: Request) -> Form:
-    """The fields that were posted.
+async def read_form(request: Request, largest: int = _LARGEST_FORM) -> Form:
+    """The fields that were posted, in at most `largest` octets.
 
     Raises:
         PayloadTooLarge: as named.
         Unusable: more fields than any form has.
     """
-    body = await read_body(request, _LARGEST_FORM)
+    body = await read_body(request, largest)
     try:
         return Form(body)
     except ValueError:

@@ -15,6 +15,7 @@ from ksef_mock.dashboard.pages import (
     session,
     sign,
     tokens,
+    verify,
 )
 
 #: Under /_mock.
@@ -28,6 +29,7 @@ ROUTES = [
     *portal.ROUTES,
     *sign.ROUTES,
     *lighthouse.ROUTES,
+    *verify.ROUTES,
     *coverage.ROUTES,
     *clock.ROUTES,
     *session.ROUTES,

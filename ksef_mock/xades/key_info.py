@@ -25,6 +25,7 @@ from lxml import etree
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.chain import MALFORMED, MAX_RSA_BITS
 from ksef_mock.crypto.der import SEQUENCE, elements
+from ksef_mock.crypto.subject_name import readable
 from ksef_mock.xades.algorithms import digest, kind_of
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.report import certificate_to_dict
@@ -127,7 +128,7 @@ def _load(der: bytes) -> Candidate:
         certificate=certificate,
         key=key,
         kind=kind_of(key),
-        subject=certificate.subject.rfc4514_string(),
+        subject=readable(certificate.subject),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         serial=str(certificate.serial_number),

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ksef_mock.core.codes import DESCRIPTIONS, STATUS_DESCRIPTIONS, Code, Verdict
 from ksef_mock.crypto.certificate import Certificate
+from ksef_mock.crypto.subject_name import readable
 
 
 class Check(StrEnum):
@@ -347,8 +348,8 @@ class Report:
 def certificate_to_dict(certificate: Certificate) -> dict[str, str]:
     """Names (RFC 4514), serial (decimal), SHA-256 fingerprint (upper hex), validity (ISO 8601)."""
     return {
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
+        "subject": readable(certificate.subject),
+        "issuer": readable(certificate.issuer),
         "serial": str(certificate.serial_number),
         "fingerprint": certificate.fingerprint(hashes.SHA256()).hex().upper(),
         "validFrom": certificate.not_valid_before_utc.isoformat(),

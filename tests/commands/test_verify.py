@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,7 +56,58 @@ def test_wrong_digest_exits_1_and_shows_the_answer_the_explanation_and_the_octet
     assert "400, 9105 Nieprawidłowy podpis." in result.output
     assert "Nieprawidłowa wartość skrótu dla referencji wskazującej na element ''." in result.output
     assert "Likely:    white space" in result.output
-    assert "<ContextIdentifier>\n  <Nip>5265877635</Nip>" in result.output
+    assert "<ContextIdentifier>↵\n··<Nip>5265877635</Nip>" in result.output
+
+
+def test_the_verdict_comes_first_and_what_could_not_be_made_is_folded(indented: Path) -> None:
+    lines = verify(indented).output.splitlines()
+    assert lines[0] == "KSeF refuses this document: references."
+    assert any(line.endswith("more could not be made; --all lists them") for line in lines)
+    whole = verify(indented, "--all").output
+    assert len([line for line in whole.splitlines() if line.startswith("-  ")]) > 1
+    assert "--all lists them" not in whole
+
+
+def test_several_documents_have_a_report_each(good: Path, indented: Path, tmp_path: Path) -> None:
+    result = verify(good, indented, "--octets", tmp_path / "octets")
+    assert result.exit_code == 1
+    assert f"{good}:\nNothing is wrong" in result.output
+    assert f"{indented}:\nKSeF refuses" in result.output
+    assert (tmp_path / "octets" / "indented.xml" / "reference-1.bin").exists()
+    reports = json.loads(verify(good, indented, "--json").stdout)
+    assert [(each["file"], each["ok"]) for each in reports] == [(str(good), True), (str(indented), False)]
+    assert verify(good, good).exit_code == 0
+
+
+def test_a_failure_of_our_own_is_not_a_wrong_document(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ksef_mock.ksef.auth.offline.read_and_verify", lambda *_: 1 / 0)
+    result = verify(good)
+    assert result.exit_code == 3
+    assert result.stderr == "Error: ksef-mock itself has failed: ZeroDivisionError: division by zero\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250"])
+def test_a_terminal_with_few_characters_gets_those_that_it_has(indented: Path, encoding: str) -> None:
+    command = [sys.executable, "-m", "ksef_mock.cli", "verify", str(indented), "--at", AT]
+    ran = subprocess.run(
+        command,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        timeout=60,
+        check=False,
+    )
+    said = ran.stdout.decode(encoding)
+    assert ran.returncode == 1, ran.stderr
+    assert "x  references" in said
+    assert "+  encoding" in said
+    assert "\\n\n\\x20\\x20<Nip>" in said
+    assert "podpisane" in said or "Nieprawid" in said
+
+
+def test_attributes_have_names_and_no_numbers(good: Path) -> None:
+    certificate = json.loads(verify(good, "--json").stdout)["certificate"]
+    assert "2.5.4." not in certificate["subject"] + certificate["issuer"]
+    assert "serialNumber=" in certificate["subject"]
 
 
 def test_octets_are_written_as_they_were_hashed(indented: Path, tmp_path: Path) -> None:

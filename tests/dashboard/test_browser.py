@@ -38,7 +38,7 @@ PHONE = {"width": 390, "height": 844}
 #: As narrow as a page must be able to get (WCAG 1.4.10).
 NARROW = {"width": 320, "height": 640}
 PAGES = [
-    *("", "ui/requests?kind=all", "ui/keys", "ui/faults", "ui/tokens", "ui/coverage"),
+    *("", "ui/requests?kind=all", "ui/keys", "ui/faults", "ui/tokens", "ui/verify", "ui/coverage"),
     *("ui/portal", "ui/sign", "ui/lighthouse"),
 ]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -83,7 +82,7 @@ async def login_view(system: System, key: str) -> LoginView | None:
     now = system.clock.now()
     entry = login.main
     checks = _checks(entry)
-    report = _readable(entry.facts.get("xades"))
+    report = entry.facts.get("xades")
     siblings = [
         row_of(each, logins.outcome_of(each, now), system)
         for each in reversed(known)
@@ -98,7 +97,7 @@ async def login_view(system: System, key: str) -> LoginView | None:
         facts=_facts(login, system),
         payload=_payload(login),
         report=report,
-        octets=_octets(entry),
+        octets=octets_of(entry.facts),
         jwts=_jwts(login, now // SECOND),
         siblings=siblings,
     )
@@ -106,46 +105,25 @@ async def login_view(system: System, key: str) -> LoginView | None:
 
 def _checks(entry: Entry) -> list[CheckView]:
     report = entry.facts.get("xades")
-    if report is None:
-        return list(logins.decisions_of(entry))
+    return list(logins.decisions_of(entry)) if report is None else checks_of(report)
+
+
+def checks_of(report: dict[str, Any]) -> list[CheckView]:
+    """The results of a report on a signature (`Report.to_dict`)."""
     return [
         CheckView(
             result["check"],
             result["outcome"],
-            _named(result["reason"]),
+            result["reason"],
             result["explanation"] or "",
             result["evidence"],
-            _says(result["consequence"]),
+            says(result["consequence"]),
         )
         for result in report["results"]
     ]
 
 
-# As RFC 4514 has no short names for them, the report shows their numbers.
-_ATTRIBUTES = {
-    "2.5.4.4": "surname",
-    "2.5.4.5": "serialNumber",
-    "2.5.4.42": "givenName",
-    "2.5.4.97": "organizationIdentifier",
-}
-_NUMBERED = re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, _ATTRIBUTES))})(?==)")
-
-
-def _named(text: str) -> str:
-    """`text` with names for the numbers of attributes in it."""
-    return _NUMBERED.sub(lambda match: _ATTRIBUTES[match[1]], text)
-
-
-def _readable(report: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The report with names for the numbers in the subject and issuer of its certificate."""
-    if report is None or report["certificate"] is None:
-        return report
-    certificate = report["certificate"]
-    names = {key: _named(certificate[key]) for key in ("subject", "issuer")}
-    return report | {"certificate": certificate | names}
-
-
-def _says(consequence: dict[str, Any] | None) -> str:
+def says(consequence: dict[str, Any] | None) -> str:
     if consequence is None:
         return ""
     if "code" in consequence:
@@ -197,9 +175,10 @@ def _payload(login: Login) -> list[tuple[str, str, str]]:
     ]
 
 
-def _octets(entry: Entry) -> list[Octets]:
+def octets_of(facts: Mapping[str, Any]) -> list[Octets]:
+    """What was hashed, of the facts of a request."""
     found = []
-    for part in plain(entry.facts.get("hashed", [])):
+    for part in plain(facts.get("hashed", [])):
         kept = base64.b64decode(part["octets"])
         # Control characters, carriage returns above all, must be seen.
         text = "".join(

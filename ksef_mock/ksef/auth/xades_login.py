@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.codes import SUCCESS, Code, Verdict
@@ -287,10 +288,15 @@ def _write_trail(report: Report, exchange: Exchange) -> None:
     for result in report.results:
         reason = f"{result.reason} ({result.explanation})" if result.explanation else result.reason
         exchange.decisions.append((result.check.value, _OUTCOMES[result.outcome], reason))
-    exchange.facts["xades"] = report.to_dict()
-    exchange.facts["hashed"] = [
+    exchange.facts.update(facts_of(report))
+
+
+def facts_of(report: Report) -> dict[str, Any]:
+    """What a journal keeps of a report: `xades`, itself, and `hashed`, what was (its beginning)."""
+    hashed = [
         {"name": name, "length": len(octets), "octets": octets[:_KEPT]} for name, octets in _hashed(report)
     ]
+    return {"xades": report.to_dict(), "hashed": hashed}
 
 
 def _hashed(report: Report) -> Iterator[tuple[str, bytes]]:

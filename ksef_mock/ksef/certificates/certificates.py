@@ -31,7 +31,7 @@ from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_der_csr
 from ksef_mock.crypto.chain import MALFORMED, excess_of
 from ksef_mock.crypto.pki import Pki, Purpose
-from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes
+from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes, readable
 from ksef_mock.ksef.certificates.revocations import Revocations
 from ksef_mock.ksef.limits.limits import Limits
 from ksef_mock.state.paging import members
@@ -447,7 +447,7 @@ def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.El
     if subject != subject_name or strange:
         raise BadRequest(
             Code.CSR_SUBJECT,
-            reason=f"CSR: the subject is {request.subject.rfc4514_string()!r}, not that of the login",
+            reason=f"CSR: the subject is {readable(request.subject)!r}, not that of the login",
         )
     return key
 
