@@ -10,7 +10,7 @@ import operator
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
 #: The NIP of `ksef_token` and of `ksef_certificate`.
 DEFAULT_NIP = "5265877635"
 
+#: What `@pytest.mark.ksef` knows: argument -> what it takes.
+_ARGUMENTS = {
+    "profile": "'test', 'demo' or 'prod'",
+    "token_key": "'rsa', 'ec' or 'both'",
+    "delay": "the number of polls for which a login stays at 100, or a Delay",
+    "lifetimes": "a Lifetimes",
+    "rate_limits": "'off', 'test' or 'production'",
+    "seed": "what the mock knows from the start on: a file, or the same as a dictionary",
+    "tls": "True: by https, trusted through ksef_mock.ca_file",
+    "nip": "the NIP of ksef_token, ksef_certificate, ksef_session and ksef_invoice",
+    "settings": "a whole Settings, instead of single ones",
+}
 _MARKER = (
-    "ksef(profile, token_key, delay, lifetimes, rate_limits, settings): other settings for this test's mock: "
-    "profile 'test', 'demo' or 'prod'; token_key 'rsa', 'ec' or 'both'; delay, the number of polls for which "
-    "a login stays at 100, or a Delay; lifetimes, a Lifetimes; rate_limits 'off', 'test' or 'production'; or "
-    "a whole Settings. Keyword by keyword a test's marker goes before that of its class or module."
+    f"ksef({', '.join(_ARGUMENTS)}): other settings for this test's mock: "
+    + "; ".join(f"{name}, {takes}" for name, takes in _ARGUMENTS.items())
+    + ". Keyword by keyword a test's marker goes before that of its class or module."
 )
 
 
@@ -92,15 +103,18 @@ class _Mocks:
 
     def __init__(self, running: ExitStack) -> None:
         self._running = running
-        self._by_settings: dict[Settings, MockServer] = {}
+        # No dictionary: a seed has no hash.
+        self._known: list[tuple[Settings, bool, MockServer]] = []
 
-    def get(self, settings: Settings) -> MockServer:
+    def get(self, settings: Settings, *, tls: bool = False) -> MockServer:
         from ksef_mock.testing import MockServer
 
-        known = self._by_settings.get(settings)
-        if known is None:
-            known = self._by_settings[settings] = self._running.enter_context(MockServer(settings))
-        return known
+        for known, by_https, mock in self._known:
+            if (known, by_https) == (settings, tls):
+                return mock
+        mock = self._running.enter_context(MockServer(settings, tls=tls))
+        self._known.append((settings, tls, mock))
+        return mock
 
 
 @pytest.fixture(scope="session")
@@ -116,9 +130,34 @@ def ksef_mock(request: pytest.FixtureRequest, _ksef_mocks: _Mocks) -> MockServer
 
     `@pytest.mark.ksef(…)` gives a test, a class or a module one with other settings.
     """
-    mock = _ksef_mocks.get(_settings(request.node))
+    wanted = _wanted(request.node)
+    mock = _ksef_mocks.get(wanted.settings, tls=wanted.tls)
     mock.reset()
     return mock
+
+
+@pytest.fixture(scope="session")
+def ksef_mock_session() -> Iterator[MockServer]:
+    """A running simulated KSeF with the usual settings for the whole session (of a worker): never reset.
+
+    For what is started once, such as an application that is configured with `ksef_url`. Tests that share it
+    keep apart by NIPs of their own.
+    """
+    from ksef_mock.testing import MockServer
+
+    with MockServer() as mock:
+        yield mock
+
+
+@pytest.fixture(scope="session")
+def ksef_url(ksef_mock_session: MockServer) -> str:
+    """The base URL of `ksef_mock_session`, such as http://127.0.0.1:40123."""
+    return ksef_mock_session.url
+
+
+@pytest.fixture
+def _ksef_nip(request: pytest.FixtureRequest) -> str:
+    return _wanted(request.node).nip
 
 
 @pytest.fixture
@@ -128,20 +167,20 @@ def ksef_clock(ksef_mock: MockServer) -> Clock:
 
 
 @pytest.fixture
-def ksef_token(ksef_mock: MockServer) -> str:
+def ksef_token(ksef_mock: MockServer, _ksef_nip: str) -> str:
     """An active KSeF token of NIP 5265877635 with all permissions, known to `ksef_mock`."""
-    return ksef_mock.issue_token(DEFAULT_NIP)
+    return ksef_mock.issue_token(_ksef_nip)
 
 
 @pytest.fixture
-def ksef_certificate(ksef_mock: MockServer) -> Credential:
+def ksef_certificate(ksef_mock: MockServer, _ksef_nip: str) -> Credential:
     """A qualified certificate of the owner of NIP 5265877635, trusted by `ksef_mock` in every profile.
 
     `certificate`, `key`, `certificate_pem`, `key_pem`, `pkcs12(password)`.
     """
     from ksef_mock.crypto.pki import person
 
-    return ksef_mock.pki.qualified(person("Jan", "Kowalski", nip=DEFAULT_NIP), key="ec")
+    return ksef_mock.pki.qualified(person("Jan", "Kowalski", nip=_ksef_nip), key="ec")
 
 
 @pytest.fixture
@@ -149,7 +188,12 @@ def ksef_client(ksef_mock: MockServer) -> Iterator[KsefClient]:
     """A `ksef_client_min.KsefClient` of `ksef_mock`, not logged in; closed after the test."""
     from ksef_client_min import KsefClient
 
-    with KsefClient(ksef_mock.url) as client:
+    transport = None
+    if ksef_mock.url.startswith("https:"):
+        import httpx
+
+        transport = httpx.HTTPTransport(verify=ksef_mock.ssl_context())
+    with KsefClient(ksef_mock.url, transport=transport) as client:
         yield client
 
 
@@ -180,18 +224,18 @@ class KnownInvoice:
 
 
 @pytest.fixture
-def ksef_session(ksef_client: KsefClient, ksef_token: str) -> LoggedInSession:
+def ksef_session(ksef_client: KsefClient, ksef_token: str, _ksef_nip: str) -> LoggedInSession:
     """An open session for FA(3): `send(document)` sends and waits, `close()` closes and waits."""
-    ksef_client.login_with_token(ksef_token, nip=DEFAULT_NIP)
+    ksef_client.login_with_token(ksef_token, nip=_ksef_nip)
     return LoggedInSession(ksef_client, ksef_client.open_session())
 
 
 @pytest.fixture
-def ksef_invoice(ksef_mock: MockServer) -> KnownInvoice:
+def ksef_invoice(ksef_mock: MockServer, _ksef_nip: str) -> KnownInvoice:
     """A FA(3) of NIP 5265877635 that `ksef_mock` knows: `ksef_number`, `document`."""
     from ksef_mock.ksef.invoices.samples import invoice
 
-    document = invoice(DEFAULT_NIP)
+    document = invoice(_ksef_nip)
     return KnownInvoice(ksef_mock.add_invoice(document), document)
 
 
@@ -201,35 +245,59 @@ def ksef_faults(ksef_mock: MockServer) -> Faults:
     return ksef_mock.faults
 
 
-def _settings(node: pytest.Item) -> Settings:
-    """The settings that the markers of a test ask for.
+class _Wanted(NamedTuple):
+    """What the markers of a test ask for."""
 
+    settings: Settings
+    tls: bool
+    nip: str
+
+
+def _wanted(node: pytest.Item) -> _Wanted:
+    """
     Raises:
         pytest.UsageError: an argument or a value that the marker does not know.
     """
-    from ksef_mock.core.waiting import Delay
-    from ksef_mock.settings import Settings
+    from ksef_mock.core.identifiers import Identifier, is_context_identifier
 
-    wanted: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for marker in node.iter_markers("ksef"):  # the closest first
         if marker.args:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef takes keywords only")
-        wanted = {**marker.kwargs, **wanted}
-    whole = wanted.pop("settings", None)
+        given = {**marker.kwargs, **given}
+    unknown = given.keys() - _ARGUMENTS.keys()
+    if unknown:
+        raise pytest.UsageError(
+            f"{node.nodeid}: @pytest.mark.ksef does not know {', '.join(sorted(unknown))}; "
+            f"it knows {', '.join(_ARGUMENTS)}"
+        )
+    tls, nip = given.pop("tls", False), given.pop("nip", DEFAULT_NIP)
+    if not isinstance(tls, bool):
+        raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef: tls is True or False, not {tls!r}")
+    if not isinstance(nip, str) or not is_context_identifier(Identifier("Nip", nip)):
+        raise pytest.UsageError(
+            f"{node.nodeid}: @pytest.mark.ksef: {nip!r} is no valid NIP: a text of ten digits"
+        )
+    return _Wanted(_settings(node, given), tls, nip)
+
+
+def _settings(node: pytest.Item, given: dict[str, Any]) -> Settings:
+    from ksef_mock.core.waiting import Delay
+    from ksef_mock.seed.files import as_seed
+    from ksef_mock.settings import Settings
+
+    whole = given.pop("settings", None)
     if whole is not None:
-        if wanted:
+        if given:
             raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef takes either settings or single ones")
         if not isinstance(whole, Settings):
             raise pytest.UsageError(f"{node.nodeid}: settings is no ksef_mock.settings.Settings: {whole!r}")
         return whole
-    unknown = wanted.keys() - {"profile", "token_key", "delay", "lifetimes", "rate_limits"}
-    if unknown:
-        raise pytest.UsageError(
-            f"{node.nodeid}: @pytest.mark.ksef does not know {', '.join(sorted(unknown))}"
-        )
     try:
-        delay = wanted.get("delay", Delay())
-        wanted["delay"] = delay if isinstance(delay, Delay) else Delay(polls=operator.index(delay))
-        return Settings(**wanted)
-    except (TypeError, ValueError) as error:
+        delay = given.get("delay", Delay())
+        given["delay"] = delay if isinstance(delay, Delay) else Delay(polls=operator.index(delay))
+        if "seed" in given:
+            given["seed"] = as_seed(given["seed"])
+        return Settings(**given)
+    except (TypeError, ValueError, OSError) as error:
         raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.ksef: {error}") from None

@@ -29,8 +29,7 @@ from ksef_mock.ksef.keys.keys import KeyRing
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.launch import Mock
 from ksef_mock.lighthouse.app import PREFIX
-from ksef_mock.seed.files import load_seed
-from ksef_mock.seed.model import read_seed
+from ksef_mock.seed.files import as_seed
 from ksef_mock.serving.server import listen, url_of
 from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import Settings
@@ -88,8 +87,10 @@ class MockServer:
 
         Raises:
             SeedError: an entry of the seed makes no sense.
-            ValueError: a setting does not exist.
+            ValueError: a setting or a port does not exist, or `settings` and single ones are given.
+            TypeError: an argument is of a type that makes no sense.
         """
+        _require_sense(settings, profile, token_key, delay, lifetimes, port)
         self._settings = settings or Settings(
             profile=profile,
             token_key=token_key,
@@ -97,8 +98,7 @@ class MockServer:
             lifetimes=lifetimes or Lifetimes(),
         )
         if seed is not None:
-            read = read_seed(seed) if isinstance(seed, Mapping) else load_seed(Path(seed))
-            self._settings = replace(self._settings, seed=read)
+            self._settings = replace(self._settings, seed=as_seed(seed))
         self._address = (host, port)
         self._authority = TlsAuthority.create() if tls is True else tls or None
         self._ca_folder: TemporaryDirectory[str] | None = None
@@ -407,6 +407,25 @@ class MockServer:
             work.close()
             raise
         return await work
+
+
+def _require_sense(
+    settings: object, profile: str, token_key: str, delay: object, lifetimes: object, port: object
+) -> None:
+    """What is wrong with arguments is said where they are written, not where the mock is started."""
+    for name, value, kind in (
+        ("settings", settings, Settings),
+        ("delay", delay, Delay),
+        ("lifetimes", lifetimes, Lifetimes),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is a {kind.__name__}, not {value!r}")
+    if settings is not None and (profile, token_key, delay, lifetimes) != ("test", "rsa", None, None):
+        raise ValueError("a MockServer takes either settings or single ones, which belong into them")
+    if not isinstance(port, int) or isinstance(port, bool):
+        raise TypeError(f"port is a number, not {port!r}")
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"port is 0, for a free one, to 65535, not {port}")
 
 
 class Faults:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
 from ksef_mock.seed.model import Seed, SeedError, read_seed
 
 _LARGEST_FILE = 10_000_000
@@ -34,6 +33,20 @@ def load_seed(path: Path) -> Seed:
         raise SeedError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise SeedError(f"{path}: {error}") from None
+
+
+def as_seed(seed: Path | str | Mapping[str, Any]) -> Seed:
+    """A seed given as a file, or as a dictionary.
+
+    Raises:
+        SeedError, ModuleNotFoundError: as `load_seed`.
+        TypeError: it is neither.
+    """
+    if isinstance(seed, Mapping):
+        return read_seed(seed)
+    if not isinstance(seed, str | Path):
+        raise TypeError(f"seed is a file or a dictionary, not {seed!r}")
+    return load_seed(Path(seed))
 
 
 def _yaml(content: bytes) -> Any:

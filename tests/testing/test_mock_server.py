@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 import pytest
@@ -184,3 +186,21 @@ def test_it_shows_its_address() -> None:
     assert repr(mock) == "<MockServer not started, profile prod>"
     with mock:
         assert repr(mock) == f"<MockServer {mock.url}, profile prod>"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"port": 70_000}, ValueError, "port is 0, for a free one, to 65535, not 70000"),
+        ({"port": "8080"}, TypeError, "port is a number, not '8080'"),
+        ({"delay": 2}, TypeError, "delay is a Delay, not 2"),
+        ({"lifetimes": {}}, TypeError, "lifetimes is a Lifetimes, not {}"),
+        ({"settings": {"profile": "prod"}}, TypeError, "settings is a Settings"),
+        ({"settings": Settings(), "profile": "prod"}, ValueError, "either settings or single ones"),
+        ({"profile": "staging"}, ValueError, "unknown profile 'staging'"),
+        ({"seed": 1}, TypeError, "seed is a file or a dictionary, not 1"),
+    ],
+)
+def test_arguments_are_checked_at_once(options: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=re.escape(said)):
+        MockServer(**options)

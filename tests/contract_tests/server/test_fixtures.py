@@ -76,7 +76,13 @@ def test_equal_settings_share_one_mock(ksef_mock: MockServer, request: pytest.Fi
 @pytest.mark.parametrize(
     ("marker", "complaint"),
     [
-        ("colour='red'", "does not know colour"),
+        ("colour='red'", "does not know colour; it knows profile, token_key, delay, *, nip, settings"),
+        ("nip='123'", "'123' is no valid NIP"),
+        ("nip=5265877635", "is no valid NIP: a text of ten digits"),
+        ("tls=1", "tls is True or False"),
+        ("seed=1", "seed is a file or a dictionary"),
+        ("seed='no-such.json'", "no-such.json: No such file"),
+        ("rate_limits='some'", "unknown rate limits 'some'"),
         ("'ec'", "takes keywords only"),
         ("delay=1.5", "cannot be interpreted as an integer"),
         ("profile='staging'", "unknown profile 'staging'"),
@@ -97,3 +103,40 @@ def test_login_that_fails_is_known_by_its_code(ksef_client: KsefClient, ksef_tok
     with pytest.raises(KsefAuthenticationError) as caught:
         ksef_client.login_with_token(ksef_token[:-1] + "x", nip=DEFAULT_NIP)
     assert caught.value.code == 450
+
+
+@pytest.mark.ksef(tls=True, nip="1234567890", seed={"warning": "[1]: seeded"}, rate_limits="test")
+def test_a_marker_knows_tls_nip_seed_and_rate_limits(
+    ksef_mock: MockServer, ksef_client: KsefClient, ksef_token: str
+) -> None:
+    assert ksef_mock.url.startswith("https://")
+    assert ksef_mock.settings.rate_limits == "test"
+    ksef_client.login_with_token(ksef_token, nip="1234567890")
+    assert "seeded" in ksef_mock.journal.last().decisions[-1].reason
+
+
+def test_the_session_has_a_mock_of_its_own(
+    ksef_mock_session: MockServer, ksef_url: str, ksef_mock: MockServer
+) -> None:
+    assert ksef_url == ksef_mock_session.url
+    assert ksef_mock is not ksef_mock_session
+
+
+def test_fixtures_of_the_session_can_use_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import httpx
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def application(ksef_url):
+            return httpx.Client(base_url=ksef_url)
+
+        def test_one(application, ksef_mock):
+            assert application.post("/v2/auth/challenge").status_code == 200
+
+        def test_another(application, ksef_mock, ksef_mock_session):
+            assert len(ksef_mock_session.journal) == 1  # it is not reset between tests
+        """
+    )
+    pytester.runpytest_subprocess("-q", "-p", "no:randomly").assert_outcomes(passed=2)
