@@ -33,4 +33,5 @@ ROUTES = [
     *coverage.ROUTES,
     *clock.ROUTES,
     *session.ROUTES,
+    *session.LAST_ROUTES,
 ]

@@ -170,6 +170,21 @@ def test_looking_at_the_journal_does_not_fill_it(
     assert [entry.path for entry in ksef_mock.journal] == ["/v2/auth/challenge"]
 
 
+def test_the_cause_stands_before_what_ksef_says(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api
+) -> None:
+    refused_signature(ksef_mock, api)
+    (row,) = dashboard.get().all("//tbody/tr")
+    assert row.index("the digest is not that of") < row.index("Nieprawidłowy podpis.")
+
+
+@pytest.mark.parametrize("path", ["no-such-page", "tokens/x", "%3Cscript%3Ealert(1)%3C%2Fscript%3E"])
+def test_a_page_that_there_is_not_is_404(dashboard: Dashboard, path: str) -> None:
+    page = dashboard.get(f"/_mock/ui/{path}", status=404)
+    assert "No such page" in page.text
+    assert "<script>alert" not in page.response.text
+
+
 # -- one login --------------------------------------------------------------------------------------------
 
 

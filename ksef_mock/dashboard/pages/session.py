@@ -50,6 +50,15 @@ async def end_session(request: Request) -> Response:
     return response
 
 
+@guarded
+async def missing(request: Request) -> Response:
+    """GET of anything else under /_mock/ui: a page for whoever has mistyped an address."""
+    return message(404, "No such page", f"The dashboard has no page {request.scope['path'][:200]}.")
+
+
+#: After all others.
+LAST_ROUTES = [Route("/ui/{rest:path}", missing, methods=["GET"])]
+
 ROUTES = [
     Route("/ui/static/{name}", file, methods=["GET"]),
     Route("/ui/session", session, methods=["POST"]),
