@@ -59,7 +59,8 @@ def main() -> None:
     print(machine())
     for kind in ("rsa", "ec"):
         _compare(kind, options.seconds)
-    _watch_memory(options.memory)
+    if options.memory:
+        _watch_memory(options.memory)
 
 
 def _compare(kind: str, seconds: float) -> None:

@@ -11,12 +11,13 @@ two levels further down: it undeclares it there (xmlns=""), which no other imple
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from lxml import etree
 
-from ksef_mock.xades.names import XML
+from ksef_mock.xades.names import XML, local_name
 from ksef_mock.xades.uris import join_bases
 
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -148,6 +149,9 @@ def serialize(
     exclusive = method.base == EXC_C14N
     try:
         if not exclusive and isinstance(part, etree._Element):
+            octets = _where_it_stands(part, comments=comments and method.comments)
+            if octets is not None:
+                return octets
             part = _rooted(part)
         return etree.tostring(
             part,
@@ -197,6 +201,33 @@ def cut_out(element: etree._Element) -> None:
 
 #: For what was parsed before: its bounds hold, and nothing in it is left to resolve.
 _PARSER = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
+
+
+def _where_it_stands(element: etree._Element, *, comments: bool) -> bytes | None:
+    """The inclusive form of an element, a third of the work of `_rooted`; None where that alone gives it.
+
+    Exclusive c14n is inclusive for the prefixes that it is told of (Exclusive XML Canonicalization, 3); lxml
+    does not pass on the default namespace among them, which therefore is written here where it is unused.
+    """
+    declared = {prefix for _, (prefix, _) in etree.iterwalk(element, events=("start-ns",))}
+    if "" in declared or None in declared:
+        return None
+    scope = element.nsmap
+    default = scope.pop(None, None)
+    prefixes = sorted(declared.union(filter(None, scope)))
+    octets = etree.tostring(
+        element, method="c14n", exclusive=True, with_comments=comments, inclusive_ns_prefixes=prefixes or None
+    )
+    if element.prefix is None or default is None:
+        return octets
+    if b' xmlns="' in octets or not _PLAIN.fullmatch(default):
+        return None
+    name = f"<{element.prefix}:{local_name(element)}".encode()
+    return b'%b xmlns="%b"%b' % (name, default.encode(), octets[len(name) :])
+
+
+#: A namespace name that is written as it is.
+_PLAIN = re.compile(r"[\w:/.#?=+-]+", re.ASCII)
 
 
 def _rooted(element: etree._Element) -> etree._ElementTree:

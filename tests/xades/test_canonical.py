@@ -133,7 +133,8 @@ _PREFIXES = st.sampled_from(["", "p", "q"])
 def _elements(draw: st.DrawFn, depth: int = 4) -> str:
     """An element that declares what it, an attribute or nothing of it uses, with elements in it."""
     prefix, kept = draw(_PREFIXES), draw(st.sets(_PREFIXES))
-    declared = {name: draw(st.sampled_from(["urn:1", "urn:2"])) for name in sorted(kept | {prefix})}
+    uris = {name: ["urn:1", "urn:2"] if name else ["urn:1", "urn:a&amp;b", ""] for name in kept | {prefix}}
+    declared = {name: draw(st.sampled_from(uris[name])) for name in sorted(uris)}
     names = "".join(f' xmlns{":" * bool(name)}{name}="{uri}"' for name, uri in declared.items())
     attribute = f' {prefix}:k="&#13;&lt;"' if prefix and draw(st.booleans()) else ""
     inside = "".join(draw(st.lists(_elements(depth - 1), max_size=2))) if depth else "t&#13;&gt;"
@@ -142,9 +143,11 @@ def _elements(draw: st.DrawFn, depth: int = 4) -> str:
 
 
 @settings(deadline=None)
-@given(_elements())
-def test_a_part_has_the_same_form_where_it_stands_and_in_a_document_of_its_own(text: str) -> None:
-    root = etree.fromstring(f'<r xmlns="urn:r" xmlns:p="urn:p" xmlns:u="urn:u"><s>{text}</s></r>')
+@given(_elements(), st.sampled_from(['xmlns="urn:r" ', ""]))
+def test_a_part_has_the_same_form_where_it_stands_and_in_a_document_of_its_own(
+    text: str, default: str
+) -> None:
+    root = etree.fromstring(f'<r {default}xmlns:p="urn:p" xmlns:u="urn:u"><s>{text}</s></r>')
     for element in root.iter("*"):
         alone = etree.fromstring(etree.tostring(element, with_tail=False))
         for method in (*METHODS.values(), Canonicalization(EXC_C14N, prefixes=("#default", "u", "q"))):
