@@ -103,7 +103,7 @@ class _Application(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
         gateway = Gateway(LiteralPaths(self.router, self.routes), self.state.system)
-        return Addresses(gateway, _HOSTS, self.state.ports)
+        return Addresses(gateway, _HOSTS, getattr(self.state, "ports", {}))
 
 
 def _mount(prefix: str, application: ASGIApp) -> Mount:
