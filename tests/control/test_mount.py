@@ -63,6 +63,7 @@ def test_a_control_that_is_added_is_guarded_without_a_line_of_its_own() -> None:
     routes = [Mount("/_mock", Guard([Route("/new", Response(), methods=["GET"])]))]
     app = _Application(routes=routes)
     app.state.system = System()
+    app.state.ports = {}
     assert ask(app, "GET", "/new").status_code == 200
     assert ask(app, "GET", "/new", STRANGER).status_code == 403
 

@@ -116,6 +116,18 @@ BODIES: dict[str, dict[str, Any] | None] = {
         "formType": "FA",
         "invoiceTypes": ["Vat", "KorRoz"],
     },
+    "POST /sessions/online": {
+        "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
+        "encryption": {"encryptedSymmetricKey": "AAAA", "initializationVector": "A" * 22 + "=="},
+    },
+    "POST /sessions/online/{referenceNumber}/invoices": {
+        "invoiceHash": "A" * 43 + "=",
+        "invoiceSize": 1,
+        "encryptedInvoiceHash": "A" * 43 + "=",
+        "encryptedInvoiceSize": 3,
+        "encryptedInvoiceContent": "AAAA",
+        "offlineMode": True,
+    },
     "POST /tokens": {"permissions": ["InvoiceRead"], "description": TEXT},
     "POST /permissions/query/personal/grants": {
         "contextIdentifier": CLIENT,
@@ -262,14 +274,22 @@ def test_every_simulated_operation_with_a_body_is_walked(server: MockServer) -> 
 def test_other_spellings_get_the_same_answer(
     server: MockServer, operation: str, spelling: dict[str, Any]
 ) -> None:
+    if "word" in spelling and operation == "POST /sessions/online":
+        # Form codes are texts, though one of them is a word of an enumeration too.
+        spelling = spelling | {"words": WORDS - {"FA"}}
     server.reset()
     with closing(Caller(server)) as caller:
         documented = caller.spelled(operation)
     server.reset()
     with closing(Caller(server)) as caller:
         assert caller.spelled(operation, **spelling) == documented
-    assert documented[0] in (200, 202, 204) or operation.startswith(
-        ("POST /certificates/e", "POST /certificates/{", "PUT /testdata/certificates")
+    assert documented[0] in (200, 201, 202, 204) or operation.startswith(
+        (
+            "POST /certificates/e",
+            "POST /certificates/{",
+            "PUT /testdata/certificates",
+            "POST /sessions/online/{",
+        )
     )
 
 

@@ -40,7 +40,7 @@ def challenge(api: Api) -> httpx.Response:
         {"challenge": None},
         {"challenge": "short"},
         {"timestamp": "2026-01-01T12:00:00Z"},
-        {"timestamp": "2026-01-01T12:00:00.123456+00:00"},
+        {"timestamp": "2026-01-01T12:00:00.1234560+00:00"},
         {"timestampMs": "1"},
         {"clientIp": 5},
     ],
