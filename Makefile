@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test quick versions hooks changelog serve lint types bench docs api-diff lock clean
+.PHONY: help demo test quick versions hooks changelog serve lint types bench docs api-diff schemathesis lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.prism
 	$(BIN)/python -m bench.soak
+
+schemathesis: $(STAMP) ## 200 requests made from the document for each operation
+	KSEF_MOCK_EXAMPLES=200 $(BIN)/python -m pytest -q -n auto tests/document/test_schemathesis.py
 
 docs: $(STAMP) ## write the generated pages
 	$(BIN)/python -m tests.docs.generated

@@ -35,8 +35,8 @@ async def challenge(request: Request) -> Response:
     await read_body(request, system.settings.max_body)
     issued = await system.challenges.issue(exchange.client_ip)
     exchange.noted("challenge", f"issued {issued.value}")
-    exchange.facts["challenge"] = issued.value
-    exchange.facts["timestampMs"] = unix_milliseconds(issued.issued_at)
+    exchange.facts.challenge = issued.value
+    exchange.facts.timestamp_ms = unix_milliseconds(issued.issued_at)
     return answer(wire.challenge_response(issued.value, issued.issued_at, issued.client_ip))
 
 
@@ -71,7 +71,7 @@ async def status(request: Request) -> Response:
     exchange.operation = reference
     operation = await system_of(request).operations.poll(reference, principal)
     exchange.noted("operation", operation.state.value)
-    exchange.facts["status"] = machine.status_of(operation)[0]
+    exchange.facts.status = machine.status_of(operation)[0]
     return answer(wire.AuthenticationOperationStatusResponse.of(operation))
 
 
@@ -79,7 +79,7 @@ async def redeem(request: Request) -> Response:
     """POST /auth/token/redeem."""
     principal = bearer(request, Kind.AUTHENTICATION)
     access, refresh = await system_of(request).operations.redeem(principal.operation)
-    exchange_of(request).facts["issued"] = {"accessToken": access.claims, "refreshToken": refresh.claims}
+    exchange_of(request).facts.issued = {"accessToken": access.claims, "refreshToken": refresh.claims}
     return answer(wire.AuthenticationTokensResponse(wire.TokenInfo.of(access), wire.TokenInfo.of(refresh)))
 
 
@@ -87,7 +87,7 @@ async def refresh(request: Request) -> Response:
     """POST /auth/token/refresh."""
     principal = bearer(request, Kind.REFRESH)
     access = await system_of(request).operations.refresh(principal.operation)
-    exchange_of(request).facts["issued"] = {"accessToken": access.claims}
+    exchange_of(request).facts.issued = {"accessToken": access.claims}
     return answer(wire.AuthenticationTokenRefreshResponse(wire.TokenInfo.of(access)))
 
 
@@ -96,11 +96,10 @@ def _started(request: Request, operation: Operation) -> Response:
     exchange = exchange_of(request)
     exchange.operation = operation.reference
     facts = exchange.facts
-    facts["method"] = operation.method
-    facts["verdict"] = operation.verdict
-    facts["issued"] = {"authenticationToken": token.claims}
-    if operation.allowed_ips:
-        facts["allowedIps"] = operation.allowed_ips
+    facts.method = operation.method
+    facts.verdict = operation.verdict
+    facts.issued = {"authenticationToken": token.claims}
+    facts.allowed_ips = operation.allowed_ips or None
     return answer(wire.AuthenticationInitResponse(operation.reference, wire.TokenInfo.of(token)), 202)
 
 

@@ -13,9 +13,9 @@ from ksef_mock.api.http import (
     query_integer,
     read_json,
     read_optional_json,
-    require_test_data,
     system_of,
 )
+from ksef_mock.api.origin import require_test_data
 from ksef_mock.clock import iso
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest

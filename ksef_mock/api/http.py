@@ -18,7 +18,6 @@ from ksef_mock.core.errors import (
     JSON,
     BadRequest,
     Forbidden,
-    NotFound,
     PayloadTooLarge,
     Unauthorized,
     UnsupportedMediaType,
@@ -166,16 +165,6 @@ async def caller(request: Request) -> Actor:
     assert operation is not None, "only operations of the API have callers"
     access_actor.require(actor, operation)
     return actor
-
-
-def require_test_data(request: Request) -> None:
-    """
-    Raises:
-        NotFound: the environment has no operations under /testdata.
-    """
-    settings = system_of(request).settings
-    if not settings.environment.has_test_data:
-        raise NotFound(reason=f"/testdata exists on TEST only, this is {settings.profile}")
 
 
 def path_reference(request: Request) -> str:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import answer, bearer, read_json, require_test_data, system_of
+from ksef_mock.api.http import answer, bearer, read_json, system_of
+from ksef_mock.api.origin import require_test_data
 from ksef_mock.ksef.access.principal import Kind, Principal
 from ksef_mock.ksef.limits.bodies import (
     BOUNDED_RATE_LIMITS,

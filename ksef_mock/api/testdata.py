@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import exchange_of, read_json, require_test_data, system_of
+from ksef_mock.api.http import exchange_of, read_json, system_of
+from ksef_mock.api.origin import require_test_data
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.permissions.admission import identifiers_of
 from ksef_mock.ksef.subjects.bodies import (

@@ -20,7 +20,7 @@ from ksef_mock.api.http import (
 )
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.exchange import masked
+from ksef_mock.core.text import masked
 from ksef_mock.ksef.tokens import bodies as wire_tokens
 from ksef_mock.ksef.tokens import rules as tokens_rules
 from ksef_mock.ksef.tokens.tokens import KsefToken, NotActive, TokenStatus

@@ -12,9 +12,7 @@ changes something must not come from another site. With a token neither works: a
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
@@ -23,17 +21,14 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from ksef_mock.api.http import exchange_of, system_of
+from ksef_mock.api.origin import blocked, is_cross_site, is_loopback, is_own
 from ksef_mock.control.bodies import spelled_out
-from ksef_mock.core.codes import Reason
-from ksef_mock.core.errors import Forbidden, KsefError, Unauthorized
-from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.errors import KsefError, Unauthorized
 from ksef_mock.gateway.gateway import translated
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Open to everyone: health checks come from outside.
 _OPEN = "/health"
-#: Beside localhost: the domain of the real gateways, which a hosts entry may let point here.
-_KNOWN_DOMAINS = ("localhost", "mf.gov.pl")
 
 
 class Guard:
@@ -78,64 +73,18 @@ def require_control(request: Request) -> None:
             raise Unauthorized(reason="the control token (X-Mock-Control-Token) is absent or wrong")
         return
     exchange = exchange_of(request)
-    if not _is_loopback(exchange.client_ip):
-        raise _refusal(exchange, "without a control token /_mock answers loopback clients only")
+    if not is_loopback(exchange.client_ip):
+        raise blocked(exchange, "without a control token /_mock answers loopback clients only")
     host = request.headers.get("host", "")
-    if not _is_own(host):
-        raise _refusal(
+    if not is_own(host):
+        raise blocked(
             exchange, f"without a control token /_mock is localhost or an IP address, not {host[:100]!r}"
         )
     if request.method not in _SAFE_METHODS and is_cross_site(request):
-        raise _refusal(exchange, "without a control token /_mock takes no orders from pages of other sites")
+        raise blocked(exchange, "without a control token /_mock takes no orders from pages of other sites")
 
 
 def _bearer(request: Request) -> str:
     # Prometheus cannot send a header of ours, but this one.
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _refusal(exchange: Exchange, reason: str) -> Forbidden:
-    return Forbidden(
-        Reason.SECURITY_SERVICE_BLOCKED,
-        reason=reason,
-        security={"incidentId": exchange.trace_id, "clientIp": exchange.client_ip},
-    )
-
-
-def _is_loopback(client_ip: str) -> bool:
-    try:
-        address = ipaddress.ip_address(client_ip)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
-
-
-def _is_own(host: str) -> bool:
-    """Whether the Host header names this machine in a way that DNS cannot be made to lie about."""
-    if not host:
-        return True  # HTTP/1.0; browsers always name a host
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return any(name == domain or name.endswith(f".{domain}") for domain in _KNOWN_DOMAINS)
-    return True
-
-
-def is_cross_site(request: Request) -> bool:
-    """Whether a browser says that a page of another origin makes this request."""
-    # Ports do not make a site: a page of localhost:3000 is "same-site", and still not this mock's own.
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return True
-    origin = request.headers.get("origin")
-    if origin is None:
-        return False  # no browser: those name the origin of everything but a GET
-    try:
-        return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
-    except ValueError:
-        return True

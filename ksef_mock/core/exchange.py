@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from ksef_mock.clock import Instant
+from ksef_mock.core.codes import Status, Verdict
 from ksef_mock.core.errors import Occurrence
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.ip_policy import AllowedIps
+from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.operation import Operation
+from ksef_mock.core.text import Allowance, kept
 from ksef_mock.core.wire import Wire
 
 SCOPE_KEY = "ksef_mock.exchange"
 
 #: Characters; genuine ones have 36. What clients send instead is kept only as far as one wants to read it.
 _LONGEST_CHALLENGE = 64
+_LONGEST_PATH = 500
+#: Octets that may be kept of one request: of its reasons, of the report on a signed document, of what was
+#: hashed there, and of the claims of its tokens. Ordinary logins stay below them.
+_REASONS, _REPORT, _HASHED, _CLAIMS = 4_000, 5_000, 5_000, 3_000
+_MOST_DECISIONS = 64
 
 
 class Outcome(StrEnum):
@@ -24,6 +34,47 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOTED = "noted"
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+class Facts(msgspec.Struct, kw_only=True, rename="camel"):
+    """What a request showed beside the decisions; each member is None where it was not about that."""
+
+    #: Of a login: the challenge, as issued or as sent (its first 64 characters).
+    challenge: str | None = None
+    #: When the challenge was issued, in ms of Unix time: what a token login has to send.
+    timestamp_ms: int | None = None
+    #: Of a login that was submitted: its context, how it was signed for and how it will end.
+    context: Identifier | None = None
+    method: AuthenticationMethod | None = None
+    verdict: Verdict | None = None
+    allowed_ips: AllowedIps | None = None
+    #: What a token login's ciphertext held: `scheme`, `publicKeyId`, `token` (masked), `timestamp`.
+    decrypted: dict[str, str] | None = None
+    #: The report on a signed document (`xades.Report.to_dict`), and the octets that were hashed: for each
+    #: part its `name`, `length` and first `octets`.
+    xades: dict[str, Any] | None = None
+    hashed: list[dict[str, Any]] | None = None
+    #: The last two as they are kept: MessagePack.
+    packed: bytes | None = None
+    #: The claims of the JWTs that were issued, by the name of the token in the answer.
+    issued: dict[str, dict[str, Any]] | None = None
+    #: The status that was shown.
+    status: Status | None = None
+    #: Ids of the faults that acted.
+    faults: list[str] | None = None
+
+    def members(self) -> dict[str, Any]:
+        """Those that there are, by their name in JSON."""
+        names = zip(self.__struct_encode_fields__, self.__struct_fields__, strict=True)
+        found = {key: value for key, name in names if (value := getattr(self, name)) is not None}
+        if self.packed is not None:
+            del found["packed"]
+            found |= _decode(self.packed)
+        return found
 
 
 class Exchange:
@@ -52,7 +103,7 @@ class Exchange:
         self.started_at = started_at
         self.trace_id = trace_id
         self.decisions: list[tuple[str, Outcome, str]] = []
-        self.facts: dict[str, Any] = {}
+        self.facts = Facts()
         #: What `X-System-Warning` of the answer says beyond what all answers say.
         self.warnings: list[str] = []
         #: Reference number of the authentication operation that the request is about.
@@ -68,8 +119,8 @@ class Exchange:
 
     def about(self, challenge: str, context: Identifier) -> None:
         """Record which login a submission is: its challenge, as sent, and its context."""
-        self.facts["challenge"] = challenge[:_LONGEST_CHALLENGE]
-        self.facts["context"] = context
+        self.facts.challenge = challenge[:_LONGEST_CHALLENGE]
+        self.facts.context = context
 
     def passed(self, check: str, reason: str) -> None:
         self.decisions.append((check, Outcome.PASSED, reason))
@@ -83,16 +134,30 @@ class Exchange:
     def occurrence(self, moment: Instant) -> Occurrence:
         return Occurrence(self.path, self.trace_id, moment)
 
-
-_KSEF_TOKEN = re.compile(r"([0-9]{8}-EC-[0-9A-F-]{24}\|[A-Za-z]{1,12}-[^|]{1,40}\|)(.+)", re.DOTALL)
-
-
-def masked(secret: str) -> str:
-    """Enough of a secret to recognise it, too little to use it.
-
-    Of a KSeF token the public parts (reference number, context) stay readable.
-    """
-    match = _KSEF_TOKEN.fullmatch(secret)
-    public, private = (match[1], match[2]) if match else ("", secret)
-    visible = private[:4] if len(private) >= 16 else ""
-    return f"{public}{visible}…({len(private)} characters)"
+    def trim(self) -> None:
+        """Cut what the client may have written, and mask secrets in it: done before anything is kept."""
+        self.path = kept(self.path, _LONGEST_PATH)
+        self.method = kept(self.method, _LONGEST_CHALLENGE)
+        allowance = Allowance(_REASONS)
+        self.decisions = [
+            (check, outcome, allowance.take(reason))
+            for check, outcome, reason in self.decisions[:_MOST_DECISIONS]
+        ]
+        if self.operation is not None:
+            self.operation = kept(self.operation, _LONGEST_CHALLENGE)
+        facts = self.facts
+        facts.issued = Allowance(_CLAIMS).bound(facts.issued)
+        if facts.xades is not None:
+            xades = Allowance(_REPORT).bound(facts.xades)
+            octets = Allowance(_HASHED)
+            hashed = [
+                {
+                    **part,
+                    "name": kept(part["name"], _LONGEST_CHALLENGE),
+                    "octets": octets.bound(part["octets"]),
+                }
+                for part in (facts.hashed or ())[:_MOST_DECISIONS]
+            ]
+            # Hundreds of small objects take four times the memory of what they say.
+            facts.packed = _encode({"xades": xades, "hashed": hashed})
+            facts.xades = facts.hashed = None

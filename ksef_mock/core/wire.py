@@ -7,6 +7,9 @@ import msgspec
 #: Octets of a body that are kept: every signed document of common size, not every invoice.
 LONGEST_BODY = 65_536
 
+#: Characters of the first line that outlive the rest.
+_LONGEST_TARGET = 500
+
 #: As the server passes them on, their names in lower case.
 Headers = list[tuple[bytes, bytes]]
 
@@ -58,6 +61,7 @@ class Wire(msgspec.Struct):
 
     def forget(self) -> None:
         """Let go of all but the first line and the lengths."""
+        self.target = self.target[:_LONGEST_TARGET]
         self.headers, self.answer_headers = [], []
         self.body = self.answer = b""
         self.missing, self.answer_missing = self.length, self.answer_length

@@ -1,7 +1,8 @@
 """Certificate chains: from a certificate over intermediates to an anchor, or the reason why there is none.
 
 Source: RFC 5280, section 6: names, key identifiers, signatures, validity, basicConstraints, keyUsage. A
-critical extension that is not known here (name constraints, policy mappings) ends a chain, as the RFC asks.
+critical extension that is not known here (name constraints, policy mappings) ends a chain, as the RFC asks,
+and so does a critical extendedKeyUsage (4.2.1.12) without a purpose for which people and firms sign.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from ksef_mock.clock import Instant, from_datetime
 from ksef_mock.crypto.certificate import Certificate, load_pem_certificates, require_issued_by
@@ -46,6 +47,16 @@ _KNOWN_EXTENSIONS = {
     ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
     QC_STATEMENTS,
+}
+
+#: Purposes for which people sign: logins and mail (RFC 5280), documents (RFC 9336, Microsoft, Adobe).
+_SIGNING_PURPOSES = {
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    ExtendedKeyUsageOID.CLIENT_AUTH,
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
+    x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12"),
+    x509.ObjectIdentifier("1.2.840.113583.1.1.5"),
 }
 
 
@@ -102,9 +113,9 @@ def build_chain(
         NoChain: no issuer was found, or none that an anchor vouches for.
         One of `MALFORMED`: a certificate cannot be read.
     """
-    unknown = _unknown_critical(certificate)
-    if unknown is not None:
-        raise BrokenChain(f"the certificate has the critical extension {unknown}, which is not supported")
+    unfit = _unfit(certificate)
+    if unfit is not None:
+        raise BrokenChain(f"the certificate {unfit}")
     search = _Search(tuple(anchors), tuple(intermediates[:MAX_INTERMEDIATES]), at)
     found = search.extend((certificate,))
     if found is not None:
@@ -201,8 +212,7 @@ def _obstacle(issuer: Certificate, issued: Certificate, below: int, at: Instant)
     usage = extension_of(issuer, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:
         return "may not sign certificates (keyUsage)"
-    unknown = _unknown_critical(issuer)
-    return None if unknown is None else f"has the critical extension {unknown}, which is not supported"
+    return _unfit(issuer)
 
 
 def excess_of(key: object) -> str | None:
@@ -223,12 +233,15 @@ def is_strong(key: object) -> bool:
     return isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= MIN_EC_BITS
 
 
-def _unknown_critical(certificate: Certificate) -> str | None:
-    return next(
-        (
-            extension.oid.dotted_string
-            for extension in certificate.extensions
-            if extension.critical and extension.oid not in _KNOWN_EXTENSIONS
-        ),
-        None,
-    )
+def _unfit(certificate: Certificate) -> str | None:
+    """What a critical extension says against a certificate in a chain; None if nothing."""
+    for extension in certificate.extensions:
+        if not extension.critical:
+            continue
+        if extension.oid not in _KNOWN_EXTENSIONS:
+            return f"has the critical extension {extension.oid.dotted_string}, which is not supported"
+        value = extension.value
+        if isinstance(value, x509.ExtendedKeyUsage) and _SIGNING_PURPOSES.isdisjoint(value):
+            purposes = ", ".join(purpose.dotted_string for purpose in list(value)[:5])
+            return f"is for other purposes than signing (critical extendedKeyUsage: {purposes})"
+    return None

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ksef_mock.api.http import exchange_of, system_of
-from ksef_mock.control.guard import is_cross_site, require_control
+from ksef_mock.api.origin import is_cross_site
+from ksef_mock.control.guard import require_control
 from ksef_mock.core.codes import Reason
 from ksef_mock.core.errors import Forbidden, Unauthorized
 

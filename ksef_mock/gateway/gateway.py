@@ -31,6 +31,7 @@ from ksef_mock.core.errors import (
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.paths import api_path
+from ksef_mock.core.text import kept
 from ksef_mock.core.wire import Wire
 from ksef_mock.gateway.forwarding import TrustedProxies
 from ksef_mock.gateway.operations import operation_at
@@ -110,6 +111,7 @@ class Gateway:
 
         async def record(status: int) -> None:
             duration = time.perf_counter() - started
+            exchange.trim()
             self._count(exchange, status, error, duration)
             if exchange.recorded:
                 log_request(exchange, status, error, duration * 1_000, base_url(scope))
@@ -160,7 +162,7 @@ class Gateway:
             exchange.noted("client", "went away before its request was complete")
             await record(_CLIENT_GONE)
         except Exception as failure:
-            _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, exchange.path)
+            _log.exception("trace %s: %s %s failed", exchange.trace_id, exchange.method, kept(exchange.path))
             error = InternalError(reason=f"{type(failure).__name__}: {failure}")
         if error is not None and not answered:
             if look is not None and not look.checked and not isinstance(error, StoreUnavailable):
@@ -197,9 +199,9 @@ class Gateway:
         method = exchange.method if exchange.method in _METHODS else "other"
         code = str(int(error.code)) if isinstance(error, BadRequest) else ""
         metrics.request(method, endpoint, status, code, seconds)
-        verdict = exchange.facts.get("verdict")
-        if verdict is not None:
-            metrics.login(exchange.facts["method"], int(verdict.status), verdict.detail or "")
+        login, verdict = exchange.facts.method, exchange.facts.verdict
+        if login is not None and verdict is not None:
+            metrics.login(login, int(verdict.status), verdict.detail or "")
 
     def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
         at = exchange.occurrence(self._system.clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def load_seed(path: Path) -> Seed:
     if len(content) > _LARGEST_FILE:
         raise SeedError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
     try:
-        document = json.loads(content) if path.suffix.lower() == ".json" else _yaml(content)
+        document = _json(content) if path.suffix.lower() == ".json" else _yaml(content)
         return read_seed(document, path.parent)
     except SeedError as error:
         raise SeedError(f"{path}: {error}") from None
@@ -47,6 +48,19 @@ def as_seed(seed: Path | str | Mapping[str, Any]) -> Seed:
     if not isinstance(seed, str | Path):
         raise TypeError(f"seed is a file or a dictionary, not {seed!r}")
     return load_seed(Path(seed))
+
+
+def _json(content: bytes) -> Any:
+    return json.loads(content, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a name that stands twice, the first value would be lost without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise SeedError(f"the key {twice!r} stands twice")
+    return found
 
 
 def _yaml(content: bytes) -> Any:

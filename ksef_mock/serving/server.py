@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Generator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,10 +17,14 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 if TYPE_CHECKING:
     from ksef_mock.serving.tls import ServerCertificate
 
+_log = logging.getLogger("ksef_mock")
+
 #: Seconds that requests under way may take to finish when the server is stopped.
 _GRACE = 1.0
 #: Where to reach what listens on every address.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+#: Seconds between two lines that say the same of the same trouble.
+_SILENCE = 10.0
 #: Bytes that are read from a connection at once: all of almost any request.
 _PIECE = 16 * 1024
 
@@ -110,6 +115,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(_Unaccepted(self.loop.get_exception_handler()))
         await super().startup(sockets)
         self._on_ready()
 
@@ -148,6 +154,34 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         # Signals belong to the command, which calls `stop`.
         yield
+
+
+class _Unaccepted:
+    """Exception handler of an event loop: says once in a while that no connection can be accepted.
+
+    Out of descriptors, asyncio tries as many times at once as the backlog is long, then again after a second,
+    and reports each time with a traceback.
+    """
+
+    def __init__(self, others: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any] | None) -> None:
+        """`others`: the handler of everything else."""
+        self._others = others
+        self._said = -_SILENCE
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # The words are asyncio's own (selector_events.py, proactor_events.py), since Python 3.4.
+        if context.get("message") != "socket.accept() out of system resource":
+            (self._others or _by_default)(loop, context)
+        elif loop.time() - self._said >= _SILENCE:
+            self._said = loop.time()
+            _log.error(
+                "connections cannot be accepted until others are closed (%s); ulimit -n raises the limit",
+                context.get("exception"),
+            )
+
+
+def _by_default(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    loop.default_exception_handler(context)
 
 
 async def _turns() -> None:

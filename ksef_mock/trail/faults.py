@@ -225,7 +225,7 @@ class Faults:
         if acts:
             self._metrics.fault(fault.effect)
             exchange.noted("fault", f"{defined.id}: {fault.describe()}")
-            exchange.facts.setdefault("faults", []).append(defined.id)
+            exchange.facts.faults = [*(exchange.facts.faults or ()), defined.id]
         return acts
 
 

@@ -17,11 +17,16 @@ from ksef_mock.clock import iso
 from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
 from ksef_mock.core.exchange import Exchange, Outcome
 from ksef_mock.core.paths import api_path
+from ksef_mock.core.text import Allowance
 from ksef_mock.core.wire import Wire
 from ksef_mock.state.store import Store
 from ksef_mock.trail.wire import for_storage
 
 _log = logging.getLogger("ksef_mock")
+
+#: Octets that are kept of an error's reason and details, and how many of the latter.
+_REFUSAL = 4_000
+_MOST_DETAILS = 32
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -131,7 +136,7 @@ _decode = msgspec.msgpack.Decoder(Entry).decode
 _decode_whole = msgspec.msgpack.Decoder(_Stored).decode
 
 #: Octets that what was on the wire may take, all requests together: beyond it the oldest are forgotten.
-_WIRES = 16 * 1_048_576
+_WIRES = 4 * 1_048_576
 #: Octets of a body that a store keeps, which each reader of the journal fetches.
 _LONGEST_STORED = 32_768
 
@@ -310,9 +315,12 @@ def _nothing(path: str | None) -> LookupError:
 def _refusal(error: KsefError | None) -> _Refusal | None:
     if error is None:
         return None
+    allowance = Allowance(_REFUSAL)
+    reason = allowance.take(error.reason)
     if isinstance(error, BadRequest):
-        return _Refusal(int(error.code), error.details, error.reason)
-    return _Refusal(None, (error.detail,) if error.detail else (), error.reason)
+        details = tuple(allowance.take(detail) for detail in error.details[:_MOST_DETAILS])
+        return _Refusal(int(error.code), details, reason)
+    return _Refusal(None, (allowance.take(error.detail),) if error.detail else (), reason)
 
 
 def _entry(
@@ -332,5 +340,5 @@ def _entry(
         reason=refusal.reason if refusal else None,
         operation=exchange.operation,
         decisions=[Decision(check, outcome.value, reason) for check, outcome, reason in exchange.decisions],
-        facts=exchange.facts,
+        facts=exchange.facts.members(),
     )

@@ -16,7 +16,7 @@ from ksef_mock.core.codes import SUCCESS
 from ksef_mock.core.errors import BadRequest, KsefError
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.paths import api_path
-from ksef_mock.core.text import visible
+from ksef_mock.core.text import kept, visible
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
@@ -82,8 +82,8 @@ def log_request(
 def _why(exchange: Exchange, error: KsefError | None) -> str | None:
     """Why a request was refused, or the login that it submits is going to fail; None if neither."""
     if error is not None and error.status >= 400:
-        return error.reason
-    verdict = exchange.facts.get("verdict")
+        return kept(error.reason)
+    verdict = exchange.facts.verdict
     if verdict is None or verdict == SUCCESS:
         return None
     # A fault may decide over a login in which nothing else is wrong.

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ksef_mock.core.exchange import masked
+from ksef_mock.core.text import masked
 from ksef_mock.core.wire import Headers, Wire
 
 #: Headers whose value is a secret.

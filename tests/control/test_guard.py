@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.settings import Settings
 from tests.control.test_control import answer
 
@@ -128,3 +129,44 @@ def test_health_has_any_name() -> None:
 def test_a_control_token_that_no_header_can_carry_is_refused_at_the_start(token: str) -> None:
     with pytest.raises(ValueError, match="control token"):
         Settings(control_token=token)
+
+
+SUBJECT = {"subjectNip": "5265877635", "subjectType": "VatGroup", "description": "Grupa"}
+
+
+@pytest.mark.parametrize(
+    ("host", "client", "settings", "status"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", Settings(), 200),
+        ("localhost", "::1", Settings(), 200),
+        ("api-test.ksef.mf.gov.pl", "127.0.0.1", Settings(), 200),
+        ("evil.example", "127.0.0.1", Settings(), 403),
+        ("evil.example:8080", "::ffff:127.0.0.1", Settings(), 403),
+        ("ksef-mock:8080", "172.18.0.5", Settings(), 200),  # of another container: by the service's name
+        ("mock.example", "127.0.0.1", Settings(control_token="secret"), 200),  # behind a proxy
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v2/testdata/subject", SUBJECT),
+        ("POST", "/v2/testdata/subject/remove", {"subjectNip": "5265877635"}),
+    ],
+)
+def test_test_data_obey_no_page_that_lets_its_name_point_here(
+    method: str, path: str, body: dict[str, str], host: str, client: str, settings: Settings, status: int
+) -> None:
+    response = answer(settings, client, method, path, json=body, headers={"Host": host})
+    assert response.status_code == status
+    if status == 403:
+        assert response.json()["reasonCode"] == "security-service-blocked"
+
+
+def test_every_operation_on_test_data_is_guarded_so() -> None:
+    for operation in OPERATIONS:
+        if operation.path.startswith("/testdata/"):
+            path = f"/v2{operation.path}".replace("{serialNumber}", "0" * 16)
+            headers = {"Host": "evil.example", "Authorization": "Bearer x"}
+            response = answer(Settings(), "127.0.0.1", operation.method, path, json={}, headers=headers)
+            assert response.status_code in (401, 403), operation
+            assert response.status_code == 403 or operation.bearer, operation

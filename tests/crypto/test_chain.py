@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ksef_mock.clock import Clock, from_datetime
 from ksef_mock.crypto.authority import (
@@ -188,6 +188,35 @@ def test_an_unknown_critical_extension_breaks_the_chain_at_both_ends(pki: Pki, r
 def test_the_same_extension_is_harmless_when_not_critical(pki: Pki, root: Authority) -> None:
     harmless = UNKNOWN_CRITICAL._replace(critical=False)
     assert build_chain(leaf(pki, root, harmless), [], [root.certificate], NOW).anchor == root.certificate
+
+
+def usage(*purposes: x509.ObjectIdentifier, critical: bool = True) -> Extension:
+    return Extension(x509.ExtendedKeyUsage(purposes), critical=critical)
+
+
+@pytest.mark.parametrize(
+    ("extension", "is_fit"),
+    [
+        (usage(ExtendedKeyUsageOID.SERVER_AUTH), False),
+        (usage(ExtendedKeyUsageOID.TIME_STAMPING), False),
+        (usage(ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.OCSP_SIGNING), False),
+        (usage(ExtendedKeyUsageOID.SERVER_AUTH, critical=False), True),
+        (usage(ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH), True),
+        (usage(ExtendedKeyUsageOID.EMAIL_PROTECTION), True),
+        (usage(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), True),
+        (usage(x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")), True),
+    ],
+)
+def test_a_critical_extended_key_usage_is_obeyed_at_both_ends(
+    pki: Pki, root: Authority, extension: Extension, is_fit: bool
+) -> None:
+    middle = root.subordinate("Middle", validity=UNBOUNDED, extensions=(extension,))
+    for end, intermediates in ((leaf(pki, root, extension), []), (leaf(pki, middle), [middle.certificate])):
+        if is_fit:
+            assert build_chain(end, intermediates, [root.certificate], NOW).anchor == root.certificate
+        else:
+            with pytest.raises(BrokenChain, match="for other purposes than signing"):
+                build_chain(end, intermediates, [root.certificate], NOW)
 
 
 def test_cas_that_vouch_for_each_other_do_not_go_on_for_ever(pki: Pki) -> None:

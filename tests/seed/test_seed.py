@@ -297,6 +297,8 @@ def test_entries_that_contradict_each_other_are_named_too(document: Any, named: 
         ("seed.yaml", "{[1]: 2}", "or is no text"),
         ("seed.yaml", "\x00", "no YAML"),
         ("seed.json", "{", "Expecting property name"),
+        ("seed.json", '{"persons": [], "blocked": [], "persons": []}', "the key 'persons' stands twice"),
+        ("seed.json", '{"persons": [{"nip": "1", "pesel": "2", "nip": "3"}]}', "the key 'nip' stands twice"),
         ("seed.json", '{"persons": 1}', "persons: Expected `array`"),
         ("seed.json", "[" * 100_000, "recursion"),
     ],

@@ -105,7 +105,7 @@ def slow_answer(stage: Stage) -> Script:
     run = yield
     run.reached_step(Step.SUBMISSION)
     run.expect_success()
-    challenges = {call.trail.facts.get("challenge") for call in run.of(Step.SUBMISSION) if call.trail}
+    challenges = {call.trail.facts.challenge for call in run.of(Step.SUBMISSION) if call.trail}
     run.expect(len(challenges) == 1, "expected it to wait, but it gave up and began another login")
 
 

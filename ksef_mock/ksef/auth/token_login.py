@@ -12,11 +12,12 @@ from typing import NamedTuple
 from ksef_mock.clock import iso, unix_milliseconds
 from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
 from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.exchange import Exchange, masked
+from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.references import Kind, issued_at
+from ksef_mock.core.text import masked
 from ksef_mock.ksef.auth.challenge import Challenge, Challenges
 from ksef_mock.ksef.auth.faulted import faulted
 from ksef_mock.ksef.auth.operation import Operation
@@ -171,7 +172,7 @@ class TokenAuthenticator:
                 "the plaintext is not UTF-8 text of the form token|timestamp",
             ), None
         text, timestamp = parts
-        exchange.facts["decrypted"] = {
+        exchange.facts.decrypted = {
             "scheme": opened.scheme.value,
             "publicKeyId": opened.key.public_key_id,
             "token": masked(text),

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from lxml import etree
+
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.codes import SUCCESS, Code, Verdict
 from ksef_mock.core.environment import Profile
@@ -42,9 +44,6 @@ _ORDINARY_SIZE = 32_768
 _ORDINARY_WORK = 10**6
 #: Documents that are looked at in threads at the same time; others wait their turn.
 _THREADS = 2
-
-#: Of the octets that were hashed the journal keeps this many: all of those of an ordinary document.
-_KEPT = 16_384
 
 _OUTCOMES = {Found.PASSED: Outcome.PASSED, Found.FAILED: Outcome.FAILED, Found.SKIPPED: Outcome.NOTED}
 
@@ -262,6 +261,8 @@ def read_and_verify(
         allow_lxml_octets=profile.takes_lxml_octets,
         explain=explain,
     )
+    # libxml2's complaints, with what they complain of, would stay in a log of this thread.
+    etree.clear_error_log()
     return reading, report
 
 
@@ -288,14 +289,13 @@ def _write_trail(report: Report, exchange: Exchange) -> None:
     for result in report.results:
         reason = f"{result.reason} ({result.explanation})" if result.explanation else result.reason
         exchange.decisions.append((result.check.value, _OUTCOMES[result.outcome], reason))
-    exchange.facts.update(facts_of(report))
+    facts = facts_of(report)
+    exchange.facts.xades, exchange.facts.hashed = facts["xades"], facts["hashed"]
 
 
 def facts_of(report: Report) -> dict[str, Any]:
-    """What a journal keeps of a report: `xades`, itself, and `hashed`, what was (its beginning)."""
-    hashed = [
-        {"name": name, "length": len(octets), "octets": octets[:_KEPT]} for name, octets in _hashed(report)
-    ]
+    """What is known of a report: `xades`, itself, and `hashed`, what was. (The journal cuts both.)"""
+    hashed = [{"name": name, "length": len(octets), "octets": octets} for name, octets in _hashed(report)]
     return {"xades": report.to_dict(), "hashed": hashed}
 
 
