@@ -24,7 +24,7 @@ _LONGEST_CHALLENGE = 64
 _LONGEST_PATH = 500
 #: Octets that may be kept of one request: of its reasons, of the report on a signed document, of what was
 #: hashed there, and of the claims of its tokens. Ordinary logins stay below them.
-_REASONS, _REPORT, _HASHED, _CLAIMS = 4_000, 5_000, 5_000, 3_000
+_REASONS, _REPORT, _HASHED, _CLAIMS = 3_000, 4_500, 4_000, 2_500
 _MOST_DECISIONS = 64
 
 

@@ -25,7 +25,7 @@ from ksef_mock.trail.wire import for_storage
 _log = logging.getLogger("ksef_mock")
 
 #: Octets that are kept of an error's reason and details, and how many of the latter.
-_REFUSAL = 4_000
+_REFUSAL = 2_500
 _MOST_DETAILS = 32
 
 

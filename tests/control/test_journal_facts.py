@@ -98,7 +98,7 @@ def test_the_octets_that_a_signature_covers_up_to_a_bound(
     octets = base64.b64decode(request["octets"])
     assert octets.startswith(b"<AuthTokenRequest")
     assert request["length"] > padding
-    assert len(octets) == min(request["length"], 5_000)
+    assert len(octets) == min(request["length"], 4_000)
 
 
 def test_a_refusal_tells_what_the_client_was_told(ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
