@@ -45,6 +45,9 @@ _ORDINARY_WORK = 10**6
 #: Documents that are looked at in threads at the same time; others wait their turn.
 _THREADS = 2
 
+#: Of the octets that were hashed people are shown this many.
+_SHOWN = 16_384
+
 _OUTCOMES = {Found.PASSED: Outcome.PASSED, Found.FAILED: Outcome.FAILED, Found.SKIPPED: Outcome.NOTED}
 
 
@@ -294,8 +297,10 @@ def _write_trail(report: Report, exchange: Exchange) -> None:
 
 
 def facts_of(report: Report) -> dict[str, Any]:
-    """What is known of a report: `xades`, itself, and `hashed`, what was. (The journal cuts both.)"""
-    hashed = [{"name": name, "length": len(octets), "octets": octets} for name, octets in _hashed(report)]
+    """What is known of a report: `xades`, itself, and `hashed`, what was. (The journal cuts both further.)"""
+    hashed = [
+        {"name": name, "length": len(octets), "octets": octets[:_SHOWN]} for name, octets in _hashed(report)
+    ]
     return {"xades": report.to_dict(), "hashed": hashed}
 
 
