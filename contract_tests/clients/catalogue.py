@@ -13,7 +13,7 @@ from functools import cache
 from typing import TypeAlias
 
 from contract_tests.clients.observed import Observed
-from contract_tests.clients.stage import Method, Stage
+from contract_tests.clients.stage import Method, Stage, Task
 from contract_tests.common.catalogue import Severity, area_of, chosen, in_order, members_of
 from ksef_mock.settings import Settings
 
@@ -30,6 +30,7 @@ AREAS: dict[str, str] = {
     "REDEEM": "Redeeming",
     "SESS": "The session afterwards",
     "SECRET": "Secrets",
+    "SEND": "Sending an invoice",
 }
 
 
@@ -52,6 +53,11 @@ class Situation:
     def area(self) -> str:
         """The group in the id: `KEYS` of `CLIENT-KEYS-005`."""
         return area_of(self.id)
+
+    @property
+    def task(self) -> Task:
+        """What the client is asked to do in it."""
+        return "send" if self.area == "SEND" else "login"
 
 
 def situation(

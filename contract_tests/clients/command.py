@@ -68,9 +68,11 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
     credential = stage.credential
     password = secrets.token_urlsafe(12)
     certificate, key, p12 = folder / "certificate.pem", folder / "key.pem", folder / "certificate.p12"
+    invoice = folder / "invoice.xml"
     home = folder / "home"
     home.mkdir()
     certificate.write_bytes(credential.certificate_pem)
+    invoice.write_bytes(stage.invoice)
     _write_secret(key, credential.key_pem)
     _write_secret(p12, credential.pkcs12(password))
     url = stage.mock.url
@@ -84,6 +86,8 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
         "p12": str(p12),
         "p12_password": password,
         "method": stage.method,
+        "task": stage.task,
+        "invoice": str(invoice),
         "situation": situation,
     }
     environment = {f"KSEF_{name.upper()}": value for name, value in placeholders.items()}

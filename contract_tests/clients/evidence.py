@@ -51,7 +51,8 @@ def _note(call: Call) -> str:
         notes += [f"{check}: {reason}" for check, how, reason in call.trail.decisions if how == "failed"]
         notes += [reason for check, _, reason in call.trail.decisions if check == "fault"]
     if call.lost:
-        notes.append("carried out, but the connection was closed instead of an answer")
+        instead = f"{call.status} came" if call.status else "the connection was closed"
+        notes.append(f"carried out, but {instead} instead of an answer")
     elif not call.status:
         notes.append("no answer")
     return masked_text("; ".join(notes))

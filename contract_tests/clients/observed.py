@@ -51,7 +51,7 @@ class Observed:
 
     def of(self, *steps: Step) -> list[Call]:
         """Its requests of these kinds, in order."""
-        return [call for call in self.calls if call.step in steps]
+        return [call for call in self.calls if any(call.is_a(step) for step in steps)]
 
     @property
     def logged_in(self) -> bool:
@@ -234,6 +234,12 @@ _DONE = {
     Step.REFRESH: "refreshed its access token",
     Step.LOGOUT: "logged out",
     Step.REQUEST: "made a request with its access token",
+    Step.OPEN: "opened a session for invoices",
+    Step.SEND: "sent an invoice",
+    Step.VERDICT: "asked what became of its invoice",
+    Step.CLOSE: "closed its session",
+    Step.STATE: "asked for the status of its session",
+    Step.DOWNLOAD: "fetched a UPO by its link",
 }
 
 _XML_CHALLENGE = re.compile(rb"<(?:\w+:)?Challenge>\s*([^<\s]+)")

@@ -98,6 +98,7 @@ def meet(
     if method not in situation.methods:
         return Result.not_run(situation, f"only with a login by {' or '.join(situation.methods)}")
     stage = Stage(method, situation.settings)
+    stage.task = situation.task
     script = situation.script(stage)
     with tempfile.TemporaryDirectory(prefix="ksef-client-") as folder:
         stage.open()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from contract_tests.clients.tap import (
     After,
     Before,
+    Belied,
     Call,
     Headers,
     Lost,
@@ -19,9 +20,13 @@ from contract_tests.clients.tap import (
     Tap,
     Wanted,
 )
-from ksef_mock.core.fault import Fault, Hold, Outcome
+from ksef_mock.clock import to_datetime
+from ksef_mock.core.fault import Fault, Hold, Named, Outcome
 from ksef_mock.crypto.pki import Credential, KeyKind, person
 from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.invoices.samples import invoice
+from ksef_mock.ksef.sending.confirmations import LINK_LIFETIME
+from ksef_mock.ksef.sending.rules import LIFETIME
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.settings import Settings
 from ksef_mock.system.system import System
@@ -29,6 +34,9 @@ from ksef_mock.testing import MockServer
 
 #: How the client is asked to log in.
 Method: TypeAlias = Literal["token", "certificate"]
+
+#: What the client is asked to do: log in and make requests, or send an invoice.
+Task: TypeAlias = Literal["login", "send"]
 
 #: The context of every login.
 NIP = "5265877635"
@@ -50,6 +58,10 @@ class Stage:
         self._mock = MockServer(settings or Settings(), wrap=self._tap.around)
         #: The key of the certificate in KSEF_CERTIFICATE.
         self.certificate_key: KeyKind = "ec"
+        #: What the client is to do: `login`, or `send` the invoice in KSEF_INVOICE.
+        self.task: Task = "login"
+        #: P_1 of the invoice in KSEF_INVOICE, in days from yesterday.
+        self.invoice_days = 0
         self._token: str | None = None
 
     def open(self) -> None:
@@ -85,6 +97,16 @@ class Stage:
         """The certificate that the client gets: a qualified one of the owner of the context."""
         return self._mock.pki.qualified(person("Jan", "Kowalski", nip=NIP), key=self.certificate_key)
 
+    @cached_property
+    def invoice(self) -> bytes:
+        """The invoice that the client gets: a valid FA(3) of the context, of yesterday."""
+        yesterday = to_datetime(self._mock.clock.now()) - timedelta(days=1)
+        return invoice(
+            NIP,
+            date=(yesterday + timedelta(days=self.invoice_days)).date(),
+            created=f"{yesterday:%Y-%m-%dT%H:%M:%SZ}",
+        )
+
     # -- hooks
 
     def before(
@@ -108,6 +130,11 @@ class Stage:
         """Carry out a request with success, and close the connection instead of answering."""
         predicate = _predicate(wanted)
         self._tap.hooks.append(Lost(lambda call: call.is_success and predicate(call), times))
+
+    def belie(self, wanted: Step | Wanted, *, times: int | None = 1) -> None:
+        """Carry out a request with success, and answer 500."""
+        predicate = _predicate(wanted)
+        self._tap.hooks.append(Belied(lambda call: call.is_success and predicate(call), times))
 
     def fail(self, wanted: Step | Wanted, *, times: int | None = 1, **effect: Any) -> None:
         """Let a fault of the mock meet a request: `stage.fail(Step.POLL, rate_limit=1)`.
@@ -156,6 +183,20 @@ class Stage:
         """Let every token issued so far expire."""
         await self.advance(self._mock.settings.lifetimes.refresh_token + 1)
 
+    async def expire_sending_sessions(self, _call: Call) -> None:
+        """Let every session that is open for invoices come to its end."""
+        await self.advance(LIFETIME + 1)
+
+    async def expire_links(self, _call: Call) -> None:
+        """Let every signed link issued so far expire."""
+        await self.advance(LINK_LIFETIME + 1)
+
+    async def maintain_session(self, call: Call) -> None:
+        """Put the session that a call has opened under maintenance, for good: 400, 21184."""
+        reference = (call.json() or {})["referenceNumber"]
+        fault = Fault(path=f"/sessions/online/{reference}/*", name=Named.SESSION_MAINTENANCE)
+        await self._running.faults.add(fault)
+
     async def expire_challenges(self, _call: Call) -> None:
         """Let every challenge issued so far expire."""
         await self.advance(self._mock.settings.lifetimes.challenge + 1)
@@ -189,4 +230,4 @@ class Stage:
 
 
 def _predicate(wanted: Step | Wanted) -> Wanted:
-    return (lambda call: call.step is wanted) if isinstance(wanted, Step) else wanted
+    return (lambda call: call.is_a(wanted)) if isinstance(wanted, Step) else wanted

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -41,8 +42,16 @@ class Step(StrEnum):
     REDEEM = "redeem"
     REFRESH = "refresh"
     LOGOUT = "logout"
-    #: Anything else: what one logs in for.
+    #: Anything else: what one logs in for. Hooks on it act on the steps of sending, too.
     REQUEST = "request"
+    OPEN = "opening of a session"
+    SEND = "invoice"
+    #: Of one invoice, or of those of a session.
+    VERDICT = "status of an invoice"
+    CLOSE = "closing of a session"
+    STATE = "status of a session"
+    #: By a signed link, without a token.
+    DOWNLOAD = "download"
 
 
 @dataclass
@@ -74,6 +83,10 @@ class Call:
     def is_success(self) -> bool:
         """Whether the client was told that it went well."""
         return 200 <= self.status < 300
+
+    def is_a(self, step: Step) -> bool:
+        """Whether it is of this kind. What sends an invoice is a request with the access token as well."""
+        return self.step is step or (step is Step.REQUEST and self.step in _SENDING)
 
     @property
     def bearer(self) -> str | None:
@@ -147,6 +160,11 @@ class Lost(Hook):
     """The connection is closed instead of the answer."""
 
 
+@dataclass
+class Belied(Hook):
+    """500 instead of the answer."""
+
+
 _H = TypeVar("_H", bound=Hook)
 
 
@@ -177,7 +195,7 @@ class Tap:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._app is not None
-        path = api_path(scope["path"]) if scope["type"] == "http" else None
+        path = _path_of(scope["path"]) if scope["type"] == "http" else None
         # The controls under /_mock are no part of KSeF.
         if path is None or len(self.calls) >= _RECORDED:
             await self._app(scope, receive, send)
@@ -210,6 +228,10 @@ class Tap:
                 answer.replace(json.dumps(document, ensure_ascii=False).encode())
                 call.response_headers, call.response_body = answer.headers, bytes(answer.body)
         call.ended = time.monotonic()
+        if any(self._turns(Belied, call)):
+            answer.fail()
+            call.status, call.lost = answer.status, True
+            call.response_headers, call.response_body = answer.headers, b""
         if any(self._turns(Lost, call)):
             call.status, call.lost = 0, True
             await cut(receive, send)
@@ -253,6 +275,11 @@ class _Answer:
         self._raw_headers = [*kept, (b"content-length", str(len(body)).encode())]
         self.body = bytearray(body)
 
+    def fail(self) -> None:
+        """500 with an empty body, as a gateway answers whose server is gone."""
+        self.status, self.body = 500, bytearray()
+        self._raw_headers = [(b"content-length", b"0")]
+
     async def deliver(self, extra: Headers) -> None:
         headers = [*self._raw_headers, *_raw(extra)]
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
@@ -282,11 +309,33 @@ _LITERAL = {
     ("DELETE", "/auth/sessions/current"): Step.LOGOUT,
 }
 
+_SESSION = "/sessions/[0-9]{8}-[^/]+"
+_OF_SENDING = (
+    ("POST", re.compile("/sessions/online"), Step.OPEN),
+    ("POST", re.compile("/sessions/online/[^/]+/invoices"), Step.SEND),
+    ("POST", re.compile("/sessions/online/[^/]+/close"), Step.CLOSE),
+    ("GET", re.compile(_SESSION), Step.STATE),
+    ("GET", re.compile(f"{_SESSION}/invoices(?:/[^/]+)?"), Step.VERDICT),
+)
+_SENDING = frozenset(step for _, _, step in _OF_SENDING)
+#: What begins the path of a signed link.
+_STORAGE = "/storage/"
+
+
+def _path_of(path: str) -> str | None:
+    """Without the prefix of the API; None if it is no part of KSeF."""
+    return path if path.startswith(_STORAGE) else api_path(path)
+
 
 def _step_of(method: str, path: str, bearer: str | None) -> Step:
     literal = _LITERAL.get((method, path))
     if literal is not None:
         return literal
+    if path.startswith(_STORAGE):
+        return Step.DOWNLOAD
+    for way, pattern, step in _OF_SENDING:
+        if way == method and pattern.fullmatch(path):
+            return step
     head, _, rest = path.removeprefix("/").partition("/")
     # With an access token the status of the login is something that one looks at, not a part of logging in.
     is_status = method == "GET" and head == "auth" and rest != "sessions" and "/" not in rest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from contract_tests.clients.catalogue import Script
 from contract_tests.clients.observed import Observed
 from contract_tests.clients.stage import Stage
@@ -35,7 +37,11 @@ def expect_end_accepted(run: Observed, *, logins: int = 2) -> None:
 
 def status_code(poll: Call) -> int | None:
     """The status of the login that a poll was told."""
-    body = poll.json()
+    return code_in(poll.json())
+
+
+def code_in(body: Any) -> int | None:
+    """The code of the status in a body."""
     status = body.get("status") if isinstance(body, dict) else None
     code = status.get("code") if isinstance(status, dict) else None
     return code if isinstance(code, int) else None

@@ -8,6 +8,7 @@ It is written for the tests of client conformance alone: each flaw is a mistake 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import os
@@ -15,12 +16,14 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -77,6 +80,10 @@ class Client:
         """Log in, make two requests; the exit code."""
         try:
             tokens = self.log_in()
+            if self.environment["KSEF_TASK"] == "send":
+                self.send_invoice(tokens)
+                self.say("sent")
+                return 0
             self.request(tokens, "/auth/sessions")
             self.request(tokens, "/limits/context")
         except Ended as end:
@@ -92,7 +99,15 @@ class Client:
 
     # -- HTTP
 
-    def send_once(self, method: str, path: str, bearer: str | None, body: bytes | None, kind: str) -> Answer:
+    def send_once(
+        self,
+        method: str,
+        path: str,
+        bearer: str | None,
+        body: bytes | None,
+        kind: str,
+        prefix: str = "/v2",
+    ) -> Answer:
         if time.monotonic() > self.deadline:
             raise TimeIsUp
         address = urlsplit(self.environment["KSEF_URL"])
@@ -103,7 +118,7 @@ class Client:
         if body is not None:
             headers["Content-Type"] = kind
         try:
-            connection.request(method, f"/v2{path}", body, headers)
+            connection.request(method, f"{prefix}{path}", body, headers)
             return Answer(connection.getresponse(), "legacy-errors-only" in self.flaws)
         finally:
             connection.close()
@@ -117,10 +132,11 @@ class Client:
         kind: str = JSON,
         *,
         stubborn: bool = False,
+        failures_allowed: int = 0,
     ) -> Answer:
         """Send, and send again after 429 and 503 when the time has come."""
         failures = 0
-        most = AD_NAUSEAM if stubborn or "repeats-forever" in self.flaws else 0
+        most = AD_NAUSEAM if stubborn or "repeats-forever" in self.flaws else failures_allowed
         refusals = 0
         while refusals < 10:
             try:
@@ -188,8 +204,6 @@ class Client:
         return answer
 
     def submit_signature(self, challenge: dict[str, Any]) -> Answer:
-        from pathlib import Path
-
         from ksef_client_min import load_pem
         from ksef_client_min.xades import build_auth_token_request, sign
 
@@ -303,6 +317,106 @@ class Client:
                     tokens["refreshToken"] = answer.body.get("refreshToken", {"token": ""})
                 return
         self.give_up(f"no refresh: {answer.status}")
+
+    # -- sending an invoice
+
+    def send_invoice(self, tokens: dict[str, Any]) -> None:
+        """Send the invoice in a session, wait for its status, close the session, fetch the UPO."""
+        document = Path(self.environment["KSEF_INVOICE"]).read_bytes()
+        bearer = tokens["accessToken"]["token"]
+        for _ in range(2):
+            session, key, iv = self.open(bearer)
+            answer = self.send_in(session, bearer, document, key, iv)
+            if answer.status != 400 or not {21180, 21184} & set(answer.codes):
+                break
+            if "stays-in-its-session" in self.flaws:
+                break
+        if answer.status != 202:
+            self.give_up(f"the invoice was not taken: {answer.status}")
+        if "closes-nothing" in self.flaws:
+            self.await_verdict(session, bearer, answer.body["referenceNumber"])
+            return
+        if "blind" not in self.flaws:
+            code = self.await_verdict(session, bearer, answer.body["referenceNumber"])
+            if code == 450 and "resends-refused" in self.flaws:
+                self.send_in(session, bearer, document, key, iv)
+            accepted = {200} if "440-is-failure" in self.flaws else {200, 440}
+            if code not in accepted:
+                self.close(session, bearer)
+                self.give_up(f"the invoice was refused: {code}")
+        self.close(session, bearer)
+        self.fetch_confirmation(session, bearer)
+
+    def open(self, bearer: str) -> tuple[str, bytes, bytes]:
+        published = self.send("GET", "/security/public-key-certificates").body
+        chosen = next(each for each in published if "SymmetricKeyEncryption" in each["usage"])
+        key, iv = os.urandom(32), os.urandom(16)
+        body = {
+            "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
+            "encryption": {
+                "encryptedSymmetricKey": base64.b64encode(
+                    self.encrypted(key, chosen["certificate"])
+                ).decode(),
+                "initializationVector": base64.b64encode(iv).decode(),
+                "publicKeyId": chosen["publicKeyId"],
+            },
+        }
+        opened = self.send("POST", "/sessions/online", bearer, json.dumps(body).encode())
+        if opened.status != 201:
+            self.give_up(f"no session: {opened.status}")
+        return opened.body["referenceNumber"], key, iv
+
+    def send_in(self, session: str, bearer: str, document: bytes, key: bytes, iv: bytes) -> Answer:
+        padding_length = 16 - len(document) % 16
+        encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+        encrypted = encryptor.update(document + bytes([padding_length]) * padding_length)
+        body = {
+            "invoiceHash": base64.b64encode(hashlib.sha256(document).digest()).decode(),
+            "invoiceSize": len(document),
+            "encryptedInvoiceHash": base64.b64encode(hashlib.sha256(encrypted).digest()).decode(),
+            "encryptedInvoiceSize": len(encrypted),
+            "encryptedInvoiceContent": base64.b64encode(encrypted).decode(),
+        }
+        path, octets = f"/sessions/online/{session}/invoices", json.dumps(body).encode()
+        if "resends-at-once" in self.flaws:
+            self.send("POST", path, bearer, octets)
+        # Sending twice is no danger: KSeF knows the invoice again.
+        return self.send("POST", path, bearer, octets, failures_allowed=1)
+
+    def await_verdict(self, session: str, bearer: str, reference: str) -> int:
+        while True:
+            found = self.send("GET", f"/sessions/{session}/invoices/{reference}", bearer)
+            code: int = found.body["status"]["code"]
+            if code not in (100, 150):
+                return code
+            time.sleep(0.05)
+
+    def close(self, session: str, bearer: str) -> None:
+        path = f"/sessions/online/{session}/close"
+        answer = self.send("POST", path, bearer)
+        if answer.status == 500 and "trusts-any-close" not in self.flaws:
+            blindly = "closes-again" in self.flaws
+            if blindly or self.send("GET", f"/sessions/{session}", bearer).body["status"]["code"] == 100:
+                answer = self.send("POST", path, bearer)
+            else:
+                return
+        if answer.status != 204 and "trusts-any-close" not in self.flaws:
+            self.give_up(f"not closed: {answer.status}")
+
+    def fetch_confirmation(self, session: str, bearer: str) -> None:
+        for _ in range(1 if "keeps-the-link" in self.flaws else 2):
+            while True:
+                state = self.send("GET", f"/sessions/{session}", bearer).body
+                if state["status"]["code"] not in (100, 170):
+                    break
+                time.sleep(0.05)
+            if "upo" not in state:  # the invoice was accepted in another session, or nobody has asked
+                return
+            address = urlsplit(state["upo"]["pages"][0]["downloadUrl"])
+            answer = self.send_once("GET", f"{address.path}?{address.query}", None, None, "", prefix="")
+            if answer.status == 200:
+                return
+        self.give_up(f"no UPO: {answer.status}")
 
 
 if __name__ == "__main__":

@@ -117,6 +117,7 @@ def test_the_command_gets_variables_and_placeholders(tmp_path: Path) -> None:
     assert other == "{unknown} {} {Url}"
     assert environment["KSEF_API_URL"] == environment["KSEF_URL"] + "/v2"
     assert environment["KSEF_SITUATION"] == "CLIENT-LOGIN-001"
+    assert environment["KSEF_TASK"] == "login"
     assert re.fullmatch(r"[0-9]{8}-EC-[0-9A-F-]{24}\|nip-5265877635\|[0-9a-f]{64}", environment["KSEF_TOKEN"])
 
 

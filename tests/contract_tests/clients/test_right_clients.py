@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from contract_tests.clients.catalogue import situations
 from contract_tests.clients.report import Report, Verdict
 from contract_tests.clients.runner import check
 from contract_tests.clients.stage import Method
-from ksef_client_min import KsefClient, KsefError, load_pem
+from ksef_client_min import KsefApiError, KsefClient, KsefConnectionError, KsefError, load_pem
+from ksef_client_min.operations import sending
 from tests.contract_tests.clients.inside import run_inside
 
-AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET"]
+AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND"]
 
 
 def library(
@@ -29,12 +31,42 @@ def library(
                 ksef.login_with_certificate(credentials, nip=given["KSEF_NIP"])
             else:
                 ksef.login_with_token(given["KSEF_TOKEN"], nip=given["KSEF_NIP"])
+            if given["KSEF_TASK"] == "send":
+                return send(ksef, Path(given["KSEF_INVOICE"]).read_bytes())
             ksef.sessions()
             ksef.context_limits()
         except KsefError as error:
             say(str(error))
             return 1
     return 0
+
+
+def send(ksef: KsefClient, document: bytes) -> int:
+    """Send an invoice, and leave nothing in doubt; the exit code."""
+    session = ksef.open_session()
+    try:
+        reference = ksef.send_invoice(session, document)
+    except KsefConnectionError:
+        reference = ksef.send_invoice(session, document)  # KSeF knows it again: 440
+    except KsefApiError as error:
+        if error.code not in (21180, 21184):
+            raise
+        session = ksef.open_session()
+        reference = ksef.send_invoice(session, document)
+    code = ksef.await_invoice(session, reference).status.code
+    try:
+        ksef.close_session(session)
+    except KsefApiError as error:
+        if error.status != 500:
+            raise
+        if ksef.call(sending.status(session.reference_number)).status.code == 100:
+            ksef.close_session(session)
+    upo = ksef.await_session(session).upo
+    if upo is not None and httpx.get(upo.pages[0].download_url).status_code != 200:
+        upo = ksef.await_session(session).upo
+        assert upo is not None
+        httpx.get(upo.pages[0].download_url).raise_for_status()
+    return 0 if code in (200, 440) else 1
 
 
 def not_survived(report: Report) -> dict[str, str]:
@@ -69,6 +101,26 @@ def test_the_ksef_command() -> None:
     line = f"{ksef} auth login && {ksef} auth whoami && {ksef} token list"
     only = ["CLIENT-KEYS-006", "CLIENT-SESS-00[36]", "CLIENT-SECRET-00[13]"]
     assert not_survived(check(["sh", "-c", line], only, jobs=6)) == {}
+
+
+def test_the_ksef_command_sends() -> None:
+    ksef = Path(sys.executable).with_name("ksef")
+    line = (
+        f"{ksef} auth login && {ksef} session open && {ksef} invoice send {{invoice}} && {ksef} session close"
+    )
+    report = check(["sh", "-c", line], ["CLIENT-SEND-00[1249]"], jobs=4)
+    assert not_survived(report) == {}
+
+
+def test_a_client_that_does_not_send_is_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_sending(
+        arguments: Sequence[str], given: Mapping[str, str], say: Callable[[str], object], deadline: float
+    ) -> int:
+        return library(arguments, {**given, "KSEF_TASK": "login"}, say, deadline)
+
+    run_inside(monkeypatch, without_sending)
+    report = check([], ["SEND"], jobs=12)
+    assert {each.verdict for each in report.results} == {Verdict.NOT_EXERCISED}
 
 
 def test_the_ksef_command_with_a_certificate() -> None:

@@ -37,11 +37,21 @@ FLAWS: dict[str, tuple[list[str], list[str]]] = {
             "REDEEM-001",
             "SESS-009",
             "SESS-011",
+            "SEND-009",
         ],
         ["LOGIN-001"],
     ),
     "no-429": (
-        ["LOGIN-009", "CHAL-001", "SUBMIT-001", "SUBMIT-002", "STATUS-004", "REDEEM-001", "SESS-009"],
+        [
+            "LOGIN-009",
+            "CHAL-001",
+            "SUBMIT-001",
+            "SUBMIT-002",
+            "STATUS-004",
+            "REDEEM-001",
+            "SESS-009",
+            "SEND-009",
+        ],
         ["SUBMIT-004", "SUBMIT-007"],
     ),
     "always-0": (
@@ -82,6 +92,15 @@ FLAWS: dict[str, tuple[list[str], list[str]]] = {
     "prints-secrets": (["SECRET-001"], ["SECRET-002", "SECRET-004"]),
     "prints-secrets-on-failure": (["SECRET-002", "SECRET-003"], ["SECRET-001"]),
     "in-the-clear": (["SECRET-004"], []),
+    "blind": (["SEND-004"], ["SEND-001"]),
+    "closes-nothing": (["SEND-001"], ["SEND-003"]),
+    "resends-at-once": (["SEND-002"], ["SEND-001"]),
+    "440-is-failure": (["SEND-003"], ["SEND-001"]),
+    "resends-refused": (["SEND-004"], ["SEND-001"]),
+    "closes-again": (["SEND-005", "SEND-006"], ["SEND-001"]),
+    "trusts-any-close": (["SEND-006"], ["SEND-001"]),
+    "stays-in-its-session": (["SEND-007", "SEND-008"], ["SEND-001", "SEND-004"]),
+    "keeps-the-link": (["SEND-010"], ["SEND-001"]),
     "jwt-in-url": (["SECRET-004"], ["SECRET-001"]),
 }
 FLAWS_WITH_CERTIFICATES: dict[str, tuple[list[str], list[str]]] = {
@@ -125,7 +144,9 @@ def test_each_situation_is_failed_by_some_flaw() -> None:
     assert {f"CLIENT-{each}" for each in tried} == {each.id for each in situations()}
 
 
-@pytest.mark.parametrize("area", ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET"])
+@pytest.mark.parametrize(
+    "area", ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND"]
+)
 def test_the_same_client_without_flaws_survives(area: str) -> None:
     report = check([], [area], jobs=12)
     expected = {
