@@ -23,6 +23,7 @@ DESCRIPTIONS: dict[int, str] = {
     21173: "Brak sesji o wskazanym numerze referencyjnym.",
     21178: "Nie znaleziono UPO dla podanych kryteriów.",
     21180: "Status sesji nie pozwala na wykonanie operacji.",
+    21184: "Sesja tymczasowo niedostępna.",
     21217: "Nieprawidłowe kodowanie znaków.",
     21301: "Brak autoryzacji.",
     21304: "Brak uwierzytelnienia.",

@@ -14,7 +14,7 @@ from contract_tests.server.capabilities import Capability
 from contract_tests.server.identity import Credentials
 from contract_tests.server.targets import Issuer, Target, Variant
 from ksef_client_min.certificates import Certificate
-from ksef_mock.core.fault import Hold, Outcome
+from ksef_mock.core.fault import Hold, Named, Outcome
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.pki import Credential, KeyKind, Purpose
@@ -70,12 +70,14 @@ class MockControls:
         hold_polls: int | None = None,
         outcome: tuple[int, str | None] | None = None,
         rate_limit: int | None = None,
+        maintenance: bool = False,
     ) -> None:
         self._server.faults.add(
             path=path,
             hold=None if hold_polls is None else Hold(polls=hold_polls),
             outcome=None if outcome is None else Outcome(*outcome),
             rate_limit=rate_limit,
+            name=Named.SESSION_MAINTENANCE if maintenance else None,
         )
 
     def issue(

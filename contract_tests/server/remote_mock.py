@@ -87,6 +87,7 @@ class RemoteControls:
         hold_polls: int | None = None,
         outcome: tuple[int, str | None] | None = None,
         rate_limit: int | None = None,
+        maintenance: bool = False,
     ) -> None:
         order: dict[str, Any] = {"path": path}
         if hold_polls is not None:
@@ -95,6 +96,8 @@ class RemoteControls:
             order["outcome"] = {"status": outcome[0], "detail": outcome[1]}
         if rate_limit is not None:
             order["rateLimit"] = rate_limit
+        if maintenance:
+            order["name"] = "session-maintenance"
         self._send("POST", "faults", order)
 
     def issue(

@@ -79,6 +79,7 @@ class Controls(Protocol):
         hold_polls: int | None = None,
         outcome: tuple[int, str | None] | None = None,
         rate_limit: int | None = None,
+        maintenance: bool = False,
     ) -> None:
         """FAULTS: misbehave at this path from now on, in one way.
 
@@ -86,6 +87,7 @@ class Controls(Protocol):
             hold_polls: logins stay at 100 for so many polls more.
             outcome: logins end in this status, with this detail.
             rate_limit: 429, with this Retry-After in seconds.
+            maintenance: the sessions at this path take no invoices for now.
         """
 
     def issue(

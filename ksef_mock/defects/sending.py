@@ -396,6 +396,12 @@ ANSWERS = table(
             _answered("/invoices/ksef/[^/]+", 200, _altered),
         ),
         (
+            "maintenance-is-told-as-a-closed-session",
+            "A session under maintenance refuses an invoice with 21180.",
+            "A session under maintenance refuses an invoice with 21184.",
+            lambda mock: mock.recode(21184, to=21180),
+        ),
+        (
             "everybody-sees-every-session",
             "A session shows to other contexts.",
             "A session of another context is refused with 403.",

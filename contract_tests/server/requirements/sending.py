@@ -632,3 +632,21 @@ def technical_correction(ctx: Probe) -> None:
     for digest, code in ((refused, 21166), (accepted.at("invoiceHash"), 21167)):
         again = correction | {"hashOfCorrectedInvoice": digest}
         send(ctx, sending, body_of(sending, document(sending.login.nip), **again)).refused(code, None)
+
+
+@requirement(
+    "KSEF-SEND-097",
+    "A session under maintenance takes no invoice, 21184 names it, and another session takes the invoice.",
+    source=f"{_SEND}: 21184",
+    needs={Capability.FAULTS},
+)
+def session_under_maintenance(ctx: Probe) -> None:
+    sending = opened(ctx)
+    octets = document(sending.login.nip)
+    ctx.controls.fault(path=f"/sessions/online/{sending.reference}/*", maintenance=True)
+    send(ctx, sending, body_of(sending, octets)).refused(
+        21184,
+        f"Trwają prace serwisowe i sesja {sending.reference} jest tymczasowo niedostępna. Spróbuj ponownie "
+        "później lub otwórz nową sesję, aby wysłać kolejne faktury.",
+    )
+    comes_to(ctx, opened(ctx, sending.login), octets, 200)
