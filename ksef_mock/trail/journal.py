@@ -136,7 +136,7 @@ _decode = msgspec.msgpack.Decoder(Entry).decode
 _decode_whole = msgspec.msgpack.Decoder(_Stored).decode
 
 #: Octets that what was on the wire may take, all requests together: beyond it the oldest are forgotten.
-_WIRES = 4 * 1_048_576
+_WIRES = 3 * 1_048_576
 #: Octets of a body that a store keeps, which each reader of the journal fetches.
 _LONGEST_STORED = 32_768
 
