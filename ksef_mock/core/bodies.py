@@ -53,12 +53,17 @@ def invalid(path: str, text: str, reason: str | None = None) -> BadRequest:
     return BadRequest(Code.VALIDATION, Broken(path, text).detail, reason=reason)
 
 
+def from_base64(text: str) -> bytes:
+    """What a text in Base64 stands for; nothing if it is none."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
 def is_base64(text: str) -> bool:
     """Whether a text is Base64 of at least one octet."""
-    try:
-        return bool(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
-        return False
+    return bool(from_base64(text))
 
 
 class StatusInfo(Body):

@@ -9,9 +9,10 @@ is judged up to where there are enough of them.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import defaultdict
 from copy import deepcopy
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 from lxml import etree
@@ -38,16 +39,12 @@ def _thinned(element: etree._Element, around: set[etree._Element]) -> etree._Ele
     namespaces: Any = element.nsmap
     copy = etree.Element(element.tag, {str(k): str(v) for k, v in element.attrib.items()}, nsmap=namespaces)
     copy.text = element.text
-    children = list(element.iterchildren("*"))
-    crowds = {tag for tag, count in Counter(child.tag for child in children).items() if count > _CROWD}
-    kept = {
-        child
-        for tag in crowds
-        for child in random.sample([each for each in children if each.tag == tag], _SAMPLE)
-    }
-    for child in children:
-        if child.tag not in crowds or child in kept:
-            copy.append(_thinned(child, around) if child in around else deepcopy(child))
+    alike: dict[str | Any, list[tuple[int, etree._Element]]] = defaultdict(list)
+    for place, child in enumerate(element.iterchildren("*")):
+        alike[child.tag].append((place, child))
+    chosen = (random.sample(some, _SAMPLE) if len(some) > _CROWD else some for some in alike.values())
+    for _, child in sorted(chain.from_iterable(chosen), key=itemgetter(0)):
+        copy.append(_thinned(child, around) if child in around else deepcopy(child))
     return copy
 
 

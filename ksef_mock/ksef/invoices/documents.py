@@ -258,7 +258,9 @@ def _text(element: etree._Element | None) -> str | None:
     """The text with blanks collapsed, as xs:token; None if there is no element or nothing in it."""
     if element is None:
         return None
-    return " ".join("".join(map(str, element.itertext())).split()) or None
+    # Nearly all elements hold nothing but text, which needs no iterator.
+    text = "".join(map(str, element.itertext())) if len(element) else str(element.text or "")
+    return " ".join(text.split()) or None
 
 
 def _amount(element: etree._Element | None) -> Decimal:

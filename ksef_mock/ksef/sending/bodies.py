@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Annotated, TypeAlias
 
 import msgspec
 
 from ksef_mock.clock import Instant, iso
-from ksef_mock.core.bodies import Body, StatusInfo, is_base64
+from ksef_mock.core.bodies import Body, StatusInfo, from_base64, is_base64
 from ksef_mock.core.validation import FORMAT, Broken, length
 from ksef_mock.ksef.invoices import metadata
 from ksef_mock.ksef.invoices.metadata import Sha256
@@ -94,7 +95,7 @@ class OpenOnlineSessionResponse(Body):
         return cls(session.reference, iso(session.valid_until))
 
 
-class SendInvoiceRequest(Body):
+class SendInvoiceRequest(Body, dict=True):
     """OpenAPI: SendInvoiceRequest."""
 
     invoice_hash: Sha256
@@ -105,8 +106,13 @@ class SendInvoiceRequest(Body):
     offline_mode: bool = False
     hash_of_corrected_invoice: Sha256 | None = None
 
+    @cached_property
+    def content(self) -> bytes:
+        """The ciphertext, decoded once: it may have megabytes. Empty if it is no Base64."""
+        return from_base64(self.encrypted_invoice_content)
+
     def rules(self) -> Iterator[Broken]:
-        if not is_base64(self.encrypted_invoice_content):
+        if not self.content:
             yield Broken("encryptedInvoiceContent", FORMAT)
         if self.hash_of_corrected_invoice is not None and not self.offline_mode:
             yield Broken("", "HashOfCorrectedInvoice can only be provided for offline invoices")
@@ -118,7 +124,7 @@ class SendInvoiceRequest(Body):
             size=self.invoice_size,
             encrypted_hash=self.encrypted_invoice_hash,
             encrypted_size=self.encrypted_invoice_size,
-            content=base64.b64decode(self.encrypted_invoice_content),
+            content=self.content,
             offline=self.offline_mode,
             corrected_hash=self.hash_of_corrected_invoice,
         )
