@@ -19,7 +19,7 @@ def test_pypi_ksef_client_sends_an_invoice_and_reads_it_back(ksef_mock: MockServ
     documents = {"good.xml": invoice(NIP), "of-another.xml": invoice("1111111111", NIP)}
     for name, octets in documents.items():
         (tmp_path / name).write_bytes(octets)
-    arguments = (SCRIPT, ksef_mock.url, NIP, ksef_mock.issue_token(NIP), *documents)
+    arguments: tuple[str | Path, ...] = (SCRIPT, ksef_mock.url, NIP, ksef_mock.issue_token(NIP), *documents)
     seen = last_line(client(python_client("ksef-client"), *arguments, folder=tmp_path))
     assert seen["codes"] == [200, 410], "the other one is not ours to send"
     assert seen["session"] == 200
