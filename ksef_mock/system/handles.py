@@ -15,7 +15,7 @@ from ksef_mock.trail.faults import FaultState
 
 
 class Faults:
-    """The faults of a mock (`ksef_mock.trail.faults`), for tests: `mock.faults.add(path="/auth/*", status=503)`."""
+    """The faults of a mock, for tests: `mock.faults.add(path="/auth/*", status=503)`."""
 
     def __init__(self, engine: FaultEngine, call: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
         self._engine = engine

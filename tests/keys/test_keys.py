@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import to_datetime
-from ksef_mock.ksef.keys.keys import Usage
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage
 from ksef_mock.testing import MockServer
 from tests.support import NIP, Api, certificate_of, error
 
@@ -151,3 +151,31 @@ def test_moving_the_clock_while_the_first_keys_are_made_does_not_move_them(serve
     mock.reset()
     now = to_datetime(mock.clock.now())
     assert all(datetime.fromisoformat(key["validFrom"]) <= now for key in published(api))
+
+
+def certificates(keys: dict[str, PublishedKey]) -> set[str]:
+    return {key.certificate_id for key in keys.values()}
+
+
+def test_a_certificate_is_renewed_in_time_and_the_key_stays(ksef_mock: MockServer) -> None:
+    before = {key.public_key_id: key for key in ksef_mock.keys.current()}
+    ksef_mock.clock.advance(days=701)
+    after = {key.public_key_id: key for key in ksef_mock.keys.current()}
+    assert after.keys() == before.keys()
+    now = ksef_mock.clock.now()
+    assert all(key.valid_from <= now < key.valid_to for key in after.values())
+    assert not certificates(after) & certificates(before)
+
+
+def test_an_old_key_goes_when_it_expires_and_is_refused_then(ksef_mock: MockServer, api: Api) -> None:
+    (old,) = (key for key in ksef_mock.keys.current() if key.usage is Usage.TOKEN)
+    ksef_mock.clock.advance(days=100)
+    (new,) = ksef_mock.keys.rotate(Usage.TOKEN)
+    token = ksef_mock.issue_token(NIP)
+    for days, known in ((600, True), (40, False)):
+        ksef_mock.clock.advance(days=days)
+        published = {key.public_key_id for key in ksef_mock.keys.current()}
+        assert new.public_key_id in published
+        assert (old.public_key_id in published) is known
+    refused = api.submit(api.token_request(token, publicKeyId=old.public_key_id))
+    assert error(refused)[0] == 21470

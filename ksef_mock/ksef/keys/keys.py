@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.clock import Clock, Instant, from_datetime
+from ksef_mock.clock import SECOND, Clock, Instant, from_datetime
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.records import KeyRecord
 from ksef_mock.crypto.authority import UNBOUNDED, Authority, encryption_usage, load_pkcs8, pkcs8
@@ -35,6 +35,8 @@ _SUBJECT = (
     (NameOID.COMMON_NAME, "Ministerstwo Finansów"),
 )
 _VALID_FOR = timedelta(days=730)
+#: How long before its end a certificate is replaced (ns).
+_RENEWED_BEFORE: Instant = 30 * 86_400 * SECOND
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -89,11 +91,11 @@ class PublishedKey:
         spki = self.private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return _sha256(spki)
 
-    @property
+    @cached_property
     def valid_from(self) -> Instant:
         return from_datetime(self.certificate.not_valid_before_utc)
 
-    @property
+    @cached_property
     def valid_to(self) -> Instant:
         return from_datetime(self.certificate.not_valid_after_utc)
 
@@ -145,6 +147,8 @@ class KeyRing:
         if records is None:
             await asyncio.gather(*map(asyncio.wrap_future, self._first_keys()))
             records = (await self._shared.change_soon(self._publish_first)).keys
+        if self._is_late(records):
+            records = (await self._shared.change_soon(self._renewed)).keys
         return self._objects(records)
 
     def current(self) -> tuple[PublishedKey, ...]:
@@ -154,7 +158,29 @@ class KeyRing:
             for key in self._first_keys():
                 key.result()
             records = self._shared.change(self._publish_first).keys
+        if self._is_late(records):
+            records = self._shared.change(self._renewed).keys
         return self._objects(records)
+
+    def _is_late(self, records: tuple[KeyRecord, ...] | None) -> bool:
+        """Whether a certificate is about to expire, has expired, or is not valid yet by the clock."""
+        now = self._clock.now()
+        return not all(_is_good(key, now) for key in self._objects(records))
+
+    def _renewed(self, shared: Shared) -> Shared:
+        """In time, as documented: the newest key of each kind certified again, others gone as they expire."""
+        now, kinds, records = self._clock.now(), set(), []
+        for record, key in zip(shared.keys or (), self._objects(shared.keys), strict=True):
+            kind = key.usage, key.algorithm
+            if kind in kinds:
+                if key.valid_to > now:
+                    records.append(record)
+                continue
+            kinds.add(kind)  # the newest stands first
+            if not _is_good(key, now):
+                record = self._record(replace(key, certificate=self._certify(key.private_key, now)))
+            records.append(record)
+        return _with_keys(shared, records)
 
     def recertify(self, usage: Usage = Usage.TOKEN) -> tuple[PublishedKey, ...]:
         """Same keys, new certificates: `publicKeyId` stays. Returns the new publications of `usage`."""
@@ -302,6 +328,10 @@ class KeyRing:
                 Algorithm(record.algorithm),
             )
         return key
+
+
+def _is_good(key: PublishedKey, now: Instant) -> bool:
+    return key.valid_from <= now < key.valid_to - _RENEWED_BEFORE
 
 
 def _with_keys(shared: Shared, keys: Iterable[KeyRecord]) -> Shared:
