@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import msgspec
 from lxml import etree
 
 from ksef_mock.clock import Instant, from_datetime, to_datetime
@@ -16,29 +15,31 @@ from ksef_mock.xades.algorithms import (
     DIGESTS,
     Forbidden,
     OtherKeyKind,
-    SignatureMethod,
     UnfitKey,
     signature_method,
 )
 from ksef_mock.xades.budget import Budget
 from ksef_mock.xades.canonical import (
     EXC_C14N,
-    Canonicalization,
     Selection,
     Uncanonical,
     canonicalize,
     in_place,
 )
 from ksef_mock.xades.document import identified_elements
-from ksef_mock.xades.names import DS, SIGNED_PROPERTIES_TYPE
+from ksef_mock.xades.names import DS
 from ksef_mock.xades.parsing import is_utf8
 from ksef_mock.xades.properties import CertificateDigest, SignedProperties
+from ksef_mock.xades.property_checks import (
+    check_signed_properties,
+    check_signing_certificate,
+    check_signing_time,
+)
 from ksef_mock.xades.reading import Reading, read
 from ksef_mock.xades.references import Resolved, resolve
 from ksef_mock.xades.report import (
     BAD_ALGORITHM,
     BAD_SIGNATURE,
-    NOT_XADES,
     SERVER_CHECKS,
     Cause,
     Check,
@@ -54,26 +55,13 @@ from ksef_mock.xades.report import (
 )
 from ksef_mock.xades.structure import Signature
 from ksef_mock.xades.transforms import Refused, read_canonicalization
-
-#: How far in the future a signing time may lie: clocks differ.
-CLOCK_SKEW = timedelta(minutes=5)
-#: A signing time without an offset may be local time anywhere on earth.
-UNKNOWN_OFFSET = timedelta(hours=14)
+from ksef_mock.xades.work import Methods, Rules, Signer, Work
 
 _SHA1 = DIGESTS[f"{DS}sha1"]
 _DOCUMENT_CHECKS = tuple(check for check in Check if check not in SERVER_CHECKS)
 _CERTIFICATE = Code.INVALID_CERTIFICATE
 #: What is odd about octets that `allow_lxml_octets` lets pass.
 _LXML_OCTETS = ', with a false xmlns="": KSeF refuses that'
-_NO_XADES = "; tolerated where XAdES is not enforced"
-
-
-class _Rules(msgspec.Struct, frozen=True, gc=False):
-    """What an environment asks of a signature beyond its being right."""
-
-    enforce_xades: bool
-    allow_sha1: bool
-    allow_lxml_octets: bool = False
 
 
 def verify(
@@ -108,8 +96,8 @@ def verify(
         report = reading.report
     moment = to_datetime(from_datetime(at) if isinstance(at, datetime) else at)
     if reading.root is not None and reading.signature is not None:
-        rules, budget = _Rules(enforce_xades, allow_sha1, allow_lxml_octets), Budget() if explain else None
-        work = _Work(reading, reading.signature, moment, rules, report, budget)
+        rules, budget = Rules(enforce_xades, allow_sha1, allow_lxml_octets), Budget() if explain else None
+        work = Work(reading, reading.signature, moment, rules, report, budget)
         for result in _results(work, reading.root):
             report.record(result)
     failure = report.failure
@@ -141,38 +129,7 @@ def _encoding_in_which_it_is_right(
     return None
 
 
-class _Work(msgspec.Struct, frozen=True, gc=False):
-    """What all checks of one document share."""
-
-    reading: Reading
-    signature: Signature
-    moment: datetime
-    rules: _Rules
-    report: Report
-    #: None: failures are not to be explained.
-    budget: Budget | None
-
-
-class _Signer(msgspec.Struct, frozen=True, gc=False):
-    """The signing certificate, or why there is none."""
-
-    candidate: key_info.Candidate | None
-    others: tuple[key_info.Candidate, ...] = ()
-    error: key_info.Unusable | None = None
-
-
-class _Methods(msgspec.Struct, frozen=True, gc=False):
-    """The allowed methods of SignedInfo, and what is wrong where they are not."""
-
-    canonicalization: Canonicalization | None
-    signature: SignatureMethod | None
-    canonicalization_error: str | None
-    signature_error: str | None
-    #: Why the signer's key does not fit the method; None too where one of them is missing.
-    key_error: UnfitKey | OtherKeyKind | None
-
-
-def _results(work: _Work, root: etree._Element) -> Iterator[CheckResult]:
+def _results(work: Work, root: etree._Element) -> Iterator[CheckResult]:
     reading, signature, report = work.reading, work.signature, work.report
     own_properties, misplaced = _find_properties(signature)
     signer = _find_signer(signature, own_properties, report)
@@ -200,9 +157,9 @@ def _results(work: _Work, root: etree._Element) -> Iterator[CheckResult]:
     yield from _check_transforms(references)
     yield from _check_references(work, references)
     yield _check_signature_value(work, methods, signed_info, references, signer)
-    yield _check_signed_properties(work, own_properties, misplaced, references)
-    yield _check_signing_time(work, own_properties, signer)
-    yield _check_signing_certificate(work, own_properties, signer)
+    yield check_signed_properties(work, own_properties, misplaced, references)
+    yield check_signing_time(work, own_properties, signer)
+    yield check_signing_certificate(work, own_properties, signer)
     yield _check_key_info(signature, signer)
     yield _check_validity(signer, work.moment)
 
@@ -217,20 +174,20 @@ def _find_properties(signature: Signature) -> tuple[SignedProperties | None, str
         return None, str(error)
 
 
-def _find_signer(signature: Signature, own_properties: SignedProperties | None, report: Report) -> _Signer:
+def _find_signer(signature: Signature, own_properties: SignedProperties | None, report: Report) -> Signer:
     try:
         candidates = key_info.read_certificates(signature.key_info)
     except key_info.Unusable as error:
-        return _Signer(None, error=error)
+        return Signer(None, error=error)
     groups = own_properties.certificates if own_properties else ()
     chosen = next((found for found in candidates if properties.naming(groups, found)), candidates[0])
     report.certificate = chosen.certificate
     others = tuple(found for found in candidates if found is not chosen)
     report.other_certificates = tuple(found.certificate for found in others)
-    return _Signer(chosen, others)
+    return Signer(chosen, others)
 
 
-def _read_methods(signature: Signature, signer: _Signer) -> _Methods:
+def _read_methods(signature: Signature, signer: Signer) -> Methods:
     canonicalization, method, canonicalization_error, method_error = None, None, None, None
     try:
         canonicalization = read_canonicalization(signature.canonicalization)
@@ -246,10 +203,10 @@ def _read_methods(signature: Signature, signer: _Signer) -> _Methods:
             method.check_key(signer.candidate.key)
         except (UnfitKey, OtherKeyKind) as error:
             key_error = error.with_traceback(None)
-    return _Methods(canonicalization, method, canonicalization_error, method_error, key_error)
+    return Methods(canonicalization, method, canonicalization_error, method_error, key_error)
 
 
-def _canonical_signed_info(signature: Signature, methods: _Methods) -> bytes | None:
+def _canonical_signed_info(signature: Signature, methods: Methods) -> bytes | None:
     if methods.canonicalization is None:
         return None
     try:
@@ -283,11 +240,11 @@ def _facts(found: Resolved, reading: Reading, own_properties: SignedProperties |
 
 
 def _check_algorithms(
-    work: _Work,
-    methods: _Methods,
+    work: Work,
+    methods: Methods,
     references: tuple[Resolved, ...],
     own_properties: SignedProperties | None,
-    signer: _Signer,
+    signer: Signer,
 ) -> Iterator[CheckResult]:
     check, failures = Check.ALGORITHMS, 0
     if methods.canonicalization_error is not None:
@@ -314,7 +271,7 @@ def _check_algorithms(
 
 
 def _users_of_sha1(
-    methods: _Methods, references: tuple[Resolved, ...], own_properties: SignedProperties | None
+    methods: Methods, references: tuple[Resolved, ...], own_properties: SignedProperties | None
 ) -> Iterator[str]:
     for found in references:
         if found.hash is _SHA1:
@@ -337,7 +294,7 @@ def _check_transforms(references: tuple[Resolved, ...]) -> Iterator[CheckResult]
         yield passed(Check.TRANSFORMS)
 
 
-def _check_references(work: _Work, references: tuple[Resolved, ...]) -> Iterator[CheckResult]:
+def _check_references(work: Work, references: tuple[Resolved, ...]) -> Iterator[CheckResult]:
     for found in references:
         yield _check_reference(work, found)
     covered = work.report.facts.references
@@ -350,7 +307,7 @@ def _check_references(work: _Work, references: tuple[Resolved, ...]) -> Iterator
         )
 
 
-def _check_reference(work: _Work, found: Resolved) -> CheckResult:
+def _check_reference(work: Work, found: Resolved) -> CheckResult:
     check, reference = Check.REFERENCES, found.reference
     uri = repr(reference.uri)
     if found.is_missing:
@@ -376,11 +333,11 @@ def _check_reference(work: _Work, found: Resolved) -> CheckResult:
 
 
 def _check_signature_value(
-    work: _Work,
-    methods: _Methods,
+    work: Work,
+    methods: Methods,
     signed_info: bytes | None,
     references: tuple[Resolved, ...],
-    signer: _Signer,
+    signer: Signer,
 ) -> CheckResult:
     check = Check.SIGNATURE_VALUE
     if methods.signature is None:
@@ -427,117 +384,7 @@ def _check_signature_value(
     return failed(check, Cause.WRONG_VALUE, reason, BAD_SIGNATURE, explanation=explanation)
 
 
-def _check_signed_properties(
-    work: _Work,
-    found: SignedProperties | None,
-    misplaced: str | None,
-    references: tuple[Resolved, ...],
-) -> CheckResult:
-    check = Check.SIGNED_PROPERTIES
-    if misplaced is not None:
-        return failed(check, Cause.MISPLACED_PROPERTIES, misplaced, BAD_SIGNATURE)
-    if found is None:
-        reason = "the signature has no xades:SignedProperties: plain XML Signature, not XAdES"
-        return _not_xades(work, check, Cause.NO_SIGNED_PROPERTIES, reason)
-    typed = [each for each in references if each.reference.type == SIGNED_PROPERTIES_TYPE]
-    if not typed:
-        return failed(
-            check,
-            Cause.PROPERTIES_NOT_COVERED,
-            f"no reference has the Type {SIGNED_PROPERTIES_TYPE}, so the signed properties count as unsigned",
-            BAD_SIGNATURE,
-        )
-    if not all(_is_of(each, found.element) for each in typed):
-        return failed(
-            check,
-            Cause.PROPERTIES_NOT_COVERED,
-            "the reference to SignedProperties does not cover those of this signature",
-            BAD_SIGNATURE,
-        )
-    own_id = work.signature.element.get("Id")
-    if found.target != f"#{own_id}":
-        return passed(check, f"covered; their Target {found.target!r} is not the signature's Id {own_id!r}")
-    return passed(check, "covered by their reference")
-
-
-def _not_xades(work: _Work, check: Check, cause: Cause, reason: str) -> CheckResult:
-    if work.rules.enforce_xades:
-        return failed(check, cause, reason, NOT_XADES)
-    return skipped(check, reason + _NO_XADES)
-
-
-def _is_of(found: Resolved, element: etree._Element) -> bool:
-    return found.target is not None and found.target.apex is element and found.protects(element)
-
-
-def _check_signing_time(work: _Work, found: SignedProperties | None, signer: _Signer) -> CheckResult:
-    check = Check.SIGNING_TIME
-    if found is None:
-        return skipped(check, "needs SignedProperties")
-    text = found.signing_time
-    if text is None:
-        return _not_xades(work, check, Cause.NO_SIGNING_TIME, "SignedProperties have no SigningTime")
-    try:
-        time = properties.read_time(text)
-    except properties.NotATime as error:
-        return failed(check, Cause.NOT_A_TIME, f"SigningTime: {error}", BAD_SIGNATURE)
-    known = properties.has_offset(text)
-    tolerance = CLOCK_SKEW if known else CLOCK_SKEW + UNKNOWN_OFFSET
-    if time - work.moment > tolerance:
-        ahead = round((time - work.moment).total_seconds())
-        return failed(
-            check,
-            Cause.SIGNED_IN_FUTURE,
-            f"SigningTime {text.strip()} is {ahead} s in the future",
-            BAD_SIGNATURE,
-            explanation=explanations.signing_time(time, work.moment, CLOCK_SKEW),
-        )
-    remarks = [] if known else ["has no offset from UTC"]
-    if signer.candidate and time < signer.candidate.not_before:
-        # Clients that set their signing time back a minute do this with a certificate made just now.
-        remarks.append("lies before the certificate's validity")
-    return passed(check, ", ".join([text.strip(), *remarks]))
-
-
-def _check_signing_certificate(work: _Work, found: SignedProperties | None, signer: _Signer) -> CheckResult:
-    check = Check.SIGNING_CERTIFICATE
-    if found is None:
-        return skipped(check, "needs SignedProperties")
-    if not found.certificates:
-        reason = "SignedProperties have neither SigningCertificate nor SigningCertificateV2"
-        return _not_xades(work, check, Cause.NO_SIGNING_CERTIFICATE, reason)
-    if signer.candidate is None:
-        return skipped(check, "needs the certificate")
-    for group in found.certificates:
-        for entry in group:
-            if entry.hash is None:
-                reason = f"digest algorithm {entry.algorithm or '(none)'} is not allowed"
-                return failed(check, Cause.ALGORITHM, reason, BAD_ALGORITHM)
-        if not any(entry.names(signer.candidate) for entry in group):
-            return failed(
-                check,
-                Cause.OTHER_CERTIFICATE,
-                "the digest in SigningCertificate is not that of the certificate in KeyInfo",
-                BAD_SIGNATURE,
-                explanation=explanations.certificate_digest(
-                    group, signer.candidate, signer.others, work.budget
-                )
-                if work.budget
-                else None,
-                stated=group[0].digest_text.strip()[:200] if group else "",
-            )
-    return passed(check, _serial_remark(found.certificates, signer.candidate.serial))
-
-
-def _serial_remark(groups: tuple[tuple[CertificateDigest, ...], ...], serial: str) -> str:
-    # Issuer names are spelled in several ways and some serials are wrong by themselves: the digest decides.
-    stated = [entry.serial_text for group in groups for entry in group if entry.serial_text is not None]
-    if stated and serial not in (text.lstrip("+0") for text in stated):
-        return f"the digest is right, but IssuerSerial says {stated[0][:60]} and the certificate {serial}"
-    return "the digest is right"
-
-
-def _check_key_info(signature: Signature, signer: _Signer) -> CheckResult:
+def _check_key_info(signature: Signature, signer: Signer) -> CheckResult:
     check = Check.KEY_INFO
     if signer.candidate is None:
         assert signer.error is not None
@@ -555,7 +402,7 @@ def _check_key_info(signature: Signature, signer: _Signer) -> CheckResult:
     return passed(check, signer.candidate.subject)
 
 
-def _check_validity(signer: _Signer, moment: datetime) -> CheckResult:
+def _check_validity(signer: Signer, moment: datetime) -> CheckResult:
     check = Check.VALIDITY
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
