@@ -100,13 +100,14 @@ class Clock:
             TypeError: an argument is something else; the message says what it may be.
         """
         try:
-            distance = by if isinstance(by, timedelta) else timedelta(seconds=by)
-            distance += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+            # Not by timedelta, which stops at microseconds: KSeF's ticks are finer.
+            distance = by.total_seconds() if isinstance(by, timedelta) else by + 0.0
+            distance += ((days * 24 + hours) * 60 + minutes) * 60 + seconds
         except TypeError:
             raise TypeError(
                 "advance takes a timedelta, a number of seconds, or days=, hours=, minutes=, seconds="
             ) from None
-        self._move(lambda state: state.advanced(distance.total_seconds()))
+        self._move(lambda state: state.advanced(distance))
 
     def set(self, moment: date | str) -> None:
         """Jump to `moment`. A running clock goes on running from there.

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 #: Verifications on P-256, the cheapest key; what other keys cost is counted in them.
 OPERATIONS = 2_000
 #: Octets hashed, and octets of documents canonicalised: an ordinary mistake takes a tenth of them.
-OCTETS = 3 * 2**20
+OCTETS = 2 * 2**20
 
 #: Verifications on a curve without arithmetic of its own in OpenSSL, per 128 bits.
 _OTHER_CURVE = 10

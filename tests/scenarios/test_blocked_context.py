@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ksef_mock.crypto.pki import person, seal
+from tests.support import error
 from tests.world import World, typed
 
 FIRM, OTHER = ("Nip", "5265877635"), ("Nip", "7762811692")
@@ -30,13 +31,11 @@ def test_a_blocked_context(world: World) -> None:
 
     # Sessions are not renewed: an access token ends within 15 minutes, and then it is over.
     refused = world.api.refresh(session.refresh_token)
-    assert (refused.status_code, refused.json()["reasonCode"]) == (403, "security-service-blocked")
-    assert refused.json()["security"] == {
-        "incidentId": refused.json()["traceId"],
-        "clientIp": "127.0.0.1",
-    }
+    code, _, (detail,) = error(refused)
+    assert code == 21301
+    assert "(480)" in detail
     refused = world.api.redeem(submitted.json()["authenticationToken"]["token"])
-    assert refused.json()["reasonCode"] == "security-service-blocked"
+    assert error(refused)[0] == 21301
 
     # It is the context that is blocked, not the people.
     assert world.status(accountant, OTHER) == 200

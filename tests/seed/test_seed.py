@@ -84,7 +84,7 @@ def test_the_command_takes_it(tmp_path: Path) -> None:
         assert api.login(TEXT)
         api.close()
         process.terminate()
-    assert seed.startswith("Seed:  2 persons, 1 subjects, 3 tokens, ")
+    assert seed.startswith("Seed:  2 persons, 1 subject, 3 tokens, ")
 
 
 # -- a store that others use too --------------------------------------------------------------------------
@@ -343,6 +343,6 @@ def test_without_pyyaml_json_works_and_yaml_says_what_to_install(tmp_path: Path)
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == [
-        "1 blocked contexts",
+        "1 blocked context",
         "a seed in YAML needs PyYAML: pip install 'ksef-mock[seed]', or write it in JSON",
     ]

@@ -20,6 +20,7 @@ ALL_PERMISSIONS = {
     "InvoiceWrite",
     "CredentialsRead",
     "CredentialsManage",
+    "CollectiveIdentifierManage",
     "SubunitManage",
     "EnforcementOperations",
     "Introspection",
