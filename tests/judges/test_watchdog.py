@@ -7,6 +7,7 @@ ordinary verification's in the same run: that takes somewhat less than a millise
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -56,7 +57,11 @@ def watched() -> Iterator[Watched]:
         found = Watched(Api(mock.url))
         patch.setattr(asyncio.Handle, "_run", timed)
         ordinary()
+        # As serving processes do: no step of the loop searches what other tests have left for garbage.
+        gc.collect()
+        gc.freeze()
         yield found
+        gc.unfreeze()
         found.api.close()
 
 

@@ -25,6 +25,9 @@ _SAMPLE = 256
 #: Octets that are fed at once.
 _PIECE = 16_384
 
+#: Children that are looked at for a sample: more than any schema allows (FaWiersz: 10,000).
+_LOOKED_AT = 20_000
+
 _IN_CROWDS = etree.XPath(f"//*[{_CROWD + 1}]/ancestor::*")
 
 
@@ -40,7 +43,7 @@ def _thinned(element: etree._Element, around: set[etree._Element]) -> etree._Ele
     copy = etree.Element(element.tag, {str(k): str(v) for k, v in element.attrib.items()}, nsmap=namespaces)
     copy.text = element.text
     alike: dict[str | Any, list[tuple[int, etree._Element]]] = defaultdict(list)
-    for place, child in enumerate(element.iterchildren("*")):
+    for place, child in enumerate(islice(element.iterchildren("*"), _LOOKED_AT)):
         alike[child.tag].append((place, child))
     chosen = (random.sample(some, _SAMPLE) if len(some) > _CROWD else some for some in alike.values())
     for _, child in sorted(chain.from_iterable(chosen), key=itemgetter(0)):
