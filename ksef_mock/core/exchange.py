@@ -146,7 +146,9 @@ class Exchange:
         if self.operation is not None:
             self.operation = kept(self.operation, _LONGEST_CHALLENGE)
         facts = self.facts
-        facts.issued = Allowance(_CLAIMS).bound(facts.issued)
+        # Ordinary claims fit, which their length tells at a tenth of the cost.
+        if facts.issued and len(_encode(facts.issued)) > _CLAIMS:
+            facts.issued = Allowance(_CLAIMS).bound(facts.issued)
         if facts.xades is not None:
             xades = Allowance(_REPORT).bound(facts.xades)
             octets = Allowance(_HASHED)

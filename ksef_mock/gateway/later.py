@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ksef_mock.core import heap
 from ksef_mock.core.operation import Operation, shape_of
 from ksef_mock.gateway.operations import OPERATIONS
 
@@ -74,4 +75,5 @@ def operations_of(module: str, *beginnings: str) -> Iterator[Route]:
 
 def _routes(module: str) -> Sequence[Route]:
     routes: Sequence[Route] = importlib.import_module(module).ROUTES
+    heap.grown()
     return routes

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ksef_mock.clock import Clock
+from ksef_mock.core import heap
 from ksef_mock.core.waiting import StoppedDelay
 from ksef_mock.ksef.auth.challenge import Challenges
 from ksef_mock.ksef.auth.jwts import JwtService, new_secret
@@ -53,6 +54,7 @@ class _late(cached_property[T]):  # noqa: N801  # a decorator
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
         with instance._making:
             made: T = super().__get__(instance, owner)
+            heap.grown()
             return made
 
 
