@@ -97,7 +97,7 @@ class Outcomes:
         )
 
 
-def reason_of(result: CheckResult) -> str:
+def _reason_of(result: CheckResult) -> str:
     """What was found, for people: the reason, the values behind it, the mistake that explains it."""
     parts = [result.reason, *(f"{name}: {value}" for name, value in result.evidence.items())]
     if result.explanation is not None:
@@ -119,7 +119,7 @@ def _refused(sent: SentInvoice, report: Report) -> SentInvoice:
 def _read(sent: SentInvoice, report: Report) -> SentInvoice:
     """With what the document says, and what was found of it."""
     document = report.document
-    checks = tuple((str(each.check), str(each.outcome), reason_of(each)) for each in report.results)
+    checks = tuple((str(each.check), str(each.outcome), _reason_of(each)) for each in report.results)
     if document is None:
         return msgspec.structs.replace(sent, checks=checks)
     return msgspec.structs.replace(

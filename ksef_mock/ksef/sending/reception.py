@@ -31,7 +31,7 @@ from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.ksef.keys.symmetric_key import Unwrappable, unwrap
 from ksef_mock.ksef.limits.limits import Limits, SessionLimits
 from ksef_mock.ksef.sending import rules
-from ksef_mock.ksef.sending.outcomes import Outcomes, reason_of
+from ksef_mock.ksef.sending.outcomes import Outcomes
 from ksef_mock.ksef.sending.rights import RightsService
 from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
@@ -171,7 +171,7 @@ class Reception:
             )
 
         invoice = await self._sessions.take(session, limits.max_invoices, attempt)
-        _tell(exchange, invoice, report)
+        _tell(exchange, invoice)
         return invoice
 
     async def _verified(
@@ -227,14 +227,14 @@ def _as_it_is(sent: SentInvoice) -> Attempt:
     return attempt
 
 
-def _tell(exchange: Exchange, invoice: SentInvoice, report: Report) -> None:
+def _tell(exchange: Exchange, invoice: SentInvoice) -> None:
     """Put the findings into the journal."""
     exchange.noted("invoice", f"{invoice.reference}: {int(invoice.code)}")
-    for result in report.results:
-        if result.outcome is Outcome.FAILED:
-            exchange.failed(str(result.check), reason_of(result))
-        elif result.outcome is Outcome.PASSED:
-            exchange.passed(str(result.check), reason_of(result))
+    for check, outcome, reason in invoice.checks:
+        if outcome == Outcome.FAILED:
+            exchange.failed(check, reason)
+        elif outcome == Outcome.PASSED:
+            exchange.passed(check, reason)
 
 
 def _named(keys: Sequence[PublishedKey], key_id: str) -> tuple[PublishedKey, ...]:
