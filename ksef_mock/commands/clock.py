@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ksef_mock.commands.remote import Remote, json_option, print_json, remote_command
+from ksef_mock.commands.remote import Remote, json_option, remote_command
+from ksef_mock.commands.terminal import print_json
 
 
 @click.group()

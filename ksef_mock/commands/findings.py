@@ -1,4 +1,7 @@
-"""A report of a verification on the terminal: its checks as a table, and what follows from them."""
+"""What `verify`, `verify-invoice` and `verify-qr` have in common: documents, the report, exit codes.
+
+Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood, 3 ksef-mock has failed.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from ksef_mock.commands.terminal import can_print, print_json
 from ksef_mock.core.text import visible
 
 #: Outcome -> mark, the same in ASCII, style.
@@ -68,7 +73,58 @@ def own_failures() -> Iterator[None]:
         raise SystemExit(OWN_FAILURE) from error
 
 
-def print_checks(results: Iterable[tuple[str, str, str]], show_all: bool = True) -> None:
+#: `DOCUMENT...`, `-` for standard input.
+documents_argument = click.argument(
+    "documents",
+    metavar="DOCUMENT...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+
+
+class Judgement(NamedTuple):
+    """What has been found out about one document."""
+
+    ok: bool
+    #: JSON-ready.
+    body: dict[str, Any]
+    #: Prints the same for people.
+    show: Callable[[], None]
+
+
+def judge_each(
+    documents: Sequence[Path], judge: Callable[[Path, bytes], Judgement], *, as_json: bool
+) -> NoReturn:
+    """Print a report on each document, in JSON one array of several, and end with the exit code."""
+    judgements = []
+    for number, document in enumerate(documents):
+        with click.open_file(str(document), "rb") as file:
+            judgement = judge(document, file.read())
+        judgements.append(judgement)
+        if as_json:
+            continue
+        if len(documents) > 1:
+            click.secho(visible(f"{document}:"), bold=True)
+        judgement.show()
+        if number < len(documents) - 1:
+            click.echo()
+    if as_json:
+        bodies = [each.body for each in judgements]
+        several = [{"file": str(path), **body} for path, body in zip(documents, bodies, strict=True)]
+        print_json(several if len(documents) > 1 else bodies[0])
+    raise SystemExit(0 if all(each.ok for each in judgements) else 1)
+
+
+def print_verdict(refused: str | None, right: str) -> None:
+    """The first line of a report: what is wrong, if anything is, else that nothing is."""
+    if refused is None:
+        click.secho(right, fg="green")
+    else:
+        click.secho(refused, fg="red", bold=True)
+
+
+def print_checks(results: Iterable[tuple[str, str, str]], show_all: bool) -> None:
     """A line for each check: its outcome, its name, and what was found.
 
     Those that were skipped because of a failure are counted only, unless `show_all`.
@@ -87,15 +143,6 @@ def print_checks(results: Iterable[tuple[str, str, str]], show_all: bool = True)
         click.secho(f"   {len(rows) - len(shown)} more could not be made; --all lists them", dim=True)
 
 
-def can_print(text: str) -> bool:
-    """Whether standard output has these characters: a console of Windows has few of them."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 #: Between the elements of a document: what people cannot see and digests do.
 _BETWEEN_TAGS = re.compile(r"(?<=>)[^<]+")
 _SEEN = {" ": "·", "\t": "→\t", "\n": "↵\n"}
@@ -109,11 +156,18 @@ def with_white_space(text: str) -> str:
     return _BETWEEN_TAGS.sub(lambda match: match[0].translate(table), text)
 
 
-def print_facts(facts: Mapping[str, str]) -> None:
-    """A line for each: `Name: what there is to say`; what is likely stands out."""
+#: Columns of the names of facts.
+_NAMES = 11
+
+
+def print_facts(facts: Mapping[str, str | None]) -> None:
+    """A line for each that there is: `Name: what there is to say`; what is likely stands out."""
     for name, value in facts.items():
-        label = click.style(f"{name + ':':<11}", bold=True)
-        click.echo(label + click.style(visible(value, keep=LINES), fg="yellow" if name == "Likely" else None))
+        if not value:
+            continue
+        label = click.style(f"{name + ':':<{_NAMES}}", bold=True)
+        text = visible(value, keep=LINES).replace("\n", f"\n{'':{_NAMES}}")
+        click.echo(label + click.style(text, fg="yellow" if name == "Likely" else None))
 
 
 def _wrapped(text: str, *, indent: int) -> str:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import click
 
-from ksef_mock.commands.remote import Remote, json_option, print_json, remote_command
+from ksef_mock.commands.remote import Remote, json_option, remote_command
+from ksef_mock.commands.terminal import print_json
 from ksef_mock.core.text import visible
 
 

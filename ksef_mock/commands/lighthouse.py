@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ksef_mock.commands.remote import Remote, json_option, print_json, print_table, remote_command
+from ksef_mock.commands.remote import Remote, json_option, print_table, remote_command
+from ksef_mock.commands.terminal import print_json
 from ksef_mock.core.lighthouse import Breakdown
 
 F = TypeVar("F", bound=Callable[..., Any])

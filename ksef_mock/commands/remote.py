@@ -156,10 +156,6 @@ def json_option(command: F) -> F:
     return decorated
 
 
-def print_json(body: Any) -> None:
-    click.echo(json.dumps(body, ensure_ascii=False, indent=2))
-
-
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Plain columns, in which nothing is ever cut or broken."""
     cells = [[visible(str(cell)) for cell in row] for row in rows]

@@ -8,14 +8,8 @@ from pathlib import Path
 import click
 
 from ksef_mock.commands.files import write_private
-from ksef_mock.commands.remote import (
-    Remote,
-    Unreachable,
-    json_option,
-    print_json,
-    print_table,
-    remote_command,
-)
+from ksef_mock.commands.remote import Remote, Unreachable, json_option, print_table, remote_command
+from ksef_mock.commands.terminal import print_json
 
 #: Seconds between two looks for a mock that is starting.
 _PAUSE = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,15 @@ import click
 
 from ksef_mock.commands.findings import (
     LINES,
+    Judgement,
     all_option,
-    can_print,
+    documents_argument,
+    judge_each,
     moment_option,
     own_failures,
     print_checks,
     print_facts,
+    print_verdict,
     with_white_space,
 )
 from ksef_mock.core.text import visible
@@ -34,13 +37,7 @@ _SHOWN = 4_000
 
 
 @click.command()
-@click.argument(
-    "documents",
-    metavar="DOCUMENT...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-)
+@documents_argument
 @moment_option
 @click.option(
     "--profile",
@@ -70,6 +67,7 @@ _SHOWN = 4_000
     is_flag=True,
     help="Ask libxmlsec too whether the plain signature holds (pip install 'ksef-mock[judge]').",
 )
+@own_failures()
 def verify(
     documents: tuple[Path, ...],
     at: datetime,
@@ -85,43 +83,32 @@ def verify(
 
     Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood, 3 ksef-mock has failed.
     """
-    with own_failures():
-        # Imported here: `ksef-mock --help` needs none of it.
-        from ksef_mock.clock import from_datetime
-        from ksef_mock.core.environment import PROFILES
-        from ksef_mock.ksef.auth.offline import inspect
+    # Imported here: `ksef-mock --help` needs none of it.
+    from ksef_mock.clock import from_datetime
+    from ksef_mock.core.environment import PROFILES
+    from ksef_mock.ksef.auth.offline import inspect
 
-        anchors = _load_anchors(trust)
-        # What only the mock takes, and KSeF nowhere, is wrong here.
-        rules = replace(PROFILES[profile], takes_lxml_octets=False)
-        found = []
-        reports = []
-        for document in documents:
-            with click.open_file(str(document), "rb") as file:
-                content = file.read()
-            reading, report = asyncio.run(
-                inspect(content, from_datetime(at), rules, enforce_xades=enforce_xades, anchors=anchors)
-            )
-            reports.append(report)
-            if octets is not None:
-                _write_octets(report, octets if len(documents) == 1 else octets / document.name)
-            opinion = _second_opinion(reading, report) if second_opinion else None
-            if as_json:
-                more = {} if opinion is None else {"secondOpinion": opinion.to_dict()}
-                found.append(report.to_dict() | more)
-                continue
-            if len(documents) > 1:
-                click.secho(visible(f"{document}:"), bold=True)
+    anchors = _load_anchors(trust)
+    # What only the mock takes, and KSeF nowhere, is wrong here.
+    rules = replace(PROFILES[profile], takes_lxml_octets=False)
+
+    def judge(document: Path, content: bytes) -> Judgement:
+        reading, report = asyncio.run(
+            inspect(content, from_datetime(at), rules, enforce_xades=enforce_xades, anchors=anchors)
+        )
+        if octets is not None:
+            _write_octets(report, _folder_of(document, documents, octets))
+        opinion = _second_opinion(reading, report) if second_opinion else None
+
+        def show() -> None:
             _print(report, at, rules, show_all)
             if opinion is not None:
                 click.secho(str(opinion), fg="green" if opinion.agrees else "red")
-            if document is not documents[-1]:
-                click.echo()
-        if as_json:
-            several = [{"file": str(path), **each} for path, each in zip(documents, found, strict=True)]
-            shown = several if len(documents) > 1 else found[0]
-            click.echo(json.dumps(shown, ensure_ascii=not can_print("ł"), indent=2))
-    raise SystemExit(0 if all(report.ok for report in reports) else 1)
+
+        more = {} if opinion is None else {"secondOpinion": opinion.to_dict()}
+        return Judgement(report.ok, report.to_dict() | more, show)
+
+    judge_each(documents, judge, as_json=as_json)
 
 
 def _load_anchors(paths: tuple[Path, ...]) -> tuple[Certificate, ...]:
@@ -145,6 +132,14 @@ def _second_opinion(reading: Reading, report: Report) -> Opinion | None:
         return None
 
 
+def _folder_of(document: Path, documents: Sequence[Path], folder: Path) -> Path:
+    """Where the octets of one of these documents go: in a folder of its name, if there are several."""
+    if len(documents) == 1:
+        return folder
+    same = [each for each in documents if each.name == document.name]
+    return folder / (document.name if len(same) == 1 else f"{same.index(document) + 1}-{document.name}")
+
+
 def _write_octets(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, reference in enumerate(report.facts.references, 1):
@@ -155,27 +150,28 @@ def _write_octets(report: Report, folder: Path) -> None:
 
 
 def _print(report: Report, moment: datetime, rules: Profile, show_all: bool) -> None:
-    _print_verdict(report, moment)
+    failure = report.failure
+    print_verdict(
+        f"KSeF refuses this document: {failure.check.value}." if failure else None,
+        f"Nothing is wrong with this document as of {moment.isoformat()}.",
+    )
+    _print_because(report)
     if report.ok and not report.facts.is_xades:
         click.echo(f"KSeF accepts it with X-System-Warning: {rules.plain_signature_warning}")
     results = ((result.outcome.value, result.check.value, result.reason) for result in report.results)
     print_checks(results, show_all)
 
 
-def _print_verdict(report: Report, moment: datetime) -> None:
+def _print_because(report: Report) -> None:
     answer = report.to_dict()["answer"]
     failure = report.failure
     if failure is None or answer is None:
-        click.secho(f"Nothing is wrong with this document as of {moment.isoformat()}.", fg="green")
         return
     if "code" in answer:
         said = f"400, {answer['code']} {answer['description']} {' '.join(answer['details'])}"
     else:
         said = f"202, then status {answer['status']}: {answer['description']} ({answer['detail']})"
-    click.secho(f"KSeF refuses this document: {failure.check.value}.", fg="red", bold=True)
-    facts = {"KSeF says": said.strip(), "Because": failure.reason}
-    if failure.explanation:
-        facts["Likely"] = failure.explanation
+    facts = {"KSeF says": said.strip(), "Because": failure.reason, "Likely": failure.explanation}
     print_facts(facts | failure.evidence)
     _print_octets(report)
 

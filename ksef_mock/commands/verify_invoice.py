@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ksef_mock.commands.findings import moment_option, print_checks, print_facts
+from ksef_mock.commands.findings import (
+    Judgement,
+    all_option,
+    documents_argument,
+    judge_each,
+    moment_option,
+    own_failures,
+    print_checks,
+    print_facts,
+    print_verdict,
+)
 
 if TYPE_CHECKING:
     from ksef_mock.ksef.invoices.report import Report
@@ -18,7 +27,7 @@ _FORMS = ("FA2", "FA3", "FA_RR", "PEF", "PEF_KOR")
 
 
 @click.command("verify-invoice")
-@click.argument("document", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@documents_argument
 @click.option(
     "--form",
     type=click.Choice(_FORMS, case_sensitive=False),
@@ -39,20 +48,23 @@ _FORMS = ("FA2", "FA3", "FA_RR", "PEF", "PEF_KOR")
 )
 @click.option("--batch", is_flag=True, help="Sent in a batch session, which takes attachments.")
 @moment_option
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@all_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; an array of several.")
+@own_failures()
 def verify_invoice(
-    document: Path,
+    documents: tuple[Path, ...],
     form: str | None,
     nip: str | None,
     schemas: Path | None,
     profile: str,
     batch: bool,
     at: datetime,
+    show_all: bool,
     as_json: bool,
 ) -> None:
-    """Check an invoice DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
+    """Check each invoice DOCUMENT (- for stdin) as KSeF does, and say what is wrong with it.
 
-    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood.
+    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood, 3 ksef-mock has failed.
     """
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.clock import from_datetime
@@ -68,36 +80,35 @@ def verify_invoice(
         known = Schemas(schemas)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--schemas") from None
-    with click.open_file(str(document), "rb") as file:
-        octets = file.read()
-    chosen = form_of(octets) if form is None else BY_NAME[form.upper()]
-    report = verify(
-        octets,
-        Rules(
-            form=chosen,
-            schemas=known,
-            checks_checksums=profile == "prod",
-            is_interactive=not batch,
-        ),
-        at=from_datetime(at),
-        rights=None if nip is None else Rights(context=Identifier("Nip", nip)),
-    )
-    if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
-    else:
-        _print(report, at)
-    raise SystemExit(0 if report.ok else 1)
+
+    def judge(_document: Path, octets: bytes) -> Judgement:
+        report = verify(
+            octets,
+            Rules(
+                form=form_of(octets) if form is None else BY_NAME[form.upper()],
+                schemas=known,
+                checks_checksums=profile == "prod",
+                is_interactive=not batch,
+            ),
+            at=from_datetime(at),
+            rights=None if nip is None else Rights(context=Identifier("Nip", nip)),
+        )
+        return Judgement(report.ok, report.to_dict(), lambda: _print(report, at, show_all))
+
+    judge_each(documents, judge, as_json=as_json)
 
 
-def _print(report: Report, moment: datetime) -> None:
-    print_checks((result.outcome.value, result.check.value, result.reason) for result in report.results)
+def _print(report: Report, moment: datetime, show_all: bool) -> None:
     failure = report.failure
-    if failure is None:
-        click.secho(f"Nothing is wrong with this invoice as of {moment.isoformat()}.", fg="green")
-        return
-    status = report.to_dict()["status"]
-    said = [f"status {status['code']}: {status['description']}", *status["details"]]
-    facts = {"KSeF says": "\n           ".join(said), "Because": failure.reason}
-    if failure.explanation:
-        facts["Likely"] = failure.explanation
-    print_facts(facts | failure.evidence)
+    print_verdict(
+        f"KSeF refuses this invoice: {failure.check.value}." if failure else None,
+        f"Nothing is wrong with this invoice as of {moment.isoformat()}.",
+    )
+    if failure is not None:
+        status = report.to_dict()["status"]
+        said = "\n".join([f"status {status['code']}: {status['description']}", *status["details"]])
+        facts = {"KSeF says": said, "Because": failure.reason, "Likely": failure.explanation}
+        print_facts(facts | failure.evidence)
+    print_checks(
+        ((result.outcome.value, result.check.value, result.reason) for result in report.results), show_all
+    )

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ksef_mock.commands.findings import moment_option, print_checks, print_facts
-from ksef_mock.commands.remote import Remote, json_option, print_json, remote_command
+from ksef_mock.commands.findings import (
+    all_option,
+    moment_option,
+    own_failures,
+    print_checks,
+    print_facts,
+    print_verdict,
+)
+from ksef_mock.commands.remote import Remote, json_option, remote_command
+from ksef_mock.commands.terminal import print_json
 
 if TYPE_CHECKING:
     from ksef_mock.qr.links import CertificateLink, InvoiceLink
@@ -30,16 +38,25 @@ if TYPE_CHECKING:
     help="With --certificate: whose host has to be signed.",
 )
 @moment_option
+@all_option
 @json_option
 @remote_command
+@own_failures()
 def verify_qr(
-    remote: Remote, link: str, certificate: Path | None, profile: Any, at: datetime, as_json: bool
+    remote: Remote,
+    link: str,
+    certificate: Path | None,
+    profile: Any,
+    at: datetime,
+    show_all: bool,
+    as_json: bool,
 ) -> None:
     """Check the LINK inside of a QR code, KOD I or KOD II, and say what is wrong with it.
 
     A link to a mock is opened there; one made for KSeF's own hosts is looked up in the mock at --url.
 
-    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood, 3 no mock answers.
+    Exit code: 0 nothing is wrong, 1 something is, 2 the command was not understood,
+    3 no mock answers, or ksef-mock has failed.
     """
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.qr.links import CertificateLink, UnreadableLink, read
@@ -57,7 +74,7 @@ def verify_qr(
     if as_json:
         print_json(body)
     else:
-        _print(body)
+        _print(body, show_all)
     raise SystemExit(0 if body["ok"] else 1)
 
 
@@ -85,17 +102,14 @@ def _judged(link: CertificateLink, path: Path, profile: Any, moment: datetime) -
     return judge_file(link, certificate, profile, moment).to_dict()
 
 
-def _print(body: dict[str, Any]) -> None:
-    print_checks((each["outcome"], each["check"], each["reason"]) for each in body["results"])
-    failed = [each for each in body["results"] if each["outcome"] == "failed"]
-    facts = {"KSeF says": body["verdict"]} if "verdict" in body else {}
-    if body.get("invoice"):
-        facts["Invoice"] = body["invoice"]["ksefNumber"]
-    if failed:
-        facts["Because"] = failed[0]["reason"]
-        if failed[0]["explanation"]:
-            facts["Likely"] = failed[0]["explanation"]
-    if facts:
-        print_facts(facts)
-    if not failed:
-        click.secho(f"Nothing is wrong with this {body['code']}.", fg="green")
+def _print(body: dict[str, Any], show_all: bool) -> None:
+    failure = next((each for each in body["results"] if each["outcome"] == "failed"), None)
+    print_verdict(
+        f"KSeF does not confirm this {body['code']}: {failure['check']}." if failure else None,
+        f"Nothing is wrong with this {body['code']}.",
+    )
+    facts = {"KSeF says": body.get("verdict"), "Invoice": (body.get("invoice") or {}).get("ksefNumber")}
+    if failure is not None:
+        facts |= {"Because": failure["reason"], "Likely": failure["explanation"]}
+    print_facts(facts)
+    print_checks(((each["outcome"], each["check"], each["reason"]) for each in body["results"]), show_all)
