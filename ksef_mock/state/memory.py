@@ -99,7 +99,7 @@ class MemoryStore:
         self._drop_due()
         if self._row(table, key) is None:
             return False
-        del self._rows[table.name, key]
+        self._drop(table.name, key)
         return True
 
     async def newest(
@@ -132,7 +132,7 @@ class MemoryStore:
                     _, replaced = self._rows[table.name, key]
                     self._write(table.name, key, self._kept(table, new), expires_at, replaced)
                 case Delete(table, key):
-                    del self._rows[table.name, key]
+                    self._drop(table.name, key)
                 case Index(name, member, position, expires_at):
                     self._index(name, member, position, expires_at)
                 case Unindex(name, member):
@@ -245,9 +245,19 @@ class MemoryStore:
     def _write(
         self, table: str, key: str, record: Any, expires_at: Instant | None, replaced: Instant | None = None
     ) -> None:
+        if type(record) is Spooled:
+            self._let_go(self._rows.get((table, key)))
         self._rows[table, key] = (record, expires_at)
         if expires_at is not None and expires_at != replaced:  # else it is on the heap already
             heapq.heappush(self._due, (expires_at, table, key, ""))
+
+    def _drop(self, table: str, key: str) -> None:
+        self._let_go(self._rows.pop((table, key)))
+
+    def _let_go(self, row: tuple[Any, Instant | None] | None) -> None:
+        """Of the place in the file that a record had, if it was bulky."""
+        if row is not None and type(row[0]) is Spooled:
+            self._spool.remove(row[0])
 
     def _index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
         known = self._members.get((name, member))
@@ -286,6 +296,7 @@ class MemoryStore:
             else:
                 row = self._rows.get((table, key))
                 if row is not None and row[1] == expires_at:
+                    self._let_go(row)
                     del self._rows[table, key]
 
 

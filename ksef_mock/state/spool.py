@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from typing import IO, NamedTuple
+
+#: From this length on, places are made a little longer, so that what is let go of fits for others.
+_LARGE = 64 * 1024
+_GRAIN = 4 * 1024
 
 
 class Spooled(NamedTuple):
@@ -16,22 +21,30 @@ class Spooled(NamedTuple):
 class Spool:
     """A file without a name, made when it is first needed; it ends with the process at the latest.
 
-    Used from one thread. What is overwritten or deleted leaves with `clear` only.
+    Used from one thread. The places of what was removed are used again.
     """
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
+        #: By length.
+        self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self._end = 0
 
     def add(self, octets: bytes) -> Spooled:
-        """Write octets at the end.
+        """Write octets at the end, or where something as long has gone.
 
         Raises:
             OSError: the disk is full, or there is no temporary folder.
         """
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="ksef-mock-")  # noqa: SIM115 - closed by close()
-        place = self._file.seek(0, 2)
+        room = _room(len(octets))
+        free = self._free.get(room)
+        place = free.pop() if free else self._end
+        self._file.seek(place)
         self._file.write(octets)
+        if place == self._end:
+            self._end += room
         return Spooled(place, len(octets))
 
     def read(self, spooled: Spooled) -> bytes:
@@ -40,8 +53,14 @@ class Spool:
         self._file.seek(spooled.place)
         return self._file.read(spooled.length)
 
+    def remove(self, spooled: Spooled) -> None:
+        """Let go of what lies there."""
+        self._free[_room(spooled.length)].append(spooled.place)
+
     def clear(self) -> None:
         """Forget everything."""
+        self._free.clear()
+        self._end = 0
         if self._file is not None:
             self._file.truncate(0)
 
@@ -50,3 +69,7 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _room(length: int) -> int:
+    return length if length < _LARGE else -(-length // _GRAIN) * _GRAIN
