@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ksef_mock.core.codes import Code
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.exchange import Exchange
 from ksef_mock.ksef.keys.keys import PublishedKey, Usage
 from ksef_mock.ksef.keys.token_cipher import OAEP_SHA256, RSA_MISTAKES
 
@@ -40,6 +43,30 @@ def unwrap(wrapped: bytes, keys: Sequence[PublishedKey]) -> bytes:
                     raise Unwrappable(f"the decrypted key has {len(opened)} octets, AES-256 needs {SIZE}")
                 return opened
     raise Unwrappable(_mistake(wrapped, keys))
+
+
+def received(
+    wrapped: bytes, key_id: str | None, keys: Sequence[PublishedKey], exchange: Exchange
+) -> bytes | None:
+    """The AES key that a request carries; None if nothing opens it, which KSeF finds out later.
+
+    Args:
+        key_id: which published key it is encrypted for; None: they are tried.
+
+    Raises:
+        BadRequest: 21470, no such key is published for this.
+    """
+    if key_id is not None:
+        keys = [key for key in keys if key.public_key_id == key_id and key.usage is Usage.SYMMETRIC_KEY]
+        if not keys:
+            raise BadRequest(Code.UNKNOWN_PUBLIC_KEY, f"Klucz o identyfikatorze {key_id} nie jest wspierany.")
+    try:
+        key = unwrap(wrapped, keys)
+    except Unwrappable as error:
+        exchange.failed("symmetric key", str(error))
+        return None
+    exchange.passed("symmetric key", "AES-256, by RSA-OAEP")
+    return key
 
 
 def _mistake(wrapped: bytes, keys: Sequence[PublishedKey]) -> str:

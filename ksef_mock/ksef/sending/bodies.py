@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Annotated, TypeAlias
@@ -10,22 +9,18 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from ksef_mock.clock import Instant, iso
-from ksef_mock.core.bodies import Body, StatusInfo, from_base64, is_base64
-from ksef_mock.core.validation import FORMAT, Broken, length
+from ksef_mock.core.bodies import Body, StatusInfo, from_base64
+from ksef_mock.core.validation import FORMAT, Broken
 from ksef_mock.ksef.invoices import metadata
 from ksef_mock.ksef.invoices.metadata import Sha256
 from ksef_mock.ksef.invoices.rules import INVOICE_STATUS_DESCRIPTIONS, InvoiceStatus
+from ksef_mock.ksef.keys.bodies import EncryptionInfo
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.reception import Submission
 from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Counts
 from ksef_mock.ksef.sending.storage import Link
 from ksef_mock.state.paging import Page
-
-#: Octets of the initialisation vector of AES-CBC.
-_IV = 16
-#: Characters of the Base64 of a SHA-256 (OpenAPI: publicKeyId).
-_KEY_ID = 44
 
 Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 #: Makes the link to the UPO of an invoice.
@@ -42,39 +37,6 @@ class FormCode(Body):
     @property
     def code(self) -> metadata.FormCode:
         return metadata.FormCode(self.system_code, self.schema_version, self.value)
-
-
-class EncryptionInfo(Body):
-    """OpenAPI: EncryptionInfo."""
-
-    encrypted_symmetric_key: str
-    initialization_vector: str
-    public_key_id: str | None = None
-
-    def rules(self) -> Iterator[Broken]:
-        for name, text in (
-            ("encryptedSymmetricKey", self.encrypted_symmetric_key),
-            ("initializationVector", self.initialization_vector),
-        ):
-            if not is_base64(text):
-                yield Broken(name, FORMAT)
-        if is_base64(self.initialization_vector) and len(self.iv) != _IV:
-            # Recorded for a vector in hex that was read as Base64.
-            yield Broken(
-                "",
-                "Nieprawidłowa długość wektora inicjującego (IV). "
-                f"Oczekiwano {_IV} bajtów, otrzymano {len(self.iv)}.",
-            )
-        if self.public_key_id is not None and len(self.public_key_id) != _KEY_ID:
-            yield Broken("publicKeyId", length(_KEY_ID, _KEY_ID, len(self.public_key_id)))
-
-    @property
-    def wrapped_key(self) -> bytes:
-        return base64.b64decode(self.encrypted_symmetric_key)
-
-    @property
-    def iv(self) -> bytes:
-        return base64.b64decode(self.initialization_vector)
 
 
 class OpenOnlineSessionRequest(Body):

@@ -27,8 +27,8 @@ from ksef_mock.ksef.invoices.report import Report
 from ksef_mock.ksef.invoices.rules import InvoiceStatus
 from ksef_mock.ksef.invoices.schemas import Schemas
 from ksef_mock.ksef.invoices.verification import Rules, verify
-from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
-from ksef_mock.ksef.keys.symmetric_key import Unwrappable, unwrap
+from ksef_mock.ksef.keys.keys import KeyRing
+from ksef_mock.ksef.keys.symmetric_key import received
 from ksef_mock.ksef.limits.limits import Limits, SessionLimits
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.outcomes import Outcomes
@@ -106,15 +106,7 @@ class Reception:
         Raises:
             BadRequest: 21470, no such key is published for this.
         """
-        keys = await self._keys.published()
-        if key_id is not None:
-            keys = _named(keys, key_id)
-        try:
-            key: bytes | None = unwrap(wrapped_key, keys)
-            exchange.passed("symmetric key", "AES-256, by RSA-OAEP")
-        except Unwrappable as error:
-            key = None  # found out later: the opening answers 201 all the same
-            exchange.failed("symmetric key", str(error))
+        key = received(wrapped_key, key_id, await self._keys.published(), exchange)
         digest = await self._request_digest(actor.operation)
         login = Login(
             actor.context,
@@ -235,13 +227,6 @@ def _tell(exchange: Exchange, invoice: SentInvoice) -> None:
             exchange.failed(check, reason)
         elif outcome == Outcome.PASSED:
             exchange.passed(check, reason)
-
-
-def _named(keys: Sequence[PublishedKey], key_id: str) -> tuple[PublishedKey, ...]:
-    named = tuple(key for key in keys if key.public_key_id == key_id and key.usage is Usage.SYMMETRIC_KEY)
-    if not named:
-        raise BadRequest(Code.UNKNOWN_PUBLIC_KEY, f"Klucz o identyfikatorze {key_id} nie jest wspierany.")
-    return named
 
 
 def _check_at_once(submission: Submission) -> None:
