@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from starlette.applications import Starlette
-from starlette.routing import Host, Mount, Route, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from ksef_mock.api import auth, sessions
@@ -20,7 +20,7 @@ from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.gateway.later import Later, operations_of
 from ksef_mock.gateway.literal_paths import LiteralPaths
 from ksef_mock.lighthouse import app as lighthouse
-from ksef_mock.qr.links import HOSTS
+from ksef_mock.qr import links as qr
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system.system import System
@@ -49,10 +49,9 @@ _LATER = [
     Route("/ui/{rest:path}", pages),
     Route("/{rest:path}", Later("ksef_mock.control.routes")),
 ]
-#: The pages of QR verification: by host name as KSeF has them, and at the mock's own address.
-_QR = Later("ksef_mock.qr.routes")
-#: Services with hosts of their own (`api-latarnia-test.ksef.mf.gov.pl`), and where the mock has them.
-_HOSTS = {b"api-latarnia": lighthouse.PREFIX}
+#: How the names of hosts begin at which KSeF has other services (`api-latarnia-test.ksef.mf.gov.pl`), and
+#: where the mock has those.
+_HOSTS = {b"api-latarnia": lighthouse.PREFIX} | {host.encode(): qr.PREFIX for host in qr.HOSTS.values()}
 
 
 def create_app(
@@ -84,8 +83,7 @@ def create_app(
             Route(lighthouse.PREFIX, lighthouse.LighthouseApp()),
             _mount(lighthouse.PREFIX, lighthouse.LighthouseApp()),
             _mount("/_mock", Guard([*health.ROUTES, *_LATER])),
-            _mount("/qr", _QR),
-            *(Host(host, _QR) for host in HOSTS.values()),
+            _mount(qr.PREFIX, Later("ksef_mock.qr.routes")),
         ],
     )
     app.router.redirect_slashes = False

@@ -32,7 +32,7 @@ from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import Settings
 from ksef_mock.signing.mistakes import Mistake
 from ksef_mock.signing.stand_in import Service, SignOrder, sign_as
-from ksef_mock.system import snapshots
+from ksef_mock.system import processing, snapshots
 from ksef_mock.system.handles import Faults, Lighthouse
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Journal
@@ -338,7 +338,11 @@ class MockServer:
         """
         system = self._current
         since = system.clock.now() + round(in_seconds * SECOND)
-        self._call(system.controls.stop_processing(since, since + round(seconds * SECOND)))
+        self._call(processing.stop(system, since, since + round(seconds * SECOND)))
+
+    def resume_processing(self) -> None:
+        """Cancel the stop that is planned or under way: what it kept waiting is finished."""
+        self._call(processing.resume(self._current))
 
     def warn(self, text: str | None) -> None:
         """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""

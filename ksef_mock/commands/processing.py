@@ -25,5 +25,5 @@ def stop(remote: Remote, for_seconds: float, in_seconds: float) -> None:
 @processing.command()
 @remote_command
 def resume(remote: Remote) -> None:
-    """No stop any more, for what is accepted from now on."""
+    """Cancel the stop: what it kept waiting is finished."""
     remote.call("DELETE", "/processing/stop")

@@ -79,12 +79,12 @@ def verify_qr(
 
 
 def _opened(remote: Remote, link: str, known: InvoiceLink | CertificateLink) -> dict[str, Any]:
-    from ksef_mock.qr.links import FORMER_HOSTS, HOSTS, CertificateLink, address_of
+    from ksef_mock.qr.links import FORMER_HOSTS, HOSTS, PREFIX, CertificateLink, address_of
 
     page = "certificate" if isinstance(known, CertificateLink) else "invoice"
     scheme, address, rest = address_of(link)
     if address in ("", *HOSTS.values(), *FORMER_HOSTS.values()):
-        body: dict[str, Any] = remote.open(f"/qr/{page}/{rest}")
+        body: dict[str, Any] = remote.open(f"{PREFIX}/{page}/{rest}")
     else:
         body = Remote(f"{scheme or 'http'}://{address}", None).open(f"/{page}/{rest}")
     return body

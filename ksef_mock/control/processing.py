@@ -12,6 +12,7 @@ from ksef_mock.clock import SECOND, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.system import processing
 
 #: Seconds.
 _LONGEST = 366 * 86_400.0
@@ -35,14 +36,14 @@ async def stop(request: Request) -> Response:
     """Plan a stop, or cancel it; by method."""
     system = system_of(request)
     if request.method == "DELETE":
-        await system.controls.resume_processing()
+        await processing.resume(system)
         return Response(status_code=204)
     order = await read_order(request, StopOrder)
     if not (0 < order.for_seconds <= _LONGEST and 0 <= order.in_seconds <= _LONGEST):
         raise BadRequest(Code.VALIDATION, "forSeconds, inSeconds: from 0 to a year, forSeconds above 0")
     since = system.clock.now() + round(order.in_seconds * SECOND)
     until = since + round(order.for_seconds * SECOND)
-    await system.controls.stop_processing(since, until)
+    await processing.stop(system, since, until)
     return answer(StopBody(iso(since), iso(until)), 201)
 
 

@@ -74,7 +74,7 @@ class Named(StrEnum):
     WAF_REDIRECT = "waf-redirect"
     #: 500 `Wystąpił nieoczekiwany błąd.` in the legacy format.
     UNEXPECTED_ERROR = "unexpected-error"
-    #: 400, 21184 to whoever sends an invoice in a session (documented 2026).
+    #: 400, 21184 to whoever may send an invoice in a session that is open (documented 2026).
     SESSION_MAINTENANCE = "session-maintenance"
 
 
@@ -207,6 +207,11 @@ class Fault(
                 f"{self.effect}: acts on logins ({', '.join(_LOGINS)}) and on changes of permissions (POST "
                 f"and DELETE below {_CHANGES}/…/grants); path and method match none of these operations"
             )
+        if self.name is Named.SESSION_MAINTENANCE and not self._reaches_sending():
+            raise InvalidFault(
+                f"name: {self.name} acts on POST /sessions/online/…/invoices; path and method match no such "
+                "request"
+            )
         if self.hold is not None:
             _require_between("hold.polls", self.hold.polls, 0, MAX_POLLS)
             _require_between("hold.seconds", self.hold.seconds, 0, MAX_HOLD)
@@ -216,8 +221,6 @@ class Fault(
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request is meant; `path` is without the prefix of the API."""
-        if self.name is Named.SESSION_MAINTENANCE and session_of(method, path) is None:
-            return False
         return (self.method is None or self.method == method) and _pattern(self.path).match(path) is not None
 
     @property
@@ -246,6 +249,11 @@ class Fault(
         return self.outcome is not None or self.hold is not None
 
     @property
+    def acts_inside(self) -> bool:
+        """Whether KSeF itself meets it, on its way through a request; otherwise, what stands in front."""
+        return self.ends_later or self.ocsp_down or self.name is Named.SESSION_MAINTENANCE
+
+    @property
     def is_about_permissions(self) -> bool:
         """Whether it speaks of changes of permissions; otherwise, of logins."""
         return self.path.startswith(_CHANGES)
@@ -257,6 +265,13 @@ class Fault(
             named = "DELETE" in methods and _REVOCATION.fullmatch(self.path) is not None
             return named or any(matches(path) for method in methods for path in _CHANGING.get(method, ()))
         return (self.method or "POST").upper() == "POST" and any(map(matches, _LOGINS))
+
+    def _reaches_sending(self) -> bool:
+        # Of whichever session the pattern speaks: its own words stand for themselves.
+        segments = self.path.split("/")
+        session = segments[3] if len(segments) > 3 else "x"
+        sending = f"/sessions/online/{session}/invoices"
+        return (self.method or "POST").upper() == "POST" and _pattern(self.path).match(sending) is not None
 
     def describe(self) -> str:
         """The effect in a few words."""
@@ -306,15 +321,6 @@ class Fault(
                 raise InvalidFault(f"code: {self.code!r} is none of status {status}: {listed}")
         if self.retry_after is not None and status in _NO_RETRY_AFTER:
             raise InvalidFault(f"retryAfter: not with status {status}")
-
-
-_SENDING = re.compile(r"/sessions/online/([^/]{1,64})/invoices")
-
-
-def session_of(method: str, path: str) -> str | None:
-    """The reference number of the session in which a request sends an invoice; None: it does not."""
-    match = _SENDING.fullmatch(path) if method == "POST" else None
-    return None if match is None else match[1]
 
 
 def named(name: str) -> Named:

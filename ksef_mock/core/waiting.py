@@ -61,6 +61,10 @@ class Stop(msgspec.Struct, frozen=True, array_like=True):
     since: Instant
     until: Instant
 
+    def covers(self, moment: Instant) -> bool:
+        """Whether nothing is finished at this moment."""
+        return self.since <= moment < self.until
+
 
 @dataclass(frozen=True, slots=True)
 class StoppedDelay(Delay):
@@ -71,11 +75,10 @@ class StoppedDelay(Delay):
 
     def begin(self, now: Instant, extra: float = 0.0) -> Wait:
         """What would be finished during the stop is finished at its end."""
-        wait = Delay.begin(self, now, extra)
-        stop = self.stop()
-        if stop is None or not stop.since <= wait.ends_at < stop.until:
+        wait, stop = Delay.begin(self, now, extra), self.stop()
+        if stop is None or not stop.covers(wait.ends_at):
             return wait
-        return Wait(stop.until, wait.polls)
+        return Wait(stop.until, wait.polls, wait.ends_at)
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -85,6 +88,8 @@ class Wait(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ends_at: Instant
     #: So many status polls have to find it unfinished first.
     polls: int = 0
+    #: The moment from which it would be finished, but for a stop of processing; 0: no stop keeps it waiting.
+    due: Instant = 0
 
     def is_over(self, now: Instant) -> bool:
         """Whether the work is finished at the moment `now`; since when, `ends_at` says."""
@@ -95,8 +100,19 @@ class Wait(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if self.polls == 0:
             return self
         # With the last poll it is over, if its time has come: not before that poll.
-        return Wait(max(self.ends_at, now) if self.polls == 1 else self.ends_at, self.polls - 1)
+        return Wait(max(self.ends_at, now) if self.polls == 1 else self.ends_at, self.polls - 1, self.due)
 
     def held(self, polls: int, seconds: float) -> Wait:
         """The wait prolonged by so many polls and seconds."""
-        return Wait(self.ends_at + round(seconds * SECOND), self.polls + polls)
+        more = round(seconds * SECOND)
+        return Wait(self.ends_at + more, self.polls + polls, self.due and self.due + more)
+
+    def replanned(self, now: Instant, stop: Stop | None) -> Wait:
+        """The wait from the moment `now` on if this is the stop that is planned, and no other any more."""
+        if self.is_over(now):
+            return self
+        due = self.due or self.ends_at
+        ends_at = max(due, now)
+        if stop is not None and stop.covers(ends_at):
+            return Wait(stop.until, self.polls, due)
+        return Wait(ends_at, self.polls) if self.due else self

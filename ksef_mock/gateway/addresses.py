@@ -7,8 +7,12 @@ whichever way it came.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+#: Where a scope has the path as it was asked for, not decoded, if the mock has it elsewhere.
+_ASKED = "ksef_mock.asked"
 
 
 class Addresses:
@@ -28,9 +32,9 @@ class Addresses:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         prefix = self._prefix(scope) if scope["type"] == "http" else None
         if prefix is not None:
-            scope = dict(scope, path=prefix + scope["path"])
-            if scope.get("raw_path") is not None:
-                scope["raw_path"] = prefix.encode() + scope["raw_path"]
+            raw = _raw_path(scope)
+            scope = dict(scope, path=prefix + scope["path"], raw_path=prefix.encode() + raw)
+            scope[_ASKED] = raw
         await self._app(scope, receive, send)
 
     def _prefix(self, scope: Scope) -> str | None:
@@ -45,3 +49,14 @@ class Addresses:
                     return next(path for begin, path in self._hosts.items() if host.startswith(begin))
                 return None
         return None
+
+
+def path_asked(scope: Scope) -> str:
+    """The path as the client knows it, not decoded and without the query string."""
+    raw: bytes | None = scope.get(_ASKED)
+    return (_raw_path(scope) if raw is None else raw).partition(b"?")[0].decode("latin-1")
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: bytes | None = scope.get("raw_path")
+    return quote(scope["path"]).encode() if raw is None else raw

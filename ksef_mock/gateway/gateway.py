@@ -47,7 +47,7 @@ _CLIENT_GONE = 499
 _NO_ANSWER = 444
 
 #: What has no operations of the API, but is not nowhere: counted as one endpoint each.
-_ROOMS = ("/_mock", "/latarnia")
+_ROOMS = ("/_mock", "/latarnia", "/qr")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
 

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 from ksef_mock.core.environment import ProfileName
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
 
+#: Where the mock has the pages beside its API.
+PREFIX = "/qr"
 #: Host of each environment, since 2025-12-15.
 HOSTS: dict[ProfileName, str] = {
     "test": "qr-test.ksef.mf.gov.pl",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, exchange_of, system_of
+from ksef_mock.gateway.addresses import path_asked
 from ksef_mock.qr import pages
 from ksef_mock.qr.links import CertificateLink, InvoiceLink, UnreadableLink, read
 from ksef_mock.qr.report import Code, Report
@@ -49,9 +48,8 @@ async def _answer(request: Request, code: Code) -> Response:
 
 def _address(request: Request) -> str:
     """The link as it was opened, not decoded: what is signed is its text."""
-    raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
-    path = raw.decode("latin-1").partition("?")[0]
-    return f"{request.url.scheme}://{request.headers.get('host', '')}{path}"
+    host = request.headers.get("host", "")
+    return f"{request.scope['scheme']}://{host}{path_asked(request.scope)}"
 
 
 def _record(request: Request, report: Report) -> None:

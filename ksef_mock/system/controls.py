@@ -12,10 +12,9 @@ from datetime import datetime
 
 import msgspec
 
-from ksef_mock.clock import RUNNING, ClockState, Instant
+from ksef_mock.clock import RUNNING, ClockState
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.lighthouse import Board
-from ksef_mock.core.waiting import Stop
 from ksef_mock.ksef.auth.jwts import new_secret
 from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.state.shared import Shared, SharedState, Step
@@ -75,20 +74,6 @@ class Controls:
     async def warn(self, text: str | None) -> None:
         """Send `text` as `X-System-Warning` with every answer of the API; None: no warning."""
         await self.change(lambda shared: msgspec.structs.replace(shared, warning=text))
-
-    async def stop_processing(self, since: Instant, until: Instant) -> None:
-        """Let KSeF take work and finish none between two moments; of what is taken from now on.
-
-        Raises:
-            ValueError: it ends before it begins.
-        """
-        if until <= since:
-            raise ValueError("until: must come after since")
-        await self.change(lambda shared: msgspec.structs.replace(shared, stop=Stop(since, until)))
-
-    async def resume_processing(self) -> None:
-        """No stop any more. What was taken meanwhile stays until the end that was planned then."""
-        await self.change(lambda shared: msgspec.structs.replace(shared, stop=None))
 
     async def reset(self) -> None:
         """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""

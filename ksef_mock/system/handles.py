@@ -56,8 +56,8 @@ class Faults:
             outcome: effect: a login ends in this status (and detail).
             hold: effect: a login stays at 100 for longer.
             ocsp_down: effect: issuers of qualified certificates do not tell their status.
-            name: effect: an answer that KSeF is known to give: `firewall`, `waf-redirect` or
-                `unexpected-error`.
+            name: effect: an answer that KSeF is known to give: `firewall`, `waf-redirect`,
+                `unexpected-error` or `session-maintenance`.
 
         Raises:
             InvalidFault: it makes no sense; the message names the argument.

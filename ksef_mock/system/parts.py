@@ -220,6 +220,7 @@ class Parts:
             self.invoices,
             self.outcomes,
             self.schemas,
+            self.faults,
         )
 
     @_late

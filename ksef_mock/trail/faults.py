@@ -1,12 +1,13 @@
 """Faults: what goes wrong on purpose, so that a client can be seen to survive it.
 
 A fault says which requests it is about (a pattern for the path without the prefix of the API, a method), how
-often it acts (the next N, each N-th, between two moments, or until it is removed) and what happens then. Four
+often it acts (the next N, each N-th, between two moments, or until it is removed) and what happens then. Five
 kinds of effects:
 
 - on any request: a status, a delay, a cut connection, an exceeded rate limit;
 - on a login that was accepted: it ends in a given status, or stays at 100 for longer;
 - on an operation that grants or revokes permissions: it ends in a given status, or stays at 100 for longer;
+- on an invoice that is sent in an open session by somebody who may: the session is under maintenance;
 - on the question to the issuer of a qualified certificate: no answer.
 
 A login's fault counts the logins that its path starts, not the requests that were refused at once; the
@@ -39,7 +40,7 @@ from ksef_mock.core.errors import (
     Unauthorized,
 )
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named, session_of
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
@@ -139,7 +140,7 @@ class Faults:
         return states
 
     async def on_request(self, exchange: Exchange) -> None:
-        """Let a request of the API meet the faults; returns if it may go on.
+        """Let a request of the API meet the faults in front of it; returns if it may go on.
 
         Raises:
             KsefError: the answer that it gets instead.
@@ -147,7 +148,7 @@ class Faults:
         """
         for defined in self._matching(exchange):
             fault = defined.fault
-            if fault.ends_later or fault.ocsp_down or not await self._acts(defined, exchange):
+            if fault.acts_inside or not await self._acts(defined, exchange):
                 continue
             if fault.delay_seconds is not None:
                 await asyncio.sleep(fault.delay_seconds)
@@ -182,6 +183,22 @@ class Faults:
                 elif fault.hold is not None:
                     hold = Hold(hold.polls + fault.hold.polls, hold.seconds + fault.hold.seconds)
         return ends, hold
+
+    async def on_sending(self, session: str, exchange: Exchange) -> None:
+        """Let an invoice that is sent in an open session meet the faults; returns if it may go on.
+
+        Raises:
+            BadRequest: 21184, the session is under maintenance.
+        """
+        if self.defined:
+            for defined in self._matching(exchange):
+                if defined.fault.name is Named.SESSION_MAINTENANCE and await self._acts(defined, exchange):
+                    raise BadRequest(
+                        Code.SESSION_UNAVAILABLE,
+                        f"Trwają prace serwisowe i sesja {session} jest tymczasowo niedostępna. Spróbuj "
+                        "ponownie później lub otwórz nową sesję, aby wysłać kolejne faktury.",
+                        reason=f"fault {defined.id}: {defined.fault.describe()}",
+                    )
 
     async def issuer_answers(self, exchange: Exchange) -> bool:
         """Whether the issuer of a qualified certificate tells its status."""
@@ -237,14 +254,6 @@ def _answer(fault: Fault, exchange: Exchange, reason: str) -> KsefError:
             return SentBack(reason=reason)
         case Named.UNEXPECTED_ERROR:
             return InternalError(reason=reason)
-        case Named.SESSION_MAINTENANCE:
-            session = session_of(exchange.method, api_path(exchange.path) or "")
-            return BadRequest(
-                Code.SESSION_UNAVAILABLE,
-                f"Trwają prace serwisowe i sesja {session} jest tymczasowo niedostępna. Spróbuj ponownie "
-                "później lub otwórz nową sesję, aby wysłać kolejne faktury.",
-                reason=reason,
-            )
     if fault.rate_limit is not None:
         return _too_many(fault.rate_limit, reason)
     status = fault.status

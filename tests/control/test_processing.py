@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec.structs import fields
 
+import ksef_mock.ksef
 from ksef_mock.cli import main
+from ksef_mock.core.fault import InvalidFault
 from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
+from ksef_mock.state.store import Table
+from ksef_mock.system.processing import WAITING
 from ksef_mock.testing import MockServer
-from tests.support import NIP, Api
+from tests.certificates.test_certificates import OWNER, csr, enroll, log_in, subject
+from tests.sending.test_online import erp_of, good
+from tests.support import NIP, OTHER_NIP, Api, b64, error
 
-SESSION = "20261126-SO-0123456789-ABCDEF0123-45"
+GRANT = {
+    "subjectIdentifier": {"type": "Pesel", "value": "90010112349"},
+    "permissions": ["InvoiceRead"],
+    "description": "an accountant",
+    "subjectDetails": {
+        "subjectDetailsType": "PersonByIdentifier",
+        "personById": {"firstName": "Anna", "lastName": "Nowak"},
+    },
+}
 
 
 def begun(mock: MockServer, api: Api) -> httpx.Response:
@@ -37,6 +59,115 @@ def test_stopped_processing_takes_work_and_finishes_none(ksef_mock: MockServer, 
     assert api.status(begun(ksef_mock, api))["code"] == 200
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_cancelled_stop_releases_what_it_kept_waiting(
+    serve: Callable[..., tuple[MockServer, Api]], tmp_path: Path, store: str
+) -> None:
+    where = "memory" if store == "memory" else f"sqlite:{tmp_path / 'state.db'}"
+    ksef_mock, api = serve(settings=Settings(store=where))
+    ksef_mock.clock.freeze()
+    ksef_mock.clock.set(datetime(2026, 5, 4, 12, tzinfo=UTC))
+    erp = erp_of(ksef_mock, api)
+    session = erp.open()
+    ksef_mock.stop_processing(600)
+    login = begun(ksef_mock, api)
+    invoice = erp.sent(session, good())
+    reference = invoice["referenceNumber"]
+    assert invoice["status"]["code"] == 150
+    assert erp.closed(session)["status"]["code"] == 170
+    ksef_mock.clock.advance(seconds=60)
+    ksef_mock.resume_processing()
+    assert api.status(login)["code"] == 200
+    tokens = api.redeem(login.json()["authenticationToken"]["token"]).json()
+    assert tokens["accessToken"]["validUntil"] == "2026-05-04T12:16:00+00:00"
+    accepted = erp.invoice(session, reference)
+    assert accepted["status"]["code"] == 200
+    assert accepted["acquisitionDate"] == "2026-05-04T12:01:00+00:00"
+    ended = erp.status(session)
+    assert ended["status"]["code"] == 200
+    assert ended["successfulInvoiceCount"] == 1
+    ksef_mock.clock.advance(seconds=60)
+    dates = {"dateType": "PermanentStorage", "from": "2026-05-04T12:01:00Z", "to": "2026-05-04T12:02:00Z"}
+    query = {"subjectType": "Subject1", "dateRange": dates}
+    found = erp.call("POST", "/invoices/query/metadata", json=query).json()["invoices"]
+    assert [each["ksefNumber"] for each in found] == [accepted["ksefNumber"]]
+    assert found[0]["acquisitionDate"] == accepted["acquisitionDate"]
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_everything_that_waits_is_kept_and_released(ksef_mock: MockServer, api: Api, cancelled: bool) -> None:
+    ksef_mock.clock.freeze()
+    owner = log_in(ksef_mock, api, ksef_mock.pki.qualified(OWNER))
+    ksef_mock.stop_processing(600)
+
+    def call(method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = api.call(method, path, bearer=owner, **options)
+        assert answer.is_success, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    token = call("POST", "/tokens", json={"permissions": ["InvoiceRead"], "description": "a token"})
+    data = call("GET", "/certificates/enrollments/data")
+    key = ec.generate_private_key(ec.SECP256R1())
+    enrolled = enroll(api, owner, csr=b64(csr(subject(data), key, hashes.SHA256()))).json()
+    granted = call("POST", "/permissions/persons/grants", json=GRANT)
+
+    def shown() -> list[Any]:
+        return [
+            call("GET", f"/tokens/{token['referenceNumber']}")["status"],
+            call("GET", f"/certificates/enrollments/{enrolled['referenceNumber']}")["status"]["code"],
+            call("GET", f"/permissions/operations/{granted['referenceNumber']}")["status"]["code"],
+        ]
+
+    assert shown() == ["Pending", 100, 100]
+    if cancelled:
+        ksef_mock.resume_processing()
+    else:
+        ksef_mock.clock.advance(seconds=600)
+    assert shown() == ["Active", 200, 200]
+
+
+def test_another_stop_takes_the_place_of_the_first(ksef_mock: MockServer, api: Api) -> None:
+    ksef_mock.clock.freeze()
+    ksef_mock.stop_processing(60)
+    login = begun(ksef_mock, api)
+    ksef_mock.stop_processing(600)
+    ksef_mock.clock.advance(seconds=599)
+    assert api.status(login)["code"] == 100
+    ksef_mock.clock.advance(seconds=1)
+    assert api.status(login)["code"] == 200
+
+
+def test_stop_keeps_what_was_unfinished_when_it_was_planned(
+    serve: Callable[..., tuple[MockServer, Api]],
+) -> None:
+    mock, api = serve(settings=Settings(delay=Delay(seconds=30)))
+    mock.clock.freeze()
+    login = begun(mock, api)
+    mock.stop_processing(600, in_seconds=10)
+    mock.clock.advance(seconds=30)
+    assert api.status(login)["code"] == 100
+    mock.resume_processing()
+    assert api.status(login)["code"] == 200
+    # Its own delay goes on: a stop that is cancelled at once changes nothing.
+    login = begun(mock, api)
+    mock.stop_processing(600)
+    mock.resume_processing()
+    assert api.status(login)["code"] == 100
+    mock.clock.advance(seconds=30)
+    assert api.status(login)["code"] == 200
+
+
+def test_no_record_that_waits_is_forgotten() -> None:
+    waiting = {
+        value.name
+        for module in pkgutil.walk_packages(ksef_mock.ksef.__path__, "ksef_mock.ksef.")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, Table) and any(field.name == "wait" for field in fields(value.record))
+    }
+    assert waiting == {table.name for table in WAITING}
+
+
 def test_planned_stop_begins_by_the_clock(ksef_mock: MockServer, api: Api) -> None:
     ksef_mock.clock.freeze()
     options = ["--url", ksef_mock.url]
@@ -53,24 +184,43 @@ def test_planned_stop_begins_by_the_clock(ksef_mock: MockServer, api: Api) -> No
 
 
 def test_session_under_maintenance(ksef_mock: MockServer, api: Api) -> None:
-    ksef_mock.faults.add(path=f"/sessions/online/{SESSION}/*", name="session-maintenance")
-    refused = httpx.post(f"{ksef_mock.url}/v2/sessions/online/{SESSION}/invoices", json={})
+    erp = erp_of(ksef_mock, api)
+    session, other, closed = erp.open(), erp.open(), erp.open()
+    erp.close(closed)
+    ksef_mock.faults.add(path=f"/sessions/online/{session.reference}/*", name="session-maintenance", times=1)
+    stranger = erp_of(ksef_mock, api, OTHER_NIP)
+    # Whom KSeF would refuse anyway learns nothing of it.
+    path = f"/v2/sessions/online/{session.reference}/invoices"
+    assert httpx.post(f"{ksef_mock.url}{path}", json={}).status_code == 401
+    assert stranger.send(session, good(seller=OTHER_NIP)).status_code == 403
+    assert error(erp.call("POST", path.removeprefix("/v2"), json={}))[0] == 21405
+
+    refused = erp.send(session, good())
     assert refused.status_code == 400
-    (said,) = refused.json()["exception"]["exceptionDetailList"]
-    assert said["exceptionCode"] == 21184
-    assert said["exceptionDescription"] == "Sesja tymczasowo niedostępna."
-    assert said["details"] == [
-        f"Trwają prace serwisowe i sesja {SESSION} jest tymczasowo niedostępna. Spróbuj ponownie później "
-        "lub otwórz nową sesję, aby wysłać kolejne faktury."
-    ]
-    # Sending alone is refused, and in this session alone.
-    for method, path in (
-        ("POST", f"/sessions/online/{SESSION}/close"),
-        ("POST", f"/sessions/online/{SESSION[:-1]}6/invoices"),
-        ("POST", "/auth/challenge"),
-    ):
-        other = httpx.request(method, f"{ksef_mock.url}/v2{path}")
-        assert "21184" not in other.text
+    assert error(refused) == (
+        21184,
+        "Sesja tymczasowo niedostępna.",
+        [
+            f"Trwają prace serwisowe i sesja {session.reference} jest tymczasowo niedostępna. Spróbuj "
+            "ponownie później lub otwórz nową sesję, aby wysłać kolejne faktury."
+        ],
+    )
+    # Sending alone is refused, and in this session alone; later it takes invoices again.
+    assert erp.sent(other, good())["status"]["code"] == 200
+    assert erp.sent(session, good())["status"]["code"] == 200
+    ksef_mock.faults.add(name="session-maintenance")
+    assert error(erp.send(closed, good()))[0] == 21180
+    assert error(erp.send(other, good()))[0] == 21184
+    assert erp.close(session).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"path": "/auth/*"}, {"path": "/sessions/online/*/close"}, {"method": "GET"}],
+)
+def test_maintenance_where_nothing_is_sent_is_no_fault(ksef_mock: MockServer, where: dict[str, Any]) -> None:
+    with pytest.raises(InvalidFault, match="session-maintenance"):
+        ksef_mock.faults.add(name="session-maintenance", **where)
 
 
 def test_delays_by_percentiles(serve: Callable[..., tuple[MockServer, Api]]) -> None:

@@ -118,6 +118,18 @@ def result(body: dict[str, Any], check: str) -> dict[str, Any]:
     return found
 
 
+def test_link_of_the_real_host_is_opened_there(by_ec: Issuer) -> None:
+    """The path that is signed is the one of the link, though the mock has its pages elsewhere."""
+    link = by_ec.link()
+    path = link.removeprefix(REAL)
+    for signature, ok in ((by_ec.sign(link), True), (by_ec.sign(link.replace("/cert", "/qr/cert")), False)):
+        answer = httpx.get(
+            f"{by_ec.mock.url}{path}/{base64url(signature)}",
+            headers={"host": REAL, "accept": "application/json"},
+        )
+        assert answer.json()["ok"] is ok
+
+
 def explained(body: dict[str, Any], check: str = "signature") -> str:
     found = result(body, check)
     assert found["outcome"] == "failed"

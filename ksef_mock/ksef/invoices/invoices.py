@@ -32,7 +32,7 @@ from ksef_mock.ksef.invoices.metadata import (
 )
 from ksef_mock.ksef.invoices.numbers import new_ksef_number
 from ksef_mock.state.paging import members
-from ksef_mock.state.store import Index, Insert, Store, Table, Write
+from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
 from ksef_mock.state.update import committed
 
 #: A set of filters leads to no more invoices than this (OpenAPI: POST /invoices/query/metadata).
@@ -219,6 +219,20 @@ class Invoices:
 
         return await committed(self._store, attempt)
 
+    async def moved(self, ksef_number: str, by: Instant) -> Sequence[Write]:
+        """The writes by which an invoice is accepted and stored later than was planned, or earlier.
+
+        Args:
+            by: ns; below 0: earlier.
+        """
+        found = await self._store.get(INVOICES, ksef_number)
+        if found is None:
+            return ()
+        following = msgspec.structs.replace(
+            found, acquired_at=found.acquired_at + by, stored_at=found.stored_at + by
+        )
+        return Swap(INVOICES, ksef_number, found, following, None), *_indexing(following)
+
     # -- reading ----------------------------------------------------------------------------------------
 
     async def get(self, ksef_number: str) -> Invoice | None:
@@ -297,10 +311,13 @@ class Invoices:
 
 
 def _insertion(invoice: Invoice) -> list[Write]:
+    return [Insert(INVOICES, invoice.content.ksef_number, invoice, None), *_indexing(invoice)]
+
+
+def _indexing(invoice: Invoice) -> list[Write]:
     content = invoice.content
     hashes = {content.invoice_hash, content.hash_of_corrected_invoice} - {None}
     return [
-        Insert(INVOICES, content.ksef_number, invoice, None),
         *(
             Index(_index(subject_type, party, date_type), content.ksef_number, invoice.dated(date_type), None)
             for subject_type, party in dict.fromkeys(invoice.parties)

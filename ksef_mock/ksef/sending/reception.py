@@ -36,6 +36,7 @@ from ksef_mock.ksef.sending.rights import RightsService
 from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
 from ksef_mock.state.store import Write
+from ksef_mock.trail.faults import Faults
 from ksef_mock.xades.report import Outcome
 
 #: Bytes of ciphertext from which an invoice is verified in a thread.
@@ -75,6 +76,7 @@ class Reception:
         invoices: Invoices,
         outcomes: Outcomes,
         schemas: Schemas,
+        faults: Faults,
     ) -> None:
         """`request_digest`: SHA-256 of the signed request of a login, by its reference number; or None."""
         self._profile = profile
@@ -86,6 +88,7 @@ class Reception:
         self._invoices = invoices
         self._schemas = schemas
         self._outcomes = outcomes
+        self._faults = faults
 
     async def open(
         self,
@@ -130,10 +133,11 @@ class Reception:
         """Take an invoice into a session; what is found of it shows in its status.
 
         Raises:
-            BadRequest: 21173, 21180, 21155, 21402, 21403, 21405, 21166, 21167.
+            BadRequest: 21173, 21180, 21184, 21155, 21402, 21403, 21405, 21166, 21167.
             Forbidden: insufficient-resource-access.
         """
         session = await self._sessions.used(reference, actor, rules.SEND_REFUSAL)
+        await self._faults.on_sending(reference, exchange)
         limits = await self._limits_of(actor.context)
         _check_at_once(submission)
         if submission.corrected_hash is not None:
