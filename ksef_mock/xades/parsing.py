@@ -79,7 +79,8 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
 
     Args:
         work: its `canonical_work`, if that is known already.
-        to_canonicalize: whether the work that canonicalisation would make is bounded too.
+        to_canonicalize: whether what canonicalisation would cost is bounded too: its work, and the depth
+            (which libxml2 itself limits to 256 levels).
 
     Raises:
         NotWellFormed: not XML 1.0, a document type, an entity, or beyond the bounds.
@@ -102,7 +103,7 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
     except etree.XMLSyntaxError as error:
         raise NotWellFormed(f"not well-formed: {error.msg}") from None
     # Most documents have too few end tags and signs of equality for that: counting them costs less.
-    if document.count(b"</") >= MAX_DEPTH and _TOO_DEEP(root):
+    if to_canonicalize and document.count(b"</") >= MAX_DEPTH and _TOO_DEEP(root):
         raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
     if document.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
         raise NotWellFormed(f"an element has more than {MAX_ATTRIBUTES} attributes")

@@ -22,7 +22,7 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.invoices.files import Declared, Encrypted, encrypt
 from ksef_mock.ksef.invoices.forms import FA2, FA3, FA_RR, PEF, Form
 from ksef_mock.ksef.invoices.report import Cause, Check, Report
-from ksef_mock.ksef.invoices.rules import Ground, Rights
+from ksef_mock.ksef.invoices.rules import Ground, Rights, discouraged
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.invoices.schemas import Schemas
 from ksef_mock.ksef.invoices.verification import Rules, verify
@@ -210,6 +210,23 @@ def test_what_is_no_xml_for_ksef(document: bytes, cause: Cause, mistake: str | N
 @pytest.mark.parametrize("text", ["\x85", "\xa0", "\ufdf0", "\ufffd", "😀"])
 def test_characters_beside_the_discouraged_ones(text: str) -> None:
     assert judge(invoice(NIP, number=f"FA{text}1")).ok
+
+
+def test_every_discouraged_character_is_found_and_no_other() -> None:
+    # weryfikacja-faktury.md, character by character.
+    expected = {*range(0x7F, 0x85), *range(0x86, 0xA0), *range(0xFDD0, 0xFDF0)}
+    expected |= {plane << 16 | low for plane in range(1, 17) for low in (0xFFFE, 0xFFFF)}
+    # All of the planes' ends, and whatever is as long in UTF-8.
+    looked_at = [*range(0x20, 0xD800), *range(0xE000, 0x10200)]
+    looked_at += [code for plane in range(1, 17) for code in range((plane << 16) + 0xFF00, (plane + 1) << 16)]
+    assert {code for code in looked_at if discouraged(chr(code).encode())} == expected
+    assert discouraged("zażółć\U0001fffe\x7f\u0080".encode()) == "\U0001fffe"
+
+
+def test_an_instruction_after_the_declaration_of_a_one_line_document() -> None:
+    declared = GOOD.partition(b"?>")[0] + b"?>"
+    for document in (declared + b"<?a?>" + GOOD.partition(b"?>")[2], b"<?a?>" + GOOD.partition(b"?>")[2]):
+        assert failing(judge(document)) == (Check.PROCESSING_INSTRUCTIONS, Cause.PROCESSING_INSTRUCTION)
 
 
 def test_production_takes_discouraged_characters_for_a_while() -> None:

@@ -65,16 +65,21 @@ class Schema:
         self._locate = locate
         self._lock = threading.Lock()
 
-    def faults(self, element: etree._Element, most: int = MOST_FAULTS) -> list[Fault]:
+    def faults(
+        self, element: etree._Element, most: int = MOST_FAULTS, *, may_be_hinted: bool = True
+    ) -> list[Fault]:
         """What is wrong with an element, in document order, at most so many; empty if it is valid.
 
         Hints of where schemas lie are left out of account: libxml2 would read what they name.
+
+        Args:
+            may_be_hinted: False for a document known to hold none, which is not looked through then.
 
         Raises:
             OSError: a document of the schema cannot be read.
             ValueError: one is no schema, or imports what is not at hand.
         """
-        if _IS_HINTED(element):
+        if may_be_hinted and _IS_HINTED(element):
             element = copy.deepcopy(element)
             hinted: Any = _HINTED(element)
             for node in hinted:

@@ -85,7 +85,7 @@ def decrypted(invoice: bytes | Encrypted, declared: Declared, report: Report) ->
 
 def check_file(octets: bytes, invoice: bytes | Encrypted, declared: Declared, report: Report) -> None:
     explanation = None
-    computed = b64encode(hashlib.sha256(octets).digest()).decode()
+    computed = report.digest = b64encode(hashlib.sha256(octets).digest()).decode()
     fits = declared.hash in (None, computed)
     if not fits and isinstance(invoice, Encrypted):
         explanation = _explained(declared.hash, _other_encryptions(invoice, decrypts=True))

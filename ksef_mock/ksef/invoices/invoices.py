@@ -160,7 +160,7 @@ class Invoices:
         return None if key is None else await self._store.get(ORIGINALS, _joined(key))
 
     def acceptance(
-        self, document: Document, file: bytes, accepted: Acceptance
+        self, document: Document, file: bytes, accepted: Acceptance, digest: str | None = None
     ) -> tuple[Invoice, Sequence[Write]]:
         """An invoice with a KSeF number of its own, and the writes that its acceptance consists in.
 
@@ -170,6 +170,7 @@ class Invoices:
         Args:
             document: valid: it has a seller, a number, a kind and a date.
             file: the octets, as they were sent.
+            digest: their SHA-256 in Base64, where it is known already.
         """
         key, seller, issued = document.duplicate_key, document.seller, document.issue_date
         assert key is not None
@@ -191,7 +192,7 @@ class Invoices:
             form_code=accepted.form,
             is_self_invoicing=document.is_self_invoicing,
             has_attachment=document.has_attachment,
-            invoice_hash=b64encode(sha256(file).digest()).decode(),
+            invoice_hash=digest or b64encode(sha256(file).digest()).decode(),
             hash_of_corrected_invoice=accepted.hash_of_corrected,
             third_subjects=document.third_subjects,
             authorized_subject=document.authorized_subject,

@@ -96,6 +96,8 @@ class Report:
         self._results: dict[Check, CheckResult] = {}
         #: The decrypted octets; None if they could not be decrypted.
         self.octets: bytes | None = None
+        #: Their SHA-256 in Base64.
+        self.digest: str | None = None
         #: None if it could not be read.
         self.document: Document | None = None
         #: Why the context may issue it.

@@ -54,22 +54,24 @@ NOT_XML = "Nieprawidłowy XML"
 NOT_DECRYPTED = "Plik niepoprawnie zaszyfrowany"
 
 #: Characters that XML 1.0 discourages and KSeF refuses (weryfikacja-faktury.md): on TEST and DEMO at once, on
-#: production from 2026-10-19.
-DISCOURAGED = re.compile(
-    "[\x7f-\x84\x86-\x9f\ufdd0-\ufdef"
-    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17))
-    + "]"
-)
-#: One of these is in the UTF-8 of each of them: most documents have none.
-_MARKS_OF_DISCOURAGED = (b"\x7f", b"\xc2", b"\xef\xb7", b"\xbf\xbe", b"\xbf\xbf")
+#: production from 2026-10-19. In UTF-8, by the octets that they begin with, which most documents do not hold.
+_DISCOURAGED = {
+    b"\x7f": re.compile(rb"\x7f"),
+    b"\xc2": re.compile(rb"\xc2[\x80-\x84\x86-\x9f]"),
+    b"\xef": re.compile(rb"\xef\xb7[\x90-\xaf]"),
+    **{
+        lead: re.compile(lead + rb"[\x8f\x9f\xaf\xbf]\xbf[\xbe\xbf]")
+        for lead in (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+    },
+}
 
 
 def discouraged(octets: bytes) -> str | None:
     """The first discouraged character of a text in UTF-8, character references aside."""
-    if not any(mark in octets for mark in _MARKS_OF_DISCOURAGED):
-        return None
-    found = DISCOURAGED.search(octets.decode())
-    return found[0] if found else None
+    found = [
+        match for lead, form in _DISCOURAGED.items() if lead in octets and (match := form.search(octets))
+    ]
+    return min(found, key=re.Match.start)[0].decode() if found else None
 
 
 def wrong_size(declared: int) -> str:

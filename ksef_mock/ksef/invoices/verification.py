@@ -29,6 +29,9 @@ from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, check_encoding
 
 #: Encodings that Polish programs write by mistake.
 _OTHER_ENCODINGS = ("windows-1250", "iso-8859-2", "utf-16")
+_DECLARATION = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n")
+#: Ends the names of the attributes that say where a schema lies.
+_HINT = b"chemaLocation"
 _POLISH = set("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ")
 
 
@@ -76,7 +79,7 @@ def verify(
         if root is not None:
             document = report.document = documents.read(root)
             _check_size_limit(octets, document, rules_, report)
-            _check_schema(root, document, rules_, report)
+            _check_schema(octets, root, document, rules_, report)
             _check_checksums(document, rules_, report)
             _check_attachment(document, rules_, rights, report)
             _check_right(document, rights, report)
@@ -136,7 +139,7 @@ def _read(octets: bytes, rules_: Rules, report: Report) -> etree._Element | None
     report.passed(Check.WELL_FORMEDNESS)
     if rules_.strict_xml:
         _check_characters(octets, root, report)
-        _check_instructions(root, report)
+        _check_instructions(octets, root, report)
     else:
         report.skipped(Check.CHARACTERS, "this environment does not refuse them yet")
         report.skipped(Check.PROCESSING_INSTRUCTIONS, "this environment does not refuse them yet")
@@ -180,8 +183,11 @@ def _texts(root: etree._Element) -> Iterator[str]:
         yield element.tail or ""
 
 
-def _check_instructions(root: etree._Element, report: Report) -> None:
-    instructions: Any = root.getroottree().xpath("//processing-instruction()")
+def _check_instructions(octets: bytes, root: etree._Element, report: Report) -> None:
+    # Most documents have no question mark but those of the XML declaration.
+    declared = octets.find(b"?>") + 2 if octets.startswith(_DECLARATION) else 0
+    possible = octets.find(b"?", declared) >= 0
+    instructions: Any = root.getroottree().xpath("//processing-instruction()") if possible else ()
     found = next(iter(instructions), None)
     if found is None:
         report.passed(Check.PROCESSING_INSTRUCTIONS)
@@ -196,13 +202,15 @@ def _check_instructions(root: etree._Element, report: Report) -> None:
     )
 
 
-def _check_schema(root: etree._Element, document: Document, rules_: Rules, report: Report) -> None:
+def _check_schema(
+    octets: bytes, root: etree._Element, document: Document, rules_: Rules, report: Report
+) -> None:
     form = rules_.form
     schema = rules_.schemas.of(form)
     if schema is None:
         _check_structure(root, document, form, report)
         return
-    faults = schema.faults(root)
+    faults = schema.faults(root, may_be_hinted=_HINT in octets)
     if not faults:
         report.passed(Check.SCHEMA, f"valid: {form.code.system_code} {form.code.schema_version}")
         return

@@ -84,7 +84,7 @@ class Outcomes:
             stored_at=sent.acquired_at + round(self._storage_delay * SECOND),
             hash_of_corrected=corrected_hash,
         )
-        invoice, writes = self._invoices.acceptance(document, octets, accepted)
+        invoice, writes = self._invoices.acceptance(document, octets, accepted, report.digest)
         return (
             msgspec.structs.replace(
                 _read(sent, report),
