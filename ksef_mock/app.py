@@ -39,6 +39,7 @@ _ROOMS = {
     "tokens": ("/tokens",),
     "certificates": ("/certificates/", "/testdata/certificates/"),
     "permissions": ("/permissions/",),
+    "collective": ("/collective-identifiers",),
     "invoices": ("/invoices/query/metadata", "/invoices/ksef/"),
     "sending": ("/sessions$", "/sessions/online", r"/sessions/\{"),
     "peppol": ("/peppol/",),

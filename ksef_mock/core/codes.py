@@ -60,6 +60,11 @@ class Code(IntEnum):
     FILE_HASH = 21403
     # /invoices/query/metadata
     BEYOND_AVAILABLE_DATA = 21183
+    # /collective-identifiers
+    NO_SUCH_INVOICE = 71001
+    TOO_MANY_COLLECTIVE_IDENTIFIERS = 71002
+    DIFFERENT_SELLERS = 71004
+    REPEATED_INVOICE = 71005
 
 
 DESCRIPTIONS: dict[Code, str] = {
@@ -110,6 +115,12 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.FILE_SIZE: "Nieprawidłowy rozmiar pliku.",
     Code.FILE_HASH: "Nieprawidłowy skrót pliku.",
     Code.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych.",
+    Code.NO_SUCH_INVOICE: "Faktura o podanym identyfikatorze nie istnieje.",
+    Code.TOO_MANY_COLLECTIVE_IDENTIFIERS: (
+        "Faktura jest już przypisana do maksymalnej liczby Identyfikatorów Zbiorczych."
+    ),
+    Code.DIFFERENT_SELLERS: "Faktury mają różnych sprzedawców.",
+    Code.REPEATED_INVOICE: "Powtórzony numer KSeF w żądaniu.",
 }
 
 

@@ -87,8 +87,11 @@ class BadRequest(KsefError):
     status = 400
     title = "Bad Request"
 
-    def __init__(self, code: Code, *details: str, reason: str | None = None) -> None:
-        description = DESCRIPTIONS[code]
+    def __init__(
+        self, code: Code, *details: str, reason: str | None = None, description: str | None = None
+    ) -> None:
+        """`description`: where an operation words its code otherwise than all others."""
+        description = description or DESCRIPTIONS[code]
         super().__init__("Żądanie jest nieprawidłowe.", reason=reason or "; ".join(details) or description)
         self.code = code
         self.description = description

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.auth.xades_login import XadesAuthenticator
     from ksef_mock.ksef.certificates.certificates import Certificates
     from ksef_mock.ksef.certificates.revocations import Revocations
+    from ksef_mock.ksef.collective.collective import CollectiveIdentifiers
     from ksef_mock.ksef.invoices.invoices import Invoices
     from ksef_mock.ksef.invoices.schemas import Schemas
     from ksef_mock.ksef.keys.keys import KeyRing
@@ -168,6 +169,12 @@ class Parts:
         from ksef_mock.ksef.invoices.invoices import Invoices
 
         return Invoices(self.store, clock=self.clock)
+
+    @_late
+    def collective_identifiers(self) -> CollectiveIdentifiers:
+        from ksef_mock.ksef.collective.collective import CollectiveIdentifiers
+
+        return CollectiveIdentifiers(self.store, self.clock, self.invoices)
 
     @_late
     def storage(self) -> Storage:

@@ -116,6 +116,25 @@ BODIES: dict[str, dict[str, Any] | None] = {
         "formType": "FA",
         "invoiceTypes": ["Vat", "KorRoz"],
     },
+    "POST /collective-identifiers": {
+        "invoices": [
+            {
+                "ksefNumber": f"{NIP}-20260612-6310EC800000-44",
+                "payment": {"amount": 1, "currency": "PLN"},
+                "description": TEXT,
+            },
+            {"ksefNumber": f"{NIP}-20260612-62EAFD400000-2D"},
+        ]
+    },
+    "POST /collective-identifiers/query": {
+        "dateCreatedFrom": "2026-01-01T00:00:00Z",
+        "dateCreatedTo": "2026-01-02T00:00:00Z",
+        "collectiveIdentifierNumber": "x",
+        "invoiceCountFrom": 1,
+        "invoiceCountTo": 2,
+        "createdInCurrentContext": True,
+    },
+    "POST /collective-identifiers/invoices": {"collectiveIdentifierNumbers": ["x"]},
     "POST /sessions/online": {
         "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
         "encryption": {"encryptedSymmetricKey": "AAAA", "initializationVector": "A" * 22 + "=="},
@@ -289,6 +308,7 @@ def test_other_spellings_get_the_same_answer(
             "POST /certificates/{",
             "PUT /testdata/certificates",
             "POST /sessions/online/{",
+            "POST /collective-identifiers",
         )
     )
 

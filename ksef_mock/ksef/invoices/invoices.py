@@ -253,7 +253,7 @@ class Invoices:
         """
         invoice = await self.get(ksef_number)
         refusal = f"Faktura o numerze KSeF {ksef_number[:36]} "
-        if invoice is None or context not in {party for _, party in invoice.parties}:
+        if invoice is None or not invoice.involves(context):
             why = "there is none" if invoice is None else f"{context} is no party of it"
             raise BadRequest(Code.NO_INVOICE, f"{refusal}nie została znaleziona.", reason=why)
         if not self.is_stored(invoice):

@@ -13,13 +13,13 @@ from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
 
 _NIP = CONTEXT_PATTERNS["Nip"].pattern
 #: 36 characters, with one more hyphen, are numbers of KSeF 1.0.
-_KSEF_NUMBER = (
+KSEF_NUMBER = (
     rf"{_NIP}-(?:20[2-9][0-9]|2[1-9][0-9]{{2}}|[3-9][0-9]{{3}})(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
     r"-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}"
 )
 
 Nip: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_NIP}\Z")]
-KsefNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_KSEF_NUMBER}\Z")]
+KsefNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{KSEF_NUMBER}\Z")]
 InvoiceNumber: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
 IdentifierValue: TypeAlias = Annotated[str, msgspec.Meta(max_length=50)]
@@ -155,6 +155,10 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
                 yield SubjectType.THIRD, Identifier(third.identifier.type, third.identifier.value)
         if content.authorized_subject is not None:
             yield SubjectType.AUTHORIZED, Identifier("Nip", content.authorized_subject.nip)
+
+    def involves(self, context: Identifier) -> bool:
+        """Whether the context is one of its parties."""
+        return any(party == context for _, party in self.parties)
 
     def dated(self, date_type: DateType) -> Instant:
         """The date of this type."""
