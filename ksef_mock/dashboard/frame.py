@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -17,11 +17,12 @@ from starlette.responses import Response
 from ksef_mock import __version__
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND, to_datetime
-from ksef_mock.core.errors import Forbidden, Unauthorized
+from ksef_mock.core.errors import BadRequest, Forbidden, Unauthorized
 from ksef_mock.dashboard.access import require_access, require_same_origin
 from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.formats import duration
 from ksef_mock.dashboard.forms import Unusable, back_to, referrer
+from ksef_mock.dashboard.navigation import NAVIGATION, Section
 from ksef_mock.dashboard.render import page
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry
@@ -49,6 +50,8 @@ class Chrome:
     """What each page has around its content."""
 
     section: str
+    #: The pages to go to, by the name of their group.
+    navigation: Mapping[str, Sequence[Section]]
     #: Path and query of this page, to come back to.
     here: str
     #: What has just been done, if something was.
@@ -72,6 +75,7 @@ async def _chrome(request: Request, section: str) -> Chrome:
     query = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
     return Chrome(
         section=section,
+        navigation=NAVIGATION,
         here=f"{request.scope['path']}?{query}" if query else request.scope["path"],
         notice=NOTICES.get(request.query_params.get("done", ""), ""),
         version=__version__,
@@ -141,17 +145,26 @@ def guarded(handler: Handler) -> Handler:
         except Unauthorized:
             return sign_in_page(request, 401)
         except Forbidden as refusal:
-            return message(403, "Not from here", refusal.reason)
+            return stranger(403, "Not from here", refusal.reason)
         except Unusable as problem:
             exchange_of(request).failed("form", str(problem))
-            return message(400, "Not done", str(problem), referrer(request))
+            return await message(request, 400, "Not done", str(problem), back=referrer(request))
+        except BadRequest as refusal:  # the number of a page is none
+            return await message(request, 400, "No such page", refusal.reason)
 
     return guarded
 
 
-def message(status: int, title: str, text: str, back: str = HOME) -> Response:
+async def message(
+    request: Request, status: int, title: str, text: str, *, section: str = "", back: str = HOME
+) -> Response:
     """A page of a few words, and a way on."""
-    return page("message.html", status, title=title, text=text, back=back)
+    return await framed(request, section, "message.html", status, title=title, text=text, back=back)
+
+
+def stranger(status: int, title: str, text: str) -> Response:
+    """A page of a few words for whoever may not see more: no clock, no buttons."""
+    return page("stranger.html", status, title=title, text=text)
 
 
 def sign_in_page(request: Request, status: int, problem: str = "") -> Response:

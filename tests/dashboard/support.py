@@ -14,6 +14,8 @@ from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.support import NIP, Api
 
+#: A name of ill will.
+HOSTILE = "<script>alert(1)</script>\"'&"
 OWNER = person("Jan", "Kowalski", nip=NIP)
 
 

@@ -1,54 +1,24 @@
-"""The dashboard in Chromium: by eye, by keyboard, on a phone, in the dark; nothing leaves the mock."""
+"""The dashboard in Chromium: by eye and by keyboard; nothing leaves the mock."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
+from tests.chromium import PHONE, needs_chromium
 from tests.dashboard.support import OWNER, Serve, refused_signature
 from tests.support import Api
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+pytestmark = needs_chromium
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM and not os.environ.get("CI"), reason="no chromium here: apt-get install chromium"
-)
-
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LAPTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-#: As narrow as a page must be able to get (WCAG 1.4.10).
-NARROW = {"width": 320, "height": 640}
-PAGES = [
-    *("", "ui/requests?kind=all", "ui/keys", "ui/faults", "ui/tokens", "ui/verify", "ui/coverage"),
-    *("ui/portal", "ui/sign", "ui/lighthouse"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Visitor:
@@ -100,13 +70,6 @@ def busy_mock(ksef_mock: MockServer, api: Api, ksef_token: str) -> MockServer:
     return ksef_mock
 
 
-def login_pages(mock: MockServer, api: Api) -> list[str]:
-    """Paths of the pages of a refused signature and of a login with a token."""
-    refused = next(entry for entry in mock.journal if entry.code == 9105)
-    accepted = next(entry for entry in mock.journal if entry.path.endswith("/auth/ksef-token"))
-    return [f"ui/logins/{refused.trace_id}", f"ui/logins/{accepted.operation}"]
-
-
 # -- found by eye -----------------------------------------------------------------------------------------
 
 
@@ -139,29 +102,29 @@ def test_the_list_is_live(visitor: Visitor, ksef_mock: MockServer, api: Api, kse
 
 
 def test_news_leave_open_what_is_open_and_the_focus_where_it_is(
-    visitor: Visitor, ksef_mock: MockServer, api: Api
+    visitor: Visitor, ksef_mock: MockServer, api: Api, ksef_token: str
 ) -> None:
-    api.challenge()
-    page = visitor.open(ksef_mock, "ui/requests")
-    summary = page.locator(".requests summary").last
+    login = api.login(ksef_token)
+    page = visitor.open(ksef_mock, f"ui/logins/{login.reference}")
+    summary = page.locator(".steps summary").first
     summary.click()
-    api.challenge()
-    expect(page.locator(".requests summary")).to_have_count(2)
-    expect(page.locator(".requests details").last).to_have_attribute("open", "")
-    expect(page.locator(".requests summary").last).to_be_focused()
+    api.refresh(login.refresh_token)
+    expect(page.locator(".steps > li").last).to_contain_text("Refresh")
+    expect(page.locator(".steps details").first).to_have_attribute("open", "")
+    expect(page.locator(".steps summary").first).to_be_focused()
 
 
 def test_text_that_is_being_selected_stays(visitor: Visitor, ksef_mock: MockServer, api: Api) -> None:
     api.challenge()
     page = visitor.open(ksef_mock, "ui/requests")
-    page.evaluate("getSelection().selectAllChildren(document.querySelector('.requests code'))")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('tbody code'))")
     api.challenge()
     ksef_mock.clock.freeze()
     expect(page.locator("#frozen")).to_be_visible()  # so the page knows of the challenge
     page.evaluate("new Promise((done) => setTimeout(done, 2 * PAUSE))")
-    assert page.locator(".requests summary").count() == 1
+    assert page.locator("tbody tr").count() == 1
     page.evaluate("getSelection().empty()")
-    expect(page.locator(".requests summary")).to_have_count(2)
+    expect(page.locator("tbody tr")).to_have_count(2)
 
 
 def test_a_login_page_is_live(visitor: Visitor, ksef_mock: MockServer, api: Api, ksef_token: str) -> None:
@@ -220,83 +183,6 @@ def test_the_clock_is_set_by_keyboard_alone(visitor: Visitor, ksef_mock: MockSer
     page.keyboard.press("Enter")
     expect(page.locator("#offset")).to_have_text("+15 min")
     expect(page).not_to_have_url(re.compile("done="))
-
-
-#: Controls that a screen reader has no words for.
-NAMELESS = """[...document.querySelectorAll("a, button, select, textarea, input:not([type=hidden])")]
-  .filter((each) => !each.getAttribute("aria-label") && !each.labels?.length)
-  .filter((each) => each.textContent.trim() === "")
-  .map((each) => each.outerHTML)"""
-
-
-def test_every_control_has_a_name(visitor: Visitor, busy_mock: MockServer, api: Api) -> None:
-    page = visitor.open(busy_mock)
-    for path in [*PAGES, *login_pages(busy_mock, api)]:
-        page.goto(f"{busy_mock.url}/_mock/{path}")
-        assert page.evaluate(NAMELESS) == [], path
-
-
-# -- in the dark, on a phone ------------------------------------------------------------------------------
-
-#: Texts whose contrast with what is behind them is below 4.5:1 (WCAG 1.4.3).
-FAINT = """() => {
-  const parts = (color) => {
-    const context = new OffscreenCanvas(1, 1).getContext("2d");
-    context.fillStyle = color;
-    context.fillRect(0, 0, 1, 1);
-    return [...context.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = (rgb) => rgb.slice(0, 3)
-    .map((each) => each / 255)
-    .map((each) => (each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
-  const behind = (element) => {
-    for (let each = element; each !== null; each = each.parentElement) {
-      const color = parts(getComputedStyle(each).backgroundColor);
-      if (color[3] === 255) return color;
-    }
-    return [255, 255, 255, 255];
-  };
-  const faint = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const element = texts.currentNode.parentElement;
-    if (texts.currentNode.data.trim() === "" || !element.checkVisibility()) continue;
-    const pair = [luminance(parts(getComputedStyle(element).color)), luminance(behind(element))];
-    const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    if (contrast < 4.5) faint.push(`${contrast.toFixed(2)}: ${texts.currentNode.data.trim()}`);
-  }
-  return faint;
-}"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_in_both_schemes(
-    visitor: Visitor, busy_mock: MockServer, api: Api, scheme: str
-) -> None:
-    page = visitor.open(busy_mock, color_scheme=scheme)
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (ground == "rgb(246, 247, 249)") is (scheme == "light")
-    for path in [*PAGES, *login_pages(busy_mock, api)]:
-        page.goto(f"{busy_mock.url}/_mock/{path}")
-        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-        assert page.evaluate(FAINT) == [], path
-
-
-@pytest.mark.parametrize("viewport", [PHONE, NARROW], ids=["phone", "narrow"])
-def test_no_page_scrolls_sideways(
-    visitor: Visitor, busy_mock: MockServer, api: Api, viewport: dict[str, int]
-) -> None:
-    page = visitor.open(busy_mock, viewport=viewport)
-    for path in [*PAGES, *login_pages(busy_mock, api)]:
-        page.goto(f"{busy_mock.url}/_mock/{path}")
-        page.evaluate("for (const each of document.querySelectorAll('main details')) each.open = true")
-        assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
-    page.locator("#clock summary").click()
-    box = page.locator(".panel").bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= viewport["width"]
 
 
 # -- buttons ----------------------------------------------------------------------------------------------

@@ -11,11 +11,8 @@ from ksef_mock.dashboard import formats
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
-from tests.dashboard.support import OWNER, Browse, Dashboard, Serve, refused_signature
+from tests.dashboard.support import HOSTILE, OWNER, Browse, Dashboard, Serve, refused_signature
 from tests.support import NIP, OTHER_NIP, Api, b64, encrypt
-
-HOSTILE = "<script>alert(1)</script>\"'&"
-
 
 # -- the list ---------------------------------------------------------------------------------------------
 
@@ -104,9 +101,11 @@ def test_a_login_under_way_shows_100_until_its_time_has_come(serve: Serve, brows
     mock, api = serve(delay=Delay(seconds=5))
     dashboard = browse(mock)
     api.submit(api.token_request(mock.issue_token(NIP)))
-    assert "100 Uwierzytelnianie w toku" in dashboard.get().all("//tbody/tr")[0]
-    mock.clock.advance(5)
-    assert "200 Uwierzytelnianie zakończone sukcesem" in dashboard.get().all("//tbody/tr")[0]
+    for badge, says in ("100", "Uwierzytelnianie w toku"), ("200", "Uwierzytelnianie zakończone sukcesem"):
+        (row,) = dashboard.get().all("//tbody/tr")
+        assert badge in row
+        assert says in row
+        mock.clock.advance(5)
 
 
 def test_a_login_that_the_mock_has_forgotten_keeps_its_verdict(
@@ -135,7 +134,7 @@ def test_a_login_whose_submission_has_left_the_journal_is_known_by_its_later_req
         ("q=1234567890", 1),
         ("q=5265877635", 3),
         ("q=nothing+like+it", 0),
-        ("q=9105", 1),
+        ("q=9105+xades", 1),
         ("q=digest+octets", 1),
         ("outcome=good", 1),
         ("outcome=bad", 2),
@@ -253,8 +252,8 @@ def test_a_refused_signature_opens_into_its_report_with_the_failing_check_on_top
     page = dashboard.login()
     (verdict,) = page.all("//section[contains(@class, 'verdict')]")
     for shown in (
-        "400 · 9105 Nieprawidłowy podpis.",
-        "Nieprawidłowa wartość skrótu dla referencji wskazującej na element ''.",
+        "400 · 9105 Refused: references",
+        "Nieprawidłowy podpis. · Nieprawidłowa wartość skrótu dla referencji wskazującej na element ''.",
         "reference '': the digest is not that of the",
         "Likely: white space between elements was added after signing",
         "<ContextIdentifier> ",
@@ -290,14 +289,14 @@ def test_a_journal_that_processes_share_shows_the_same(serve: Serve, browse: Bro
         mock.issue_token(NIP), authorizationPolicy={"allowedIps": {"ip4Addresses": ["127.0.0.1"]}}
     )
     accepted, refused = dashboard.get().all("//tbody/tr")
-    assert "200 Uwierzytelnianie zakończone sukcesem" in accepted
+    assert "Uwierzytelnianie zakończone sukcesem" in accepted
     assert "400 · 9105" in refused
     assert "<ContextIdentifier> " in dashboard.login(1).all("//section[contains(@class, 'verdict')]")[0]
     page = dashboard.get(f"/_mock/ui/logins/{login.reference}")
     assert f"{NIP} context" in page.all("//table[@class='claims']//td")
     assert "that of the challenge" in page.all("//section[@aria-labelledby='payload']//dd")[1]
     assert page.all("//dt[.='IP policy']/following-sibling::dd") == ["127.0.0.1"]
-    assert len(dashboard.get("/_mock/ui/requests").all("//ul[@class='requests']/li")) == len(mock.journal)
+    assert len(dashboard.get("/_mock/ui/requests").all("//tbody/tr")) == len(mock.journal)
 
 
 @pytest.mark.parametrize("key", ["nothing", "20260101-AU-0123456789-ABCDEF0123-45", "%3Cscript%3E", "%00"])
@@ -308,15 +307,42 @@ def test_an_unknown_login_is_404(dashboard: Dashboard, key: str) -> None:
 # -- requests ---------------------------------------------------------------------------------------------
 
 
-def test_requests_are_listed_with_decisions_and_facts(
+def test_requests_lead_to_decisions_and_facts(
     ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
 ) -> None:
     login = api.login(ksef_token)
-    page = dashboard.get("/_mock/ui/requests")
-    paths = page.all("//ul[@class='requests']//summary//code")
+    listed = dashboard.get("/_mock/ui/requests")
+    paths = listed.all("//tbody/tr/th//code")
     assert paths[0] == "POST /v2/auth/token/redeem"
     assert paths[-1] == "POST /v2/auth/challenge"
+    page = dashboard.get(listed.root.xpath("//tbody/tr[contains(., 'ksef-token')]/th/a/@href")[0])
     assert f"/_mock/ui/logins/{login.reference}" in page.links()
+    assert "passed: decryption" in " ".join(page.all("//section[@aria-labelledby='decisions']//tr"))
+    assert "RSA-OAEP-SHA256" in page.all("//section[@aria-labelledby='known']")[0]
+
+
+def test_a_refused_request_has_its_cause_before_what_ksef_says(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api
+) -> None:
+    refused_signature(ksef_mock, api)
+    listed = dashboard.get("/_mock/ui/requests")
+    (row,) = listed.root.xpath("//tbody/tr[contains(@class, 'bad')]")
+    why, says = row.xpath("td")[2:4]
+    assert "the digest is not that of the" in why.text_content()
+    assert (says.get("lang"), "Nieprawidłowy podpis." in says.text_content()) == ("pl", True)
+    assert "Nieprawidłowy" not in why.text_content()
+    page = dashboard.get(row.xpath("th/a/@href")[0])
+    assert page.all("//section[contains(@class, 'verdict')]//h3") == ["Why", "KSeF says"]
+    (folded,) = page.all("//details[@id='passed-checks' and not(@open)]/summary")
+    assert folded.endswith("passed")
+
+
+def test_a_page_that_there_is_not_leads_back(dashboard: Dashboard) -> None:
+    for path in ("/_mock/ui/nothing", "/_mock/ui/requests/77", "/_mock/ui/logins/x"):
+        page = dashboard.get(path, status=404)
+        assert page.all("//main//h1")[0].startswith("No such")
+        assert "/_mock/ui/faults" in page.links()
+        assert page.root.xpath("//details[@id='clock']")
 
 
 @pytest.mark.parametrize(("query", "found"), [("", 3), ("kind=errors", 1), ("kind=all", 4), ("q=21111", 1)])
@@ -326,7 +352,7 @@ def test_requests_can_be_narrowed_down(
     api.submit(api.token_request(ksef_token, challenge={"challenge": "x", "timestampMs": 1}))
     dashboard.http.post("/_mock/clock/advance", json={"seconds": 1})
     api.challenge()
-    assert len(dashboard.get(f"/_mock/ui/requests?{query}").all("//ul[@class='requests']//summary")) == found
+    assert len(dashboard.get(f"/_mock/ui/requests?{query}").all("//tbody/tr")) == found
 
 
 # -- hostile input ----------------------------------------------------------------------------------------

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from playwright.sync_api import sync_playwright
-
 from ksef_client_min import Credentials, KsefAuthenticationError, KsefClient
 from ksef_mock.crypto.pki import person
 from ksef_mock.testing import MockServer
+from tests.chromium import chromium
 from tests.dashboard.support import refused_signature
-from tests.dashboard.test_browser import ARGUMENTS, CHROMIUM
 from tests.docs.snippets import ROOT
 from tests.support import NIP, Api
 
@@ -33,13 +31,11 @@ def some_logins(mock: MockServer) -> None:
 
 
 def main() -> None:
-    with MockServer() as mock, sync_playwright() as playwright:
+    with MockServer() as mock, chromium() as browser:
         some_logins(mock)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1120, "height": 620}, color_scheme="light").new_page()
         page.goto(f"{mock.url}/_mock/")
         page.screenshot(path=PICTURE)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -244,11 +244,13 @@ async def login(request: Request) -> Response:
     key: str = request.path_params["key"]
     view = await login_view(system_of(request), key)
     if view is None:
-        return message(
+        return await message(
+            request,
             404,
             "No such login",
             f"The journal has no login {key[:64]}. It keeps the last "
             f"{system_of(request).settings.journal_size} requests, and forgets them at a reset.",
+            section="logins",
         )
     return await framed(request, "logins", "login.html", login=view)
 

@@ -89,7 +89,7 @@ async def one(request: Request) -> Response:
     try:
         entry, wire = await find(request)
     except NotFound as refusal:
-        return message(404, "No such request", f"{refusal.reason[:1].upper()}{refusal.reason[1:]}.", _LIST)
+        return await _none(request, "No such request", refusal)
     shown = recorded_of(request, entry, wire)
     return await framed(request, "requests", "request.html", row=_request_row(entry), wire=shown)
 
@@ -100,10 +100,13 @@ async def document(request: Request) -> Response:
     try:
         return document_of(*await find(request))
     except NotFound as refusal:
-        return message(404, "No document", f"{refusal.reason[:1].upper()}{refusal.reason[1:]}.", _LIST)
+        return await _none(request, "No document", refusal)
 
 
-_LIST = "/_mock/ui/requests"
+async def _none(request: Request, title: str, refusal: NotFound) -> Response:
+    reason = f"{refusal.reason[:1].upper()}{refusal.reason[1:]}."
+    return await message(request, 404, title, reason, section="requests", back="/_mock/ui/requests")
+
 
 ROUTES = [
     Route("/ui/requests", requests, methods=["GET"]),

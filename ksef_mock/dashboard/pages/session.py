@@ -11,7 +11,7 @@ from ksef_mock.core.errors import Forbidden, NotFound, Unauthorized
 from ksef_mock.dashboard.access import require_same_origin, sign_in, sign_out
 from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.forms import Unusable, back_to, read_form
-from ksef_mock.dashboard.frame import guarded, message, sign_in_page
+from ksef_mock.dashboard.frame import guarded, message, sign_in_page, stranger
 from ksef_mock.dashboard.render import HEADERS, static
 
 
@@ -35,9 +35,9 @@ async def session(request: Request) -> Response:
     except Unauthorized as refusal:
         return sign_in_page(request, 401, refusal.reason)
     except Forbidden as refusal:
-        return message(403, "Not from here", refusal.reason)
+        return stranger(403, "Not from here", refusal.reason)
     except Unusable as problem:
-        return message(400, "Not done", str(problem))
+        return stranger(400, "Not done", str(problem))
     return response
 
 
@@ -53,7 +53,9 @@ async def end_session(request: Request) -> Response:
 @guarded
 async def missing(request: Request) -> Response:
     """GET of anything else under /_mock/ui: a page for whoever has mistyped an address."""
-    return message(404, "No such page", f"The dashboard has no page {request.scope['path'][:200]}.")
+    return await message(
+        request, 404, "No such page", f"The dashboard has no page {request.scope['path'][:200]}."
+    )
 
 
 #: After all others.

@@ -96,7 +96,7 @@ function replace(fresh) {
   for (const row of rows) row.classList.add("fresh");
   if (focused !== null) document.querySelector(focused)?.focus({ preventScroll: true });
   if (rows.length > 0 && known.size > 0) {
-    news.textContent = rows.length === 1 ? `New: ${words(rows[0])}` : `${rows.length} new logins`;
+    news.textContent = rows.length === 1 ? `New: ${words(rows[0])}` : `${rows.length} new rows`;
   }
 }
 
