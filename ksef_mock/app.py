@@ -18,7 +18,7 @@ from ksef_mock.gateway.addresses import Addresses
 from ksef_mock.gateway.endpoints import endpoints
 from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.gateway.later import Later, operations_of
-from ksef_mock.gateway.literal_paths import LiteralPaths
+from ksef_mock.gateway.path_table import PathTable
 from ksef_mock.lighthouse import app as lighthouse
 from ksef_mock.qr import links as qr
 from ksef_mock.settings import Settings
@@ -101,7 +101,7 @@ def create_app(
 class _Application(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
-        gateway = Gateway(LiteralPaths(self.router, self.routes), self.state.system)
+        gateway = Gateway(PathTable(self.router, self.routes), self.state.system)
         return Addresses(gateway, _HOSTS, getattr(self.state, "ports", {}))
 
 

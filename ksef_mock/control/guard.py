@@ -34,7 +34,7 @@ _OPEN = "/health"
 class Guard:
     """ASGI application of the mount: passes to `routes` who may use them.
 
-    It hides the routes from whoever looks for short cuts past it (`gateway.literal_paths`).
+    It hides the routes from whoever looks for short cuts past it (`gateway.path_table`).
     """
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:

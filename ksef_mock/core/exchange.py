@@ -14,7 +14,7 @@ from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.operation import Operation
-from ksef_mock.core.text import Allowance, kept
+from ksef_mock.core.text import Allowance, fits, kept
 from ksef_mock.core.wire import Wire
 
 SCOPE_KEY = "ksef_mock.exchange"
@@ -22,6 +22,8 @@ SCOPE_KEY = "ksef_mock.exchange"
 #: Characters; genuine ones have 36. What clients send instead is kept only as far as one wants to read it.
 _LONGEST_CHALLENGE = 64
 _LONGEST_PATH = 500
+#: Of HTTP's own: no secret is so short.
+_LONGEST_METHOD = 7
 #: Octets that may be kept of one request: of its reasons, of the report on a signed document, of what was
 #: hashed there, and of the claims of its tokens. Ordinary logins stay below them.
 _REASONS, _REPORT, _HASHED, _CLAIMS = 3_000, 4_500, 4_000, 2_500
@@ -137,12 +139,17 @@ class Exchange:
     def trim(self) -> None:
         """Cut what the client may have written, and mask secrets in it: done before anything is kept."""
         self.path = kept(self.path, _LONGEST_PATH)
-        self.method = kept(self.method, _LONGEST_CHALLENGE)
-        allowance = Allowance(_REASONS)
-        self.decisions = [
-            (check, outcome, allowance.take(reason))
-            for check, outcome, reason in self.decisions[:_MOST_DECISIONS]
-        ]
+        if len(self.method) > _LONGEST_METHOD:
+            self.method = kept(self.method, _LONGEST_CHALLENGE)
+        # Ordinary reasons fit, which is seen at once.
+        if len(self.decisions) > _MOST_DECISIONS or not fits(
+            "\n".join([reason for _, _, reason in self.decisions]), _REASONS
+        ):
+            allowance = Allowance(_REASONS)
+            self.decisions = [
+                (check, outcome, allowance.take(reason))
+                for check, outcome, reason in self.decisions[:_MOST_DECISIONS]
+            ]
         if self.operation is not None:
             self.operation = kept(self.operation, _LONGEST_CHALLENGE)
         facts = self.facts

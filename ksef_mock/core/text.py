@@ -32,11 +32,20 @@ def masked(secret: str) -> str:
     return f"{public}{shown}…({len(private)} characters)"
 
 
+def _may_have_secrets(text: str) -> bool:
+    return "eyJ" in text or ("-EC-" in text and "|" in text)
+
+
+def fits(text: str, octets: int) -> bool:
+    """Whether an `Allowance` of so many octets would surely keep a text, and each part of it, as it is."""
+    return len(text) <= min(octets, LONGEST) and text.isascii() and not _may_have_secrets(text)
+
+
 def kept(text: str, longest: int = LONGEST) -> str:
     """What may be kept of a text that a stranger wrote: cut, and with what looks like a secret masked."""
     if len(text) > 16 * longest:
         text = text[: 16 * longest]  # not even searched
-    if "eyJ" in text or "-EC-" in text:
+    if _may_have_secrets(text):
         text = _SECRETS.sub(lambda found: masked(found[0]), text)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import msgspec
 
 #: Octets of a body that are kept: every signed document of common size, not every invoice.
@@ -33,6 +35,8 @@ class Wire(msgspec.Struct):
     answer_missing: int = 0
     #: Whether the bodies were dropped for those of newer requests.
     forgotten: bool = False
+    #: About how many octets this takes, once `measure` was called.
+    measured: int = 0
 
     def received(self, octets: bytes) -> None:
         """The next part of the request's body."""
@@ -48,16 +52,11 @@ class Wire(msgspec.Struct):
         self.answer_length = len(octets)
         self.answer_missing = self.answer_length - len(self.answer)
 
-    @property
-    def size(self) -> int:
-        """About how many octets this takes."""
-        headers = (*self.headers, *self.answer_headers)
-        return (
-            sum(len(name) + len(value) for name, value in headers)
-            + len(self.target)
-            + len(self.body)
-            + len(self.answer)
-        )
+    def measure(self) -> int:
+        """About how many octets this takes: `measured` from now on."""
+        headers = chain.from_iterable((*self.headers, *self.answer_headers))
+        self.measured = sum(map(len, headers)) + len(self.target) + len(self.body) + len(self.answer)
+        return self.measured
 
     def forget(self) -> None:
         """Let go of all but the first line and the lengths."""

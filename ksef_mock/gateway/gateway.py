@@ -7,7 +7,8 @@ import random
 import time
 import unicodedata
 from collections import deque
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -55,6 +56,10 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 _ATTEMPTS = 3
 
 
+#: The headers of a request by their name.
+Sent: TypeAlias = dict[bytes, bytes]
+
+
 class Gateway:
     """ASGI middleware around the whole application."""
 
@@ -70,8 +75,8 @@ class Gateway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        look = self._system.look() if api_path(scope["path"]) is not None else None
-        if look is None:
+        look = self._system.look()
+        if look is None or api_path(scope["path"]) is None:
             await self._attempt(scope, receive, send)
             return
         again = _Again(receive, look)
@@ -104,6 +109,7 @@ class Gateway:
             f"{self._random.getrandbits(128):032x}",
         )
         scope[SCOPE_KEY] = exchange
+        sent = _first(scope["headers"])
         wire = exchange.wire = _wire(scope)
         epoch = self._system.journal.epoch
         answered = False
@@ -114,7 +120,7 @@ class Gateway:
             exchange.trim()
             self._count(exchange, status, error, duration)
             if exchange.recorded:
-                log_request(exchange, status, error, duration * 1_000, base_url(scope))
+                log_request(exchange, status, error, duration * 1_000, lambda: base_url(scope))
                 # What a reset has overtaken is not of the state after it; the reset itself is.
                 if epoch == self._system.journal.epoch or exchange.path.startswith("/_mock/"):
                     await self._system.journal.record(exchange, status, error, duration * 1_000)
@@ -135,7 +141,7 @@ class Gateway:
             if start is not None:
                 first, start = start, None
                 answered = True
-                extra_headers = self._headers(scope, exchange)
+                extra_headers = self._headers(scope, sent, exchange)
                 if extra_headers:
                     first["headers"] = [*first["headers"], *extra_headers]
                 if wire is not None:
@@ -149,7 +155,7 @@ class Gateway:
             if error is None:
                 if self._system.faults.defined:
                     await self._system.faults.on_request(exchange)
-                _require_acceptable(scope)
+                _require_acceptable(scope, sent)
                 await self._app(scope, receive_kept, send_recorded)
         except ConnectionCut:
             await record(_NO_ANSWER)
@@ -170,7 +176,7 @@ class Gateway:
                     await self._confirm(look)
                 except KsefError as refusal:
                     error = _bare(refusal)
-            response = self._render(error, scope, exchange)
+            response = self._render(error, scope, sent, exchange)
             await response(scope, receive, send_recorded)
 
     async def _catch_up(self) -> KsefError | None:
@@ -203,7 +209,7 @@ class Gateway:
         if login is not None and verdict is not None:
             metrics.login(login, int(verdict.status), verdict.detail or "")
 
-    def _render(self, error: KsefError, scope: Scope, exchange: Exchange) -> Response:
+    def _render(self, error: KsefError, scope: Scope, sent: Sent, exchange: Exchange) -> Response:
         at = exchange.occurrence(self._system.clock.now())
         # A fault's below 400: no body is documented for it.
         if error.status < 400 or isinstance(error, NotAcceptable):
@@ -214,7 +220,7 @@ class Gateway:
                     response.headers.append("Set-Cookie", cookie)
             return response
         body: dict[str, Any] | None = None
-        if error.is_plain_json or not _wants_problem_details(scope):
+        if error.is_plain_json or not _wants_problem_details(sent):
             body = error.legacy(at)
         media_type = "application/json" if error.is_plain_json else JSON
         if body is None:
@@ -229,7 +235,7 @@ class Gateway:
         forwarded = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
         return self._proxies.client_ip(peer, forwarded)
 
-    def _headers(self, scope: Scope, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    def _headers(self, scope: Scope, sent: Sent, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         if not exchange.of_api:
             return []
         # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
@@ -237,16 +243,18 @@ class Gateway:
         if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
             warnings.append(self._system.warning.encode())
         if self._system.settings.environment.echoes_test_warning:
-            echoed = _header(scope, b"x-test-system-warning")
+            echoed = sent.get(b"x-test-system-warning")
             if echoed is not None:
                 warnings.append(echoed)
         warnings += [warning.encode() for warning in exchange.warnings]
-        # Folding may leave nothing, or blanks at an end, which no header may have.
-        sent = b" | ".join(filter(None, map(_ascii_folded, warnings)))
-        if not sent:
+        if not warnings:
             return []
-        exchange.noted("system-warning", f"sent: {sent.decode()}")
-        return [(b"x-system-warning", sent)]
+        # Folding may leave nothing, or blanks at an end, which no header may have.
+        folded = b" | ".join(filter(None, map(_ascii_folded, warnings)))
+        if not folded:
+            return []
+        exchange.noted("system-warning", f"sent: {folded.decode()}")
+        return [(b"x-system-warning", folded)]
 
 
 class _Again:
@@ -319,30 +327,28 @@ def _wire(scope: Scope) -> Wire | None:
 
 def base_url(scope: Scope) -> str:
     """Where the client has found the mock, such as `http://127.0.0.1:8080`."""
-    host = (_header(scope, b"host") or b"127.0.0.1").decode("latin-1")[:100]
+    host = (_first(scope["headers"]).get(b"host") or b"127.0.0.1").decode("latin-1")[:100]
     return f"{scope['scheme']}://{host}"
 
 
-def _wants_problem_details(scope: Scope) -> bool:
-    wish = _header(scope, b"x-error-format")
+def _wants_problem_details(sent: Sent) -> bool:
+    wish = sent.get(b"x-error-format")
     return wish is not None and wish.strip().lower() == b"problem-details"
 
 
-#: What an Accept names that KSeF can serve. Clients ask for JSON even where XML comes, and get it.
-_ACCEPTABLE = (b"json", b"xml", b"*")
-
-
-def _require_acceptable(scope: Scope) -> None:
+def _require_acceptable(scope: Scope, sent: Sent) -> None:
     """
     Raises:
-        NotAcceptable: a request of the API wants something else (seen once, for application/pdf).
+        NotAcceptable: a request of the API wants neither JSON nor XML (seen once, for application/pdf).
+            Clients ask for JSON even where XML comes, and get it.
     """
-    accept = _header(scope, b"accept")
-    if not accept or api_path(scope["path"]) is None:
+    accept = sent.get(b"accept")
+    if not accept or b"*" in accept:
         return
     wanted = accept.lower()
-    if not any(kind in wanted for kind in _ACCEPTABLE):
-        raise NotAcceptable(accept.decode("latin-1"))
+    if b"json" in wanted or b"xml" in wanted or api_path(scope["path"]) is None:
+        return
+    raise NotAcceptable(accept.decode("latin-1"))
 
 
 def _address(scope: Scope) -> str:
@@ -352,12 +358,9 @@ def _address(scope: Scope) -> str:
     return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
 
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            found: bytes = value
-            return found
-    return None
+def _first(headers: Iterable[tuple[bytes, bytes]]) -> Sent:
+    """The headers by their name; of several of one name the first."""
+    return dict(reversed(list(headers)))
 
 
 # Unicode decomposition has no answer for the Polish l with stroke.

@@ -56,9 +56,12 @@ class LaterOperation:
         return self._route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The handler knows its parameters by its own names for them.
-        scope.update(self.route.matches(scope)[1])
-        await self.route.app(scope, receive, send)
+        route = self.route
+        given = scope.get("path_params")
+        if given:
+            # The handler knows its parameters by its own names for them.
+            scope["path_params"] = dict(zip(route.param_convertors, given.values(), strict=True))
+        await route.app(scope, receive, send)
 
 
 def operations_of(module: str, *beginnings: str) -> Iterator[Route]:

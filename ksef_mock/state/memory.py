@@ -106,9 +106,12 @@ class MemoryStore:
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:
         self._drop_due()
+        order = self._orders.get(name)
+        if order is None:
+            return ()
         found: list[tuple[Instant, str]] = []
-        order, now = self._orders.get(name), self._clock.now()
-        for entry in order.backwards(before) if order is not None else ():
+        now = self._clock.now()
+        for entry in order.backwards(before):
             if len(found) == limit:
                 break
             _, expires_at = self._members[name, entry[1]]

@@ -171,14 +171,14 @@ class Journal:
         self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
         if exchange.wire is not None:
             self._wires.append(exchange.wire)
-            self._held += exchange.wire.size
+            self._held += exchange.wire.measure()
             while self._held > _WIRES:
                 self._forget(self._wires[0])
 
     def _forget(self, wire: Wire | None) -> None:
         if wire is not None and not wire.forgotten:
             self._wires.popleft()  # it is the oldest of them
-            self._held -= wire.size
+            self._held -= wire.measured
             wire.forget()
 
     def clear(self) -> None:

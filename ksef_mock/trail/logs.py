@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from ksef_mock.core.codes import SUCCESS
@@ -39,7 +40,7 @@ def configure(log_format: LogFormat, level: int) -> None:
 
 
 def log_request(
-    exchange: Exchange, status: int, error: KsefError | None, duration_ms: float, base_url: str
+    exchange: Exchange, status: int, error: KsefError | None, duration_ms: float, base_url: Callable[[], str]
 ) -> None:
     """Log a request that is about to be answered, and before it what was decided on the way.
 
@@ -73,7 +74,7 @@ def log_request(
     if why is not None:
         fields["reason"] = why
     if why is not None and api_path(exchange.path) is not None:
-        fields["page"] = f"{base_url}{_page(exchange)}"
+        fields["page"] = f"{base_url()}{_page(exchange)}"
     code = f"/{fields['code']}" if "code" in fields else ""
     message = f"{status}{code} {exchange.method} {exchange.path} {duration_ms:.1f} ms"
     _log(level, " ".join(filter(None, (message + (f": {why}" if why else ""), fields.get("page")))), fields)

@@ -24,6 +24,7 @@ from ksef_mock.ksef.auth.jwts import Issued, JwtService
 from ksef_mock.ksef.auth.operation import OPERATIONS, Operation, Standing, State
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.tokens.tokens import TOKENS, KsefTokens, TokenStatus
+from ksef_mock.state.look import LOOK
 from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Get, Index, Insert, Need, Store, Swap, Unindex, Write
 from ksef_mock.state.update import update
@@ -212,6 +213,8 @@ class Operations:
             del self._seen[next(iter(self._seen))]
 
     async def _read_ahead(self, reference: str) -> None:
+        if LOOK.get() is None:
+            return  # nothing is any way off
         needs: list[Need] = [Get(OPERATIONS, reference)]
         if reference in self._seen:
             subject, context, token = self._seen[reference]

@@ -26,6 +26,7 @@ from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
 from ksef_mock.ksef.keys.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.tokens.tokens import KsefToken, KsefTokens, TokenStatus
+from ksef_mock.state.look import LOOK
 from ksef_mock.state.store import Store
 from ksef_mock.trail.faults import Faults
 
@@ -138,6 +139,8 @@ class TokenAuthenticator:
 
     async def _read_ahead(self, login: TokenLogin, opened: _Opened | Undecryptable) -> None:
         """What a login with the context's own token reads, which most are."""
+        if LOOK.get() is None:
+            return  # nothing is any way off
         needs = [*self._challenges.needs(login.challenge)]
         if isinstance(opened, _Opened) and opened.parts is not None:
             needs += self._tokens.needs(opened.parts[0])

@@ -379,6 +379,8 @@ class Permissions:
 
     async def _listed(self, index: str) -> Sequence[Grant]:
         listed = await members(self._store, index)
+        if not listed:
+            return ()
         await self._store.prefetch(*(Get(GRANTS, member) for member in listed))
         found = [await self._store.get(GRANTS, member) for member in reversed(listed)]
         return [grant for grant in found if grant is not None]
