@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,14 +13,17 @@ from ksef_mock.api.http import answer, system_of
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.expected import NIP, wrong
+from ksef_mock.core.identifiers import Identifier, is_context_identifier
+from ksef_mock.core.permissions import Permission
+from ksef_mock.settings import FirstToken
 
 
 class TokenOrder(msgspec.Struct, forbid_unknown_fields=True):
     """POST /_mock/tokens. `token` sets the token's text instead of generating one."""
 
-    nip: str
-    permissions: list[str] | None = None
+    nip: Annotated[str, msgspec.Meta(description=NIP)]
+    permissions: list[Permission] | None = None
     token: str | None = None
 
 
@@ -38,12 +43,15 @@ async def reset(request: Request) -> Response:
 async def issue_token(request: Request) -> Response:
     """Make a KSeF token for a NIP."""
     order = await read_order(request, TokenOrder)
+    nip = Identifier("Nip", order.nip)
+    if not is_context_identifier(nip):
+        raise BadRequest(Code.VALIDATION, wrong("nip", NIP, order.nip))
     try:
-        token, text = await system_of(request).issue_token(
-            Identifier("Nip", order.nip), order.permissions, text=order.token
-        )
+        if order.token is not None:
+            FirstToken(order.nip, order.token)  # refuses what is no text of a token
+        token, text = await system_of(request).issue_token(nip, order.permissions, text=order.token)
     except ValueError as error:
-        raise BadRequest(Code.VALIDATION, str(error)) from None
+        raise BadRequest(Code.VALIDATION, f"token: {error}") from None
     return answer(TokenDelivery(token.reference, text), 201)
 
 

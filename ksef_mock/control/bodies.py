@@ -10,6 +10,7 @@ from starlette.requests import Request
 from ksef_mock.api.http import read_body, require_media_type, system_of
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest, KsefError
+from ksef_mock.core.expected import explained
 
 B = TypeVar("B", bound=msgspec.Struct)
 E = TypeVar("E", bound=KsefError)
@@ -20,16 +21,20 @@ async def read_order(request: Request, model: type[B], *, default: B | None = No
 
     Raises:
         UnsupportedMediaType, PayloadTooLarge: as named.
-        BadRequest: 21405 with the path and the fault of what is wrong.
+        BadRequest: 21405 with the path of what is wrong, what is expected there and what was given.
     """
     require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
     if not body and default is not None:
         return default
+    if not body:
+        raise BadRequest(Code.VALIDATION, "the body is empty, expected JSON")
     try:
         return msgspec.json.decode(body, type=model)
+    except msgspec.ValidationError as error:
+        raise BadRequest(Code.VALIDATION, explained(error, msgspec.json.decode(body), model)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(Code.VALIDATION, str(error)) from None
+        raise BadRequest(Code.VALIDATION, f"the body is no JSON: {error}") from None
 
 
 def spelled_out(error: E) -> E:

@@ -25,6 +25,7 @@ from ksef_mock.clock import from_datetime, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest, NotFound
+from ksef_mock.core.expected import NIP, PESEL, wrong
 from ksef_mock.core.identifiers import Identifier, is_subject_identifier
 from ksef_mock.crypto.authority import Validity, fingerprint_of
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_pem_certificates
@@ -35,6 +36,8 @@ from ksef_mock.state.store import Table
 from ksef_mock.system.system import System
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=31)]
+
+_YEARS = "a moment from 1950 to 9998"
 
 _ROLES = {"qualified": Role.QUALIFIED, "trusted-profile": Role.TRUSTED_PROFILE, "ksef": Role.KSEF}
 
@@ -68,7 +71,7 @@ class CertificateOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
         """
         for kind, value in (("Nip", self.nip), ("Pesel", self.pesel)):
             if value is not None and not is_subject_identifier(Identifier(kind, value)):
-                raise ValueError(f"{kind.lower()}: {value[:40]!r} is no valid {kind.upper()}")
+                raise ValueError(wrong(kind.lower(), NIP if kind == "Nip" else PESEL, value))
         if self.organization is None:
             if self.nip is not None and self.pesel is not None:
                 raise ValueError("nip, pesel: a person's certificate has one of them")
@@ -203,9 +206,9 @@ def _utc(name: str, moment: datetime) -> datetime:
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{name}: out of range") from None
+        raise ValueError(wrong(name, _YEARS, moment.isoformat())) from None
     if not 1950 <= moment.year <= 9_998:  # RFC 5280, 4.1.2.5, and room for a default's length
-        raise ValueError(f"{name}: out of range")
+        raise ValueError(wrong(name, _YEARS, moment.isoformat()))
     return moment.replace(microsecond=0)
 
 
@@ -260,7 +263,8 @@ async def _chosen(system: System, choice: CertificateChoice) -> Chosen:
     if choice.fingerprint:
         fingerprint = choice.fingerprint.upper().replace(":", "")
         if not is_subject_identifier(Identifier("Fingerprint", fingerprint)):
-            raise BadRequest(Code.VALIDATION, "fingerprint: 64 hex digits, the SHA-256 of the certificate")
+            expected = "64 hex digits, the SHA-256 of the certificate"
+            raise BadRequest(Code.VALIDATION, wrong("fingerprint", expected, choice.fingerprint))
         return Chosen(fingerprint)
     assert choice.serial_number is not None
     serial = choice.serial_number.upper().replace(":", "").lstrip("0").rjust(16, "0")
@@ -269,7 +273,9 @@ async def _chosen(system: System, choice: CertificateChoice) -> Chosen:
         return Chosen(issued.fingerprint)
     enrolled = await system.certificates.get(serial)
     if enrolled is None:
-        raise NotFound(reason=f"no certificate {serial[:64]} was issued here")
+        raise NotFound(
+            reason=wrong("serialNumber", "the hex digits of one that was issued here", choice.serial_number)
+        )
     return Chosen(fingerprint_of(load_der_certificate(enrolled.der)), enrolled)
 
 
@@ -280,7 +286,7 @@ def _certificate(text: str) -> Certificate:
         return load_der_certificate(base64.b64decode("".join(text.split()), validate=True))
     except (*MALFORMED, binascii.Error) as error:
         raise BadRequest(
-            Code.VALIDATION, f"certificate: neither PEM nor base64 of DER: {str(error)[:200]}"
+            Code.VALIDATION, f"{wrong('certificate', 'PEM, or Base64 of DER', text)}: {str(error)[:200]}"
         ) from None
 
 

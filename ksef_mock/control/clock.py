@@ -15,6 +15,7 @@ from ksef_mock.clock import EARLIEST, LATEST, SECOND, from_datetime, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import wrong
 from ksef_mock.system.system import System
 
 
@@ -55,7 +56,7 @@ async def advance(request: Request) -> Response:
     """Move it."""
     system = system_of(request)
     order = await read_order(request, ClockAdvance)
-    _require_possible("seconds", system.clock.now() / SECOND + order.seconds)
+    _require_possible("seconds", system.clock.now() / SECOND + order.seconds, order.seconds)
     await system.controls.advance(order.seconds)
     return answer(ClockBody.of(system))
 
@@ -68,7 +69,7 @@ async def set_time(request: Request) -> Response:
         moment = from_datetime(order.time)
     except OverflowError:  # the first and the last day that there are, with an offset
         moment = 0
-    _require_possible("time", moment / SECOND)
+    _require_possible("time", moment / SECOND, order.time.isoformat())
     await system.controls.set_clock(order.time)
     return answer(ClockBody.of(system))
 
@@ -85,9 +86,10 @@ async def resume(request: Request) -> Response:
     return answer(ClockBody.of(system_of(request)))
 
 
-def _require_possible(name: str, unix_seconds: float) -> None:
+def _require_possible(name: str, unix_seconds: float, given: object) -> None:
     if not EARLIEST.timestamp() <= unix_seconds <= LATEST.timestamp():
-        raise BadRequest(Code.VALIDATION, f"{name}: the clock goes from {EARLIEST.year} to {LATEST.year - 1}")
+        possible = f"what leads to a year from {EARLIEST.year} to {LATEST.year - 1}"
+        raise BadRequest(Code.VALIDATION, wrong(name, possible, given))
 
 
 ROUTES = [

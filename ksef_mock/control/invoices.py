@@ -25,11 +25,11 @@ async def seed_invoices(request: Request) -> Response:
         if not await system.invoices.add(invoice):
             raise BadRequest(Code.VALIDATION, f"there is an invoice {number} already")
         numbers.append(number)
-    for document in body.documents:
+    for place, document in enumerate(body.documents):
         try:
             added = await add_document(system.invoices, document.encode(), system.clock.now())
         except ValueError as error:
-            raise BadRequest(Code.VALIDATION, f"documents: {error}") from None
+            raise BadRequest(Code.VALIDATION, f"documents[{place}]: {error}") from None
         numbers.append(added.content.ksef_number)
     return answer(SeedInvoicesResponse(numbers), 201)
 

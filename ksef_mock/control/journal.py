@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ksef_mock.api.http import answer, exchange_of, query_boolean, query_integer, system_of
+from ksef_mock.api.http import answer, exchange_of, system_of
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest, StoreUnavailable
+from ksef_mock.core.expected import wrong
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry, Query
 
@@ -21,6 +22,7 @@ from ksef_mock.trail.journal import Entry, Query
 _INTERVAL = 0.1
 _HEARTBEAT = 15.0
 _HIGHEST = 2**31
+_DIGITS = 10
 
 
 class JournalPage(msgspec.Struct):
@@ -57,9 +59,10 @@ async def stream(request: Request) -> Response:
     system, query = system_of(request), _query(request)
     last = request.headers.get("last-event-id")
     if last is not None:
-        if not (last.isascii() and last.isdigit() and len(last) <= 10):
-            raise BadRequest(Code.VALIDATION, "Last-Event-ID: the number of an entry")
-        query = replace(query, after=int(last))
+        try:
+            query = replace(query, after=_number("Last-Event-ID", last) or 0)
+        except ValueError as error:
+            raise BadRequest(Code.VALIDATION, str(error)) from None
     elif "after" not in request.query_params:
         query = replace(query, after=system.journal.newest)
     return StreamingResponse(
@@ -103,21 +106,31 @@ def _query(request: Request) -> Query:
             path=params.get("path"),
             method=params.get("method"),
             status=params.get("status"),
-            code=_optional(request, "code"),
-            failed=query_boolean(request, "failed") if "failed" in params else None,
+            code=_number("code", params.get("code")),
+            failed=_boolean(params.get("failed")),
             operation=params.get("operation"),
             client=params.get("client"),
-            after=query_integer(request, "after", default=0, minimum=0, maximum=_HIGHEST),
-            limit=_optional(request, "limit"),
+            after=_number("after", params.get("after")) or 0,
+            limit=_number("limit", params.get("limit")),
         )
     except ValueError as error:
         raise BadRequest(Code.VALIDATION, str(error)) from None
 
 
-def _optional(request: Request, name: str) -> int | None:
-    if name not in request.query_params:
+def _boolean(text: str | None) -> bool | None:
+    if text is None:
         return None
-    return query_integer(request, name, default=0, minimum=0, maximum=_HIGHEST)
+    if text.lower() not in ("true", "false"):
+        raise ValueError(wrong("failed", "true or false", text))
+    return text.lower() == "true"
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) <= _HIGHEST):
+        raise ValueError(wrong(name, f"a whole number from 0 to {_HIGHEST}", text))
+    return int(text)
 
 
 ROUTES = [

@@ -14,6 +14,7 @@ from ksef_mock.clock import iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.errors import NotFound
+from ksef_mock.core.expected import one_of, wrong
 from ksef_mock.ksef.keys.keys import PublishedKey, Usage
 from ksef_mock.system.system import System
 
@@ -88,7 +89,8 @@ async def withdraw(request: Request) -> Response:
     system = system_of(request)
     order = await read_order(request, WithdrawalOrder)
     if not await system.controls.withdraw(order.public_key_id):
-        raise NotFound(reason=f"no key {order.public_key_id} is published")
+        published = [key.public_key_id for key in await system.keys.published()]
+        raise NotFound(reason=wrong("publicKeyId", one_of(published), order.public_key_id))
     return await _listed(system)
 
 

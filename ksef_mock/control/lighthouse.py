@@ -15,6 +15,7 @@ from ksef_mock.api.http import answer, system_of
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import one_of, wrong
 from ksef_mock.core.lighthouse import (
     AnnouncementOrder,
     Breakdown,
@@ -142,9 +143,7 @@ async def play(request: Request) -> Response:
     try:
         scenario = Scenario(order.name)
     except ValueError:
-        raise BadRequest(
-            Code.VALIDATION, f"name: {order.name[:64]!r} is none of {', '.join(Scenario)}"
-        ) from None
+        raise BadRequest(Code.VALIDATION, wrong("name", one_of(Scenario), order.name)) from None
     return answer(MessageList.of(await _obeyed(system_of(request).lighthouse.play(scenario))))
 
 

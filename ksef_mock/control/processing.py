@@ -12,6 +12,7 @@ from ksef_mock.clock import SECOND, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import between, wrong
 from ksef_mock.system import processing
 
 #: Seconds.
@@ -39,8 +40,11 @@ async def stop(request: Request) -> Response:
         await processing.resume(system)
         return Response(status_code=204)
     order = await read_order(request, StopOrder)
-    if not (0 < order.for_seconds <= _LONGEST and 0 <= order.in_seconds <= _LONGEST):
-        raise BadRequest(Code.VALIDATION, "forSeconds, inSeconds: from 0 to a year, forSeconds above 0")
+    if not 0 < order.for_seconds <= _LONGEST:
+        expected = f"a number above 0, at most {_LONGEST:.0f}"
+        raise BadRequest(Code.VALIDATION, wrong("forSeconds", expected, order.for_seconds))
+    if not 0 <= order.in_seconds <= _LONGEST:
+        raise BadRequest(Code.VALIDATION, wrong("inSeconds", between(0, _LONGEST), order.in_seconds))
     since = system.clock.now() + round(order.in_seconds * SECOND)
     until = since + round(order.for_seconds * SECOND)
     await processing.stop(system, since, until)

@@ -17,6 +17,7 @@ from ksef_mock.api.http import answer, read_body, system_of
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import explained
 from ksef_mock.signing.stand_in import SignOrder, sign_as
 
 
@@ -46,7 +47,9 @@ async def sign(request: Request) -> Response:
         try:
             order = msgspec.convert(dict(request.query_params), SignOrder, strict=False)
         except msgspec.ValidationError as error:
-            raise BadRequest(Code.VALIDATION, str(error)) from None
+            raise BadRequest(
+                Code.VALIDATION, explained(error, dict(request.query_params), SignOrder)
+            ) from None
     try:
         signed = await asyncio.to_thread(sign_as, xml, order, system.pki, system.clock.now())
     except ValueError as error:

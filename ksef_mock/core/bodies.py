@@ -82,7 +82,14 @@ class StatusInfo(Body):
 _ONE = r"\[[^\]|]+\]: [^|]+"
 
 #: One warning or several; it is sent folded to ASCII.
-WarningText: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_ONE}(?:\| ?{_ONE})*\Z", max_length=1_000)]
+WarningText: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^{_ONE}(?:\| ?{_ONE})*\Z",
+        max_length=1_000,
+        description="'[code]: message', several with | between them, at most 1000 characters",
+    ),
+]
 
 
 #: Types that stand for nobody in particular: their value is empty.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 import msgspec
 
@@ -22,6 +22,7 @@ from ksef_mock.core.codes import (
     Reason,
     Status,
 )
+from ksef_mock.core.expected import between, one_of, wrong
 from ksef_mock.core.paths import api_path
 
 #: Bounds of what a fault can be told. Delays are real seconds, holds seconds of the mock's clock.
@@ -94,9 +95,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidFault: the status is not in the table, or the detail is not the status's.
         """
         if self.status not in CHANGE_FAILURES:
-            raise InvalidFault(
-                f"outcome.status: {self.status} is none of {_listed(map(int, CHANGE_FAILURES))}"
-            )
+            raise InvalidFault(wrong("outcome.status", one_of(map(int, CHANGE_FAILURES)), self.status))
         status = ChangeStatus(self.status)
         known = CHANGE_STATUS_DETAILS.get(status)
         if self.detail not in (None, known):
@@ -113,14 +112,12 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         details = STATUS_DETAILS.get(self.status)
         if details is None:
-            raise InvalidFault(
-                f"outcome.status: {self.status} is none of {_listed(map(int, STATUS_DETAILS))}"
-            )
+            raise InvalidFault(wrong("outcome.status", one_of(map(int, STATUS_DETAILS)), self.status))
         if self.detail is None:
             return Status(self.status), details[0] if details else None
         if self.detail not in details:
             known = _listed(map(repr, map(str, details))) if details else "none"
-            raise InvalidFault(f"outcome.detail: not one of status {self.status}: {known}")
+            raise InvalidFault(wrong("outcome.detail", f"one of status {self.status}: {known}", self.detail))
         return Status(self.status), self.detail
 
 
@@ -182,17 +179,23 @@ class Fault(
             )
         if not 0 < len(self.path) <= _MAX_PATH or self.path[0] not in "/*?{":
             raise InvalidFault(
-                f"path: a pattern of at most {_MAX_PATH} characters such as '/auth/*', without the prefix /v2"
+                wrong(
+                    "path",
+                    f"a pattern of at most {_MAX_PATH} characters such as '/auth/*', without the prefix /v2",
+                    self.path,
+                )
             )
         if api_path(self.path) is not None:
             raise InvalidFault("path: is matched without the prefix of the API: '/auth/*', not '/v2/auth/*'")
-        if self.method is not None and not re.fullmatch(r"[A-Za-z]{1,16}", self.method):
-            raise InvalidFault("method: an HTTP method such as 'POST'")
+        if self.method is not None and self.method.upper() not in list(HTTPMethod):
+            raise InvalidFault(wrong("method", one_of(HTTPMethod), self.method))
         _require_between("times", self.times, 1, MAX_TIMES)
         _require_between("every", self.every, 1, MAX_TIMES)
         for name, moment in (("since", self.since), ("until", self.until)):
             if moment is not None and not EARLIEST.year <= moment.year < LATEST.year:
-                raise InvalidFault(f"{name}: a year from {EARLIEST.year} to {LATEST.year - 1}")
+                raise InvalidFault(
+                    wrong(name, f"a moment from {EARLIEST.year} to {LATEST.year - 1}", moment.isoformat())
+                )
         since, until = self.window
         if since is not None and until is not None and until <= since:
             raise InvalidFault("until: must come after since")
@@ -313,12 +316,12 @@ class Fault(
             return
         # The server cannot send a status that HTTP has no name for.
         if status not in _KNOWN_STATUSES:
-            raise InvalidFault(f"status: {status} is no final HTTP status")
+            raise InvalidFault(wrong("status", "a final HTTP status such as 404 or 503", status))
         if self.code is not None:
             known: dict[int, tuple[int | str, ...]] = {400: tuple(Code), 403: tuple(Reason)}
             if self.code not in known.get(status, ()):
                 listed = _listed(map(str, known.get(status, ()))) or "it has none"
-                raise InvalidFault(f"code: {self.code!r} is none of status {status}: {listed}")
+                raise InvalidFault(wrong("code", f"one of status {status}: {listed}", self.code))
         if self.retry_after is not None and status in _NO_RETRY_AFTER:
             raise InvalidFault(f"retryAfter: not with status {status}")
 
@@ -331,7 +334,7 @@ def named(name: str) -> Named:
     try:
         return Named(name)
     except ValueError:
-        raise InvalidFault(f"name: {name!r} is none of {_listed(Named)}") from None
+        raise InvalidFault(wrong("name", one_of(Named), name)) from None
 
 
 class DefinedFault(msgspec.Struct, frozen=True):
@@ -344,7 +347,7 @@ class DefinedFault(msgspec.Struct, frozen=True):
 
 def _require_between(name: str, value: float | None, least: float, most: float) -> None:
     if value is not None and not least <= value <= most:
-        raise InvalidFault(f"{name}: from {least:g} to {most:g}")
+        raise InvalidFault(wrong(name, between(least, most), value))
 
 
 @lru_cache(256)

@@ -16,6 +16,7 @@ import msgspec
 
 from ksef_mock.clock import EARLIEST, LATEST, SECOND, Instant, from_datetime, to_datetime
 from ksef_mock.core.dates import warsaw
+from ksef_mock.core.expected import between, wrong
 
 #: Documented: messages stay for 30 days. From which date on nobody has answered; here, from the day on which
 #: what they speak of is over.
@@ -144,14 +145,14 @@ class AnnouncementOrder(msgspec.Struct, forbid_unknown_fields=True, rename="came
         Raises:
             InvalidNotice: a moment is given twice, or is out of bounds.
         """
-        for name, moment, seconds in (
-            ("start, inSeconds", self.start, self.in_seconds),
-            ("end, forSeconds", self.end, self.for_seconds),
+        for name, moment, other, seconds in (
+            ("start", self.start, "inSeconds", self.in_seconds),
+            ("end", self.end, "forSeconds", self.for_seconds),
         ):
             if moment is not None and seconds is not None:
-                raise InvalidNotice(f"{name}: one of them")
+                raise InvalidNotice(f"{name}, {other}: expected one of them, got both")
             if seconds is not None and not -_FARTHEST <= seconds <= _FARTHEST:
-                raise InvalidNotice(f"{name}: a year at most")
+                raise InvalidNotice(wrong(other, between(-_FARTHEST, _FARTHEST), seconds))
         start = moment_of("start", self.start)
         if self.in_seconds is not None:
             start = now + round(self.in_seconds * SECOND)
@@ -174,7 +175,9 @@ def moment_of(name: str, moment: datetime | None) -> Instant | None:
     except OverflowError:  # the first and the last day that there are, with an offset
         instant = 0
     if not EARLIEST.timestamp() <= instant / SECOND < LATEST.timestamp():
-        raise InvalidNotice(f"{name}: a year from {EARLIEST.year} to {LATEST.year - 1}")
+        raise InvalidNotice(
+            wrong(name, f"a moment from {EARLIEST.year} to {LATEST.year - 1}", moment.isoformat())
+        )
     return instant
 
 
@@ -406,7 +409,7 @@ def whole_seconds(moment: Instant) -> Instant:
 def _require_text(title: str | None, text: str | None) -> None:
     for name, value, most in (("title", title, MAX_TITLE), ("text", text, MAX_TEXT)):
         if value is not None and not 0 < len(value) <= most:
-            raise InvalidNotice(f"{name}: 1 to {most} characters")
+            raise InvalidNotice(wrong(name, f"a text of 1 to {most} characters", value))
 
 
 _MONTHS = (

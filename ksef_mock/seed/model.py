@@ -17,6 +17,7 @@ import msgspec
 
 from ksef_mock.core.bodies import WarningText
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import explained
 from ksef_mock.core.fault import Fault
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
 from ksef_mock.core.lighthouse import AnnouncementOrder, Breakdown, Scenario
@@ -246,9 +247,7 @@ def read_seed(document: Any, folder: Path | None = None) -> Seed:
     try:
         seed = msgspec.convert({} if document is None else document, Seed, strict=False)
     except msgspec.ValidationError as error:
-        said, _, where = str(error).partition(" - at `$")
-        place = where.rstrip("`").lstrip(".")
-        raise SeedError(f"{place}: {said}" if place else said) from None
+        raise SeedError(explained(error, document, Seed)) from None
     certificates: list[SeedCertificate] = []
     for place, certificate in _placed("certificates", seed.certificates):
         with _at(place):

@@ -14,6 +14,7 @@ import msgspec
 from cryptography import x509
 
 from ksef_mock.clock import SECOND
+from ksef_mock.core.expected import NIP, PESEL, one_of, wrong
 from ksef_mock.core.identifiers import Identifier, is_subject_identifier
 from ksef_mock.crypto.pki import Credential, KeyKind, Pki, person, seal
 from ksef_mock.signing.mistakes import Mistake, sign_wrongly
@@ -24,6 +25,7 @@ from ksef_mock.xades.signing import Form, Style, sign
 #: By the part of the identifier that people write, `ecdsa-sha256`.
 ALGORITHMS = {uri.rpartition("#")[2]: uri for uri in SIGNATURES}
 
+_SIGNERS = "pesel:PESEL, nip:NIP or seal:NIP"
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=31)]
 
 
@@ -39,7 +41,7 @@ class SignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """How a document is to be signed."""
 
     #: `pesel:90010112349`, `nip:5265877635` (a person) or `seal:5265877635` (an organisation).
-    signer: str = msgspec.field(name="as")
+    signer: Annotated[str, msgspec.Meta(description=_SIGNERS)] = msgspec.field(name="as")
     #: By default the Trusted Profile for a PESEL, a qualified certificate otherwise.
     by: Service | None = None
     form: Form = "enveloped"
@@ -72,10 +74,10 @@ class SignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         """
         kind, _, value = self.signer.partition(":")
         if kind not in ("pesel", "nip", "seal"):
-            raise ValueError("as: pesel:…, nip:… or seal:…")
+            raise ValueError(wrong("as", _SIGNERS, self.signer))
         of = "Pesel" if kind == "pesel" else "Nip"
         if not is_subject_identifier(Identifier(of, value)):
-            raise ValueError(f"as: {value[:40]!r} is no valid {of.upper()}")
+            raise ValueError(wrong("as", PESEL if kind == "pesel" else NIP, value))
         if kind == "seal":
             return seal(self.organization, nip=value)
         return person(self.given_name, self.surname, **{kind: value})
@@ -91,7 +93,7 @@ class SignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
             return ALGORITHMS["ecdsa-sha256"] if self.mistake is Mistake.DER_ECDSA else None
         uri = ALGORITHMS.get(self.algorithm, self.algorithm)
         if uri not in SIGNATURES:
-            raise ValueError(f"algorithm: {self.algorithm[:80]!r} is none of {', '.join(ALGORITHMS)}")
+            raise ValueError(wrong("algorithm", one_of(ALGORITHMS), self.algorithm))
         return uri
 
 

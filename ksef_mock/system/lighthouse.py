@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant, to_datetime
+from ksef_mock.core.expected import between, wrong
 from ksef_mock.core.fault import DefinedFault, Fault
 from ksef_mock.core.lighthouse import (
     MAX_SLOW,
@@ -156,7 +157,7 @@ class Lighthouse:
             InvalidNotice: `slow` is out of bounds.
         """
         if not 0 <= slow <= MAX_SLOW:
-            raise InvalidNotice(f"slowSeconds: from 0 to {MAX_SLOW:g}")
+            raise InvalidNotice(wrong("slowSeconds", between(0, MAX_SLOW), slow))
         await self._shared.change_soon(
             lambda shared: msgspec.structs.replace(
                 shared, lighthouse=msgspec.structs.replace(shared.lighthouse, breakdown=how, slow=slow)

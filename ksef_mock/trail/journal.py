@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from http import HTTPMethod
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from ksef_mock.clock import iso
 from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
 from ksef_mock.core.exchange import Exchange, Outcome
+from ksef_mock.core.expected import one_of, wrong
 from ksef_mock.core.paths import api_path
 from ksef_mock.core.text import Allowance
 from ksef_mock.core.wire import Wire
@@ -90,9 +92,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if self.status is not None and not re.fullmatch(r"[1-5](?:\d\d|xx)", self.status):
-            raise ValueError(
-                f"status: {self.status!r} is neither a status such as 404 nor a class such as 4xx"
-            )
+            raise ValueError(wrong("status", "a status such as 404, or a class such as 4xx", self.status))
+        if self.method is not None and self.method.upper() not in list(HTTPMethod):
+            raise ValueError(wrong("method", one_of(HTTPMethod), self.method))
 
     def admits(self, entry: Entry) -> bool:
         """Whether an entry is asked for, `after` and `limit` aside."""

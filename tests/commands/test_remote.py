@@ -60,8 +60,8 @@ def test_clock(ksef_mock: MockServer, run: Run) -> None:
     ("arguments", "code", "said"),
     [
         (["clock", "advance", "soon"], 2, "'soon' is not a valid float"),
-        (["clock", "advance", "1e12"], 1, "seconds: the clock goes from 1970"),
-        (["clock", "set", "yesterday"], 1, "Error: Invalid RFC3339 encoded datetime - at `$.time`"),
+        (["clock", "advance", "1e12"], 1, "seconds: expected what leads to a year from 1970"),
+        (["clock", "set", "yesterday"], 1, "Error: time: expected a moment in ISO 8601, such as"),
     ],
 )
 def test_clock_says_what_it_does_not_understand(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -81,7 +81,7 @@ def test_keys(ksef_mock: MockServer, run: Run) -> None:
     assert old in rotated[2]
     run("keys", "recertify")
     assert old not in run("keys", "withdraw", old).stdout
-    assert "no key" in run("keys", "withdraw", old, code=1).output
+    assert f'got "{old}"' in run("keys", "withdraw", old, code=1).output
     assert old not in run("keys", "rotate", "--emergency", "--usage", "symmetric").stdout
     body = json.loads(run("keys", "algorithm", "both", "--json").stdout)
     assert {key["algorithm"] for key in body["keys"]} == {"RSA-2048", "P-256"}
@@ -198,7 +198,7 @@ def test_token(run: Run, api: Api) -> None:
     assert api.login(text, nip=OTHER_NIP)
     body = json.loads(run("token", "issue", "--nip", NIP, "--text", "A" * 20, "--json").stdout)
     assert body["token"] == "A" * 20
-    assert "'123' is no valid" in run("token", "issue", "--nip", "123", code=1).output
+    assert "nip: expected a NIP: ten digits" in run("token", "issue", "--nip", "123", code=1).output
     assert "Everything" in run("token", "issue", "--nip", NIP, "--permission", "Everything", code=1).output
 
 
@@ -230,7 +230,7 @@ def test_certificate(ksef_mock: MockServer, run: Run, api: Api, tmp_path: Path) 
     assert run("certificate", "revoke", serial).stdout.endswith(" is revoked\n")
     assert outcome(ksef_mock, api, credential)["details"] == ["Certyfikat odwołany"]
     assert "is not suspended" in run("certificate", "reinstate", pem, code=1).output
-    assert "no certificate" in run("certificate", "revoke", "123", code=1).output
+    assert "serialNumber: expected" in run("certificate", "revoke", "123", code=1).output
 
 
 def test_certificate_as_json_writes_no_file(

@@ -127,7 +127,7 @@ def test_journal_can_be_narrowed_down(control: httpx.Client, api: Api, ksef_toke
     }
     entries = control.get("/journal").json()["entries"]
     assert paths(after=entries[1]["sequence"])[0] == entries[2]["path"]
-    assert error(control.get("/journal", params={"after": "x"}))[0] == 21001
+    assert error(control.get("/journal", params={"after": "x"}))[0] == 21405
 
 
 def test_unknown_control_is_404_and_wrong_method_405(control: httpx.Client) -> None:

@@ -74,7 +74,9 @@ def test_withdrawal(control: httpx.Client, api: Api, ksef_token: str) -> None:
     new, old = ids(control.post("/keys/rotate"))
     assert ids(control.post("/keys/withdraw", json={"publicKeyId": old})) == [new]
     response = control.post("/keys/withdraw", json={"publicKeyId": old})
-    assert (response.status_code, response.json()["detail"]) == (404, f"no key {old} is published")
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith("publicKeyId: expected one of ")
+    assert response.json()["detail"].endswith(f', got "{old}"')
     assert api.login(ksef_token)
 
 
@@ -95,12 +97,12 @@ def test_algorithm(
 @pytest.mark.parametrize(
     ("method", "path", "body", "named"),
     [
-        ("POST", "/keys/rotate", {"usage": "Everything"}, "$.usage"),
-        ("POST", "/keys/rotate", {"emergency": "yes"}, "$.emergency"),
+        ("POST", "/keys/rotate", {"usage": "Everything"}, "usage: expected "),
+        ("POST", "/keys/rotate", {"emergency": "yes"}, "emergency: expected "),
         ("POST", "/keys/rotate", {"urgent": True}, "urgent"),
         ("POST", "/keys/recertify", {"emergency": True}, "emergency"),
         ("POST", "/keys/withdraw", {}, "publicKeyId"),
-        ("PUT", "/keys/algorithm", {"algorithm": "dsa"}, "$.algorithm"),
+        ("PUT", "/keys/algorithm", {"algorithm": "dsa"}, "algorithm: expected "),
         ("PUT", "/keys/algorithm", {}, "algorithm"),
     ],
 )

@@ -73,12 +73,17 @@ def test_a_control_that_is_added_is_guarded_without_a_line_of_its_own() -> None:
     [
         ("GET", "/nothing", None, "no such path in the API"),
         ("PATCH", "/keys", None, "allowed here: GET"),
-        ("POST", "/tokens", b"{}", "missing required field `nip`"),
+        ("POST", "/tokens", b"{}", "nip: missing, expected a NIP"),
         ("POST", "/tokens", b"{", "truncated"),
-        ("POST", "/invoices", b'{"invoices": [1]}', "Expected `object`, got `int` - at `$.invoices[0]`"),
-        ("POST", "/peppol-providers", b"[]", "Expected `object`, got `array`"),
+        ("POST", "/invoices", b'{"invoices": [1]}', "invoices[0]: expected an object with seller (required)"),
+        ("POST", "/peppol-providers", b"[]", "expected an object with providers (required), got a list"),
         ("DELETE", "/faults/x", None, "there is no fault x"),
-        ("POST", "/keys/rotate", b'{"usage": 1}', "Expected `str`, got `int` - at `$.usage`"),
+        (
+            "POST",
+            "/keys/rotate",
+            b'{"usage": 1}',
+            "usage: expected one of KsefTokenEncryption, SymmetricKeyEncryption, got 1",
+        ),
     ],
 )
 @pytest.mark.parametrize("wish", [{}, {"X-Error-Format": "problem-details"}])

@@ -86,7 +86,7 @@ def test_breakdown_by_http(ksef_mock: MockServer) -> None:
             {"category": "FAILURE", "start": "2026-01-01T00:00:00Z", "inSeconds": 1},
             "inSeconds",
         ),
-        ("POST", "/messages", {"category": "FAILURE", "forSeconds": 1e300}, "year"),
+        ("POST", "/messages", {"category": "FAILURE", "forSeconds": 1e300}, "forSeconds: expected"),
         ("POST", "/messages", {"category": "FAILURE", "title": "x" * 201}, "title"),
         ("POST", "/messages", {"category": "FAILURE", "text": ""}, "text"),
         ("POST", "/end", {"eventId": 7}, "no event 7"),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from ksef_mock.clock import Instant
+from ksef_mock.core import expected
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
 
 _NIP = CONTEXT_PATTERNS["Nip"].pattern
@@ -18,12 +19,16 @@ KSEF_NUMBER = (
     r"-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}"
 )
 
-Nip: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_NIP}\Z")]
-KsefNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{KSEF_NUMBER}\Z")]
+Nip: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{_NIP}\Z", description=expected.NIP)]
+KsefNumber: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=rf"^{KSEF_NUMBER}\Z", description=expected.KSEF_NUMBER)
+]
 InvoiceNumber: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
 IdentifierValue: TypeAlias = Annotated[str, msgspec.Meta(max_length=50)]
-Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z+/]{43}=\Z")]
+Sha256: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9A-Za-z+/]{43}=\Z", description=expected.SHA256)
+]
 BuyerType: TypeAlias = Literal["Nip", "VatUe", "Other", "None"]
 PartyType: TypeAlias = Literal["Nip", "InternalId", "VatUe", "Other", "None"]
 InvoicingMode: TypeAlias = Literal["Online", "Offline"]

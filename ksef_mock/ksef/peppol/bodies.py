@@ -9,11 +9,14 @@ import msgspec
 from ksef_mock.clock import Instant, iso
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.bodies import Body, invalid
+from ksef_mock.core.expected import PEPPOL_ID
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.core.validation import FORMAT
 from ksef_mock.ksef.peppol.providers import Provider
 
-PeppolId: TypeAlias = Annotated[str, msgspec.Meta(pattern=rf"^{CONTEXT_PATTERNS['PeppolId'].pattern}\Z")]
+PeppolId: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=rf"^{CONTEXT_PATTERNS['PeppolId'].pattern}\Z", description=PEPPOL_ID)
+]
 
 
 class PeppolProvider(Body):

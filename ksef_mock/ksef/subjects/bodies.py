@@ -10,14 +10,17 @@ import msgspec
 
 from ksef_mock.clock import Instant, from_datetime
 from ksef_mock.core.bodies import Body, IdentifierBody, identifier
+from ksef_mock.core.expected import NIP, PESEL
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, SUBJECT_PATTERNS, Identifier
 from ksef_mock.core.permissions import Permission
 from ksef_mock.core.validation import NOT_EMPTY, Broken
 from ksef_mock.ksef.subjects.subjects import SubjectType, SubUnit
 
-Nip: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{SUBJECT_PATTERNS['Nip'].pattern}$", max_length=10)]
+Nip: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=f"^{SUBJECT_PATTERNS['Nip'].pattern}$", max_length=10, description=NIP)
+]
 Pesel: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=f"^{SUBJECT_PATTERNS['Pesel'].pattern}$", max_length=11)
+    str, msgspec.Meta(pattern=f"^{SUBJECT_PATTERNS['Pesel'].pattern}$", max_length=11, description=PESEL)
 ]
 Description: TypeAlias = Annotated[str, msgspec.Meta(min_length=5, max_length=256)]
 
