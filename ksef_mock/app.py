@@ -40,7 +40,7 @@ _ROOMS = {
     "certificates": ("/certificates/", "/testdata/certificates/"),
     "permissions": ("/permissions/",),
     "collective": ("/collective-identifiers",),
-    "invoices": ("/invoices/query/metadata", "/invoices/ksef/"),
+    "invoices": ("/invoices/",),
     "sending": ("/sessions$", "/sessions/online", r"/sessions/\{"),
     "peppol": ("/peppol/",),
 }

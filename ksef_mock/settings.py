@@ -19,6 +19,7 @@ from ksef_mock.core.environment import (
 )
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.waiting import Delay
+from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.state import _STORE, STORES
 
 #: What RSA-OAEP with SHA-256 and a key of 2048 bits can encrypt, less `|` and the timestamp in milliseconds.
@@ -55,6 +56,10 @@ class Settings:
     schemas: Path | None = None
     #: Seconds from the acceptance of an invoice until it is stored for good and can be found.
     storage_delay: float = 0.0
+    #: Seconds that the PermanentStorageHwmDate is behind, then cut to the minute; 0: it is now.
+    hwm_lag: float = 0.0
+    #: How much goes into a package of an export.
+    exports: ExportLimits = field(default_factory=ExportLimits)
     #: Requests kept in the journal, the oldest dropped first.
     journal_size: int = 1_000
     #: What `X-Mock-Control-Token` must carry for /_mock; None: only loopback clients may use /_mock.
@@ -89,6 +94,8 @@ class Settings:
             raise ValueError(f"unknown token key {self.token_key!r}: rsa, ec or both")
         if self.rate_limits not in ("off", "test", "production"):
             raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
+        if not 0 <= self.hwm_lag <= 86_400:
+            raise ValueError("the lag of the PermanentStorageHwmDate is 0 to 86400 seconds")
         token = self.control_token
         if token is not None and (
             not token.isascii() or not token.isprintable() or token != token.strip() or not token

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from email.utils import formatdate
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ksef_mock.api.documents import xml
 from ksef_mock.api.http import exchange_of, system_of
-from ksef_mock.ksef.sending.storage import Refusal
+from ksef_mock.clock import SECOND, Instant
+from ksef_mock.ksef.invoices import export_rules
+from ksef_mock.ksef.invoices.exports import Export, Part
+from ksef_mock.ksef.sending.storage import Link, Refusal, Storage
+from ksef_mock.system.system import System
 
 _INVOICE = re.compile(r"/\d\d/(?P<session>[0-9a-z-]{36})/invoice-upo/upo_(?P<number>[0-9A-Z-]{35,36})\.xml")
 _PAGE = re.compile(r"/\d\d/(?P<session>[0-9a-z-]{36})/session-upo/upo_(?P<index>\d{2,5})\.xml")
+_PART = re.compile(r"/\d\d/(?P<export>[0-9a-z-]{36})/invoice-part/(?P<name>[0-9A-Za-z.-]{1,100})")
+
+#: One range of octets: from, and to; the last ones if `from` is absent.
+_RANGE = re.compile(r"bytes=(?P<first>\d{0,15})-(?P<last>\d{0,15})", re.ASCII)
 
 #: Status, code and message of Azure's answers (the first two messages seen, the last its documentation's).
 _REFUSALS = {
@@ -32,6 +42,7 @@ _REFUSALS = {
     ),
 }
 _NOT_FOUND = (404, "BlobNotFound", "The specified blob does not exist.")
+_BAD_RANGE = (416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
 
 
 async def download(request: Request) -> Response:
@@ -42,6 +53,9 @@ async def download(request: Request) -> Response:
     if refusal is not None:
         exchange.failed("link", f"{refusal.name.lower()}: the link is not ours, was changed, or has expired")
         return _refused(*_REFUSALS[refusal])
+    part = _PART.fullmatch(path)
+    if part is not None:
+        return await _part(request, system, part["export"].upper(), part["name"])
     found = _INVOICE.fullmatch(path) or _PAGE.fullmatch(path)
     session = None if found is None else await system.sessions.find(found["session"].upper())
     if found is None or session is None:
@@ -51,12 +65,70 @@ async def download(request: Request) -> Response:
     return xml(await system.confirmations.of_page(session, session.pages[int(found["index"])]))
 
 
-def _refused(status: int, code: str, message: str) -> Response:
+def link_to_part(storage: Storage, base: str, export: Export, number: int, now: Instant) -> Link:
+    """A signed link to a part of a package; `base`: scheme and host of the mock."""
+    path = f"/00/{export.reference.lower()}/invoice-part/{export.part_name(number)}"
+    return storage.link(base, path, now, export_rules.LINK_LIFETIME)
+
+
+async def _part(request: Request, system: System, reference: str, name: str) -> Response:
+    """A part of a package, or a range of its octets."""
+    found = await system.exports.part(reference, name)
+    if found is None:
+        return _refused(*_NOT_FOUND)
+    export, part = found
+    headers = {
+        "Accept-Ranges": "bytes",
+        "x-ms-meta-hash": part.sealed_hash,
+        "x-ms-blob-type": "BlockBlob",
+        "Last-Modified": formatdate(export.completed_at // SECOND, usegmt=True),
+    }
+    size = part.sealed.size
+    wanted = _range(request.headers.get("range", ""), size)
+    if wanted is None:
+        return _streamed(system, part, 0, size, 200, headers)
+    first, last = wanted
+    if first > last:
+        return _refused(*_BAD_RANGE, headers={"Content-Range": f"bytes */{size}"})
+    headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return _streamed(system, part, first, last + 1, 206, headers)
+
+
+def _streamed(
+    system: System, part: Part, first: int, end: int, status: int, headers: dict[str, str]
+) -> Response:
+    async def octets() -> AsyncIterator[bytes]:
+        place = 0
+        async for piece in system.exports.octets(part):
+            wanted = piece[max(first - place, 0) : max(end - place, 0)]
+            place += len(piece)
+            if wanted:
+                yield wanted
+            if place >= end:
+                return
+
+    headers["Content-Length"] = str(end - first)
+    return StreamingResponse(octets(), status, headers, "application/octet-stream")
+
+
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """First and last octet that are asked for, in this order if there are any; None: all of them."""
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or not (match["first"] or match["last"]):
+        return None
+    if not match["first"]:
+        return max(size - int(match["last"]), 0), size - 1 if int(match["last"]) else -1
+    first = int(match["first"])
+    last = int(match["last"] or size)
+    return None if last < first else (first, min(last, size - 1))
+
+
+def _refused(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> Response:
     body = (
         f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code>'
         f"<Message>{escape(message)}</Message></Error>"
     )
-    return Response(body, status, media_type="application/xml")
+    return Response(body, status, headers, media_type="application/xml")
 
 
 ROUTES = [Route("/storage/{path:path}", download, methods=["GET"])]

@@ -79,6 +79,8 @@ def _settings(
     delay_polls: int,
     delay_seconds: float,
     delay_percentiles: tuple[tuple[float, float], ...],
+    export_invoices: int,
+    export_part_size: int,
     trust: tuple[Path, ...],
     seed: Path | None,
     store: str,
@@ -89,6 +91,7 @@ def _settings(
     from ksef_mock.clock import Clock
     from ksef_mock.core.identifiers import Identifier, is_context_identifier
     from ksef_mock.core.waiting import Delay
+    from ksef_mock.ksef.invoices.export_limits import ExportLimits
     from ksef_mock.ksef.tokens.tokens import new_text
     from ksef_mock.settings import FirstToken, Settings
 
@@ -102,6 +105,7 @@ def _settings(
     try:
         return Settings(
             first_token=first_token,
+            exports=ExportLimits(invoices=export_invoices, part_octets=export_part_size),
             delay=Delay(polls=delay_polls, seconds=delay_seconds, percentiles=delay_percentiles),
             trusted_cas=trust,
             seed=None if seed is None else _seed(seed),
@@ -208,6 +212,26 @@ settings_options = gathered(
             default=0.0,
             type=click.FloatRange(0),
             help="Seconds from the acceptance of an invoice until it can be found and fetched.",
+        ),
+        click.option(
+            "--hwm-lag",
+            default=0.0,
+            type=click.FloatRange(0, 86_400),
+            help="Seconds that the PermanentStorageHwmDate is behind, then cut to the minute; 0: it is now.",
+        ),
+        click.option(
+            "--export-invoices",
+            default=10_000,
+            show_default=True,
+            type=click.IntRange(1),
+            help="Invoices that a package of an export holds at most: fewer, to meet truncation soon.",
+        ),
+        click.option(
+            "--export-part-size",
+            default=50_000_000,
+            show_default=True,
+            type=click.IntRange(1_000),
+            help="Bytes of a part of such a package: fewer, to meet several parts soon.",
         ),
         click.option(
             "--lighthouse-cors",

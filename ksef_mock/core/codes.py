@@ -53,8 +53,11 @@ class Code(IntEnum):
     CORRECTED_BEFORE = 21166
     NOT_CORRECTABLE = 21167
     NO_SESSION = 21173
+    NO_EXPORT = 21175
     NO_UPO = 21178
     SESSION_STATUS = 21180
+    EXPORT_REQUEST = 21181
+    TOO_MANY_EXPORTS = 21182
     SESSION_UNAVAILABLE = 21184
     FILE_SIZE = 21402
     FILE_HASH = 21403
@@ -109,8 +112,11 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.CORRECTED_BEFORE: "Korekta techniczna niedostępna.",
     Code.NOT_CORRECTABLE: "Status faktury nie pozwala na korektę techniczną.",
     Code.NO_SESSION: "Brak sesji o wskazanym numerze referencyjnym.",
+    Code.NO_EXPORT: "Wynik zapytania o podanym identyfikatorze nie istnieje.",
     Code.NO_UPO: "Nie znaleziono UPO dla podanych kryteriów.",
     Code.SESSION_STATUS: "Status sesji nie pozwala na wykonanie operacji.",
+    Code.EXPORT_REQUEST: "Nieprawidłowe żądanie eksportu faktur.",
+    Code.TOO_MANY_EXPORTS: "Osiągnięto limit trwających eksportów.",
     Code.SESSION_UNAVAILABLE: "Sesja tymczasowo niedostępna.",
     Code.FILE_SIZE: "Nieprawidłowy rozmiar pliku.",
     Code.FILE_HASH: "Nieprawidłowy skrót pliku.",

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     AUTHENTICATION = "AU"
     KSEF_TOKEN = "EC"
     ENROLLMENT = "EH"
+    #: The same letters as of an enrolment: both are seen.
+    EXPORT = "EH"
     PERMISSIONS = "EG"
     ONLINE_SESSION = "SO"
     INVOICE = "EE"

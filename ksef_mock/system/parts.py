@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.certificates.certificates import Certificates
     from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.ksef.collective.collective import CollectiveIdentifiers
+    from ksef_mock.ksef.invoices.exports import Exports
     from ksef_mock.ksef.invoices.invoices import Invoices
     from ksef_mock.ksef.invoices.schemas import Schemas
     from ksef_mock.ksef.keys.keys import KeyRing
@@ -175,6 +176,12 @@ class Parts:
         from ksef_mock.ksef.collective.collective import CollectiveIdentifiers
 
         return CollectiveIdentifiers(self.store, self.clock, self.invoices)
+
+    @_late
+    def exports(self) -> Exports:
+        from ksef_mock.ksef.invoices.exports import Exports
+
+        return Exports(self.store, self.clock, self.invoices, self.delay, self.settings.exports)
 
     @_late
     def storage(self) -> Storage:

@@ -82,6 +82,8 @@ class System(Parts):
         """Let go of the store, in which everything stays, and of documents that nobody has looked at yet."""
         if "xades_login" in vars(self):  # else nobody has sent a document
             self.xades_login.close()
+        if "exports" in vars(self):
+            self.exports.close()
         await self.store.close()
 
     async def populate(self) -> None:

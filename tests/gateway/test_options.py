@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from ksef_mock import cli
 from ksef_mock.commands import serve as serving
+from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.settings import Settings
 from tests.invoices.test_schemas import OFFICIAL, needs_official
 
@@ -21,6 +22,11 @@ from tests.invoices.test_schemas import OFFICIAL, needs_official
         (["--enforce-xades"], {"enforce_xades": True}),
         (["--refuse-tokens-by-tokens"], {"refuse_tokens_by_tokens": True}),
         (["--storage-delay", "2.5"], {"storage_delay": 2.5}),
+        (["--hwm-lag", "150"], {"hwm_lag": 150}),
+        (
+            ["--export-invoices", "3", "--export-part-size", "5000"],
+            {"exports": ExportLimits(invoices=3, part_octets=5_000)},
+        ),
         (["--rate-limits", "production"], {"rate_limits": "production"}),
         (
             ["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8"],

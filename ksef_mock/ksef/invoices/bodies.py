@@ -13,9 +13,7 @@ import msgspec
 from ksef_mock.clock import SECOND, Instant, iso, to_datetime
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.bodies import Body, Moment, choice, invalid
-from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import DAY
-from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS
 from ksef_mock.core.validation import CONDITION, FORMAT, NOT_EMPTY, Broken, at_most
 from ksef_mock.ksef.invoices.currencies import CURRENCY_CODES
@@ -100,16 +98,20 @@ class InvoiceQueryFilters(Body):
     invoice_types: list[Annotated[InvoiceType, msgspec.Meta(extra={"dotnet": "InvoiceType"})]] | None = None
     has_attachment: bool | None = None
 
-    def query(self, now: Instant) -> Query:
+    def is_beyond(self, hwm: Instant) -> bool:
+        """Whether it asks for what is complete alone, in a range in which nothing is."""
+        return self._is_restricted and warsaw.parse(self.date_range.start) > hwm
+
+    def query(self, now: Instant, hwm: Instant) -> Query:
         """The query, its dates made definite.
 
         Args:
-            now: up to when KSeF's data is complete: the PermanentStorageHwmDate.
+            hwm: up to when KSeF's data is complete: the PermanentStorageHwmDate.
 
         Raises:
-            BadRequest: 21405 naming the field that is wrong; 21183, nothing is complete in the range.
+            BadRequest: 21405 naming the field that is wrong.
         """
-        start, end = self._range(now)
+        start, end = self._range(now, hwm)
         return Query(
             subject_type=self.subject_type,
             date_type=self.date_range.date_type,
@@ -128,18 +130,21 @@ class InvoiceQueryFilters(Body):
             has_attachment=self.has_attachment,
         )
 
-    def _range(self, now: Instant) -> tuple[Instant, Instant]:
+    @property
+    def _is_restricted(self) -> bool:
+        wanted = self.date_range
+        return bool(wanted.restrict_to_permanent_storage_hwm_date) and (
+            wanted.date_type is DateType.PERMANENT_STORAGE
+        )
+
+    def _range(self, now: Instant, hwm: Instant) -> tuple[Instant, Instant]:
         wanted = self.date_range
         start = warsaw.parse(wanted.start)
+        if self.is_beyond(hwm):
+            return start, start
         end = now if wanted.end is None else warsaw.parse(wanted.end)
-        if wanted.restrict_to_permanent_storage_hwm_date and wanted.date_type is DateType.PERMANENT_STORAGE:
-            if start > now:
-                raise BadRequest(
-                    Code.BEYOND_AVAILABLE_DATA,
-                    "Parametr dateRange.from jest późniejszy niż PermanentStorageHwmDate "
-                    "przy włączonym restrictToPermanentStorageHwmDate.",
-                )
-            end = min(end, now)
+        if self._is_restricted:
+            end = min(end, hwm)
         if start > end:
             raise invalid("filters.dateRange.from", at_most(wanted.end or iso(now)))
         if end - start > _LONGEST_RANGE_DAYS * DAY * SECOND:
@@ -187,14 +192,19 @@ class QueryInvoicesMetadataResponse(Body):
     permanent_storage_hwm_date: str | None = None
 
     @classmethod
-    def of(cls, found: Found, query: Query, now: Instant) -> QueryInvoicesMetadataResponse:
-        by_storage = query.date_type is DateType.PERMANENT_STORAGE
+    def of(cls, found: Found, query: Query, hwm: Instant) -> QueryInvoicesMetadataResponse:
         return cls(
             has_more=found.has_more,
             is_truncated=found.is_truncated,
             invoices=[InvoiceMetadata.of(invoice) for invoice in found.invoices],
-            permanent_storage_hwm_date=iso(min(query.end, now)) if by_storage else None,
+            permanent_storage_hwm_date=shown_hwm(query, hwm),
         )
+
+
+def shown_hwm(query: Query, hwm: Instant) -> str | None:
+    """`permanentStorageHwmDate` of an answer: for queries by that date alone, none later than they reach."""
+    by_storage = query.date_type is DateType.PERMANENT_STORAGE
+    return iso(min(query.end, hwm)) if by_storage else None
 
 
 # -- seeds ------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ have alone in all of KSeF, the duplicate key: of processes that accept one invoi
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,13 +40,13 @@ from ksef_mock.state.update import committed
 #: A set of filters leads to no more invoices than this (OpenAPI: POST /invoices/query/metadata).
 MOST_RESULTS = 10_000
 
-_CHUNK = 1_000
+#: Index entries that are looked at before others have their turn.
+_CHUNK = 250
 
 INVOICES: Table[Invoice] = Table("invoice", Invoice)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What to look for; None: any."""
 
     subject_type: SubjectType
@@ -197,12 +199,14 @@ class Invoices:
             third_subjects=document.third_subjects,
             authorized_subject=document.authorized_subject,
         )
+        # Verification has taken its time: what is complete up to now must not change any more.
+        now = accepted.stored_at if self._clock is None else self._clock.now()
         invoice = Invoice(
             content=content,
             issued_at=warsaw.parse(issued),
             invoiced_at=accepted.invoiced_at,
             acquired_at=accepted.acquired_at,
-            stored_at=accepted.stored_at,
+            stored_at=max(accepted.stored_at, now),
             session=accepted.session,
         )
         return invoice, (
@@ -274,11 +278,14 @@ class Invoices:
         found = [await self._store.get(INVOICES, number) for number in numbers]
         return [invoice for invoice in found if invoice is not None]
 
-    def is_stored(self, invoice: Invoice) -> bool:
-        """Whether an invoice has come to be stored for good; seeded ones are, whatever their dates."""
+    def is_stored(self, invoice: Invoice, at: Instant | None = None) -> bool:
+        """Whether an invoice has come to be stored for good; seeded ones are, whatever their dates.
+
+        `at`: this moment instead of now.
+        """
         if invoice.session is None or self._clock is None:
             return True
-        return invoice.stored_at <= self._clock.now()
+        return invoice.stored_at <= (self._clock.now() if at is None else at)
 
     # -- searching --------------------------------------------------------------------------------------
 
@@ -297,7 +304,24 @@ class Invoices:
             is_truncated=len(matching) > self._most and shown_to == self._most,
         )
 
-    async def _dated(self, context: Identifier, query: Query) -> AsyncIterator[Invoice]:
+    async def oldest(
+        self, context: Identifier, query: Query, most: int, *, at: Instant
+    ) -> tuple[Sequence[Invoice], bool]:
+        """The first `most` invoices in the order of the date of the query, and whether there are more.
+
+        Args:
+            at: those that were stored by this moment.
+        """
+        found: deque[Invoice] = deque(maxlen=most)
+        more = False
+        async for invoice in self._dated(context, query, at):  # the newest first
+            more = len(found) == most
+            found.append(invoice)
+        return tuple(reversed(found)), more
+
+    async def _dated(
+        self, context: Identifier, query: Query, at: Instant | None = None
+    ) -> AsyncIterator[Invoice]:
         index = _index(query.subject_type, context, query.date_type)
         start = warsaw.midnight(query.start) if query.date_type is DateType.ISSUE else query.start
         cursor = (query.end + 1, "")
@@ -306,9 +330,10 @@ class Invoices:
                 if position < start:
                     return
                 invoice = await self._store.get(INVOICES, number)
-                if invoice is not None and self.is_stored(invoice) and query.matches(invoice.content):
+                if invoice is not None and self.is_stored(invoice, at) and query.matches(invoice.content):
                     yield invoice
             cursor = entries[-1]
+            await asyncio.sleep(0)
 
 
 def _insertion(invoice: Invoice) -> list[Write]:

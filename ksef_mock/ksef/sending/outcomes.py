@@ -91,7 +91,7 @@ class Outcomes:
                 code=InvoiceStatus.SUCCESS,
                 ksef_number=invoice.content.ksef_number,
                 mode=accepted.mode,
-                stored_at=accepted.stored_at,
+                stored_at=invoice.stored_at,
             ),
             writes,
         )
