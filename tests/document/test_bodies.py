@@ -37,6 +37,18 @@ GROUPS = (
     *("collectiveIdentifier", "other"),
 )
 
+FILTERS = {
+    "subjectType": "Subject1",
+    "dateRange": {"dateType": "Issue", "from": "2026-01-01", "to": "2026-01-02"},
+    "amount": {"type": "Brutto", "from": 1, "to": 2},
+    "buyerIdentifier": typed(("Nip", NIP)),
+    "currencyCodes": ["PLN", "EUR"],
+    "invoicingMode": "Online",
+    "formType": "FA",
+    "invoiceTypes": ["Vat", "KorRoz"],
+}
+ENCRYPTION = {"encryptedSymmetricKey": "AAAA", "initializationVector": "A" * 22 + "=="}
+
 #: A body for each operation, every enumeration among its members. None: made for each call.
 BODIES: dict[str, dict[str, Any] | None] = {
     "POST /auth/ksef-token": None,
@@ -106,15 +118,12 @@ BODIES: dict[str, dict[str, Any] | None] = {
         "euEntityDetails": {"fullName": "Firma", "address": "Berlin"},
     },
     "POST /permissions/eu-entities/grants": EU | {"permissions": ["InvoiceRead"]},
-    "POST /invoices/query/metadata": {
-        "subjectType": "Subject1",
-        "dateRange": {"dateType": "Issue", "from": "2026-01-01", "to": "2026-01-02"},
-        "amount": {"type": "Brutto", "from": 1, "to": 2},
-        "buyerIdentifier": typed(("Nip", NIP)),
-        "currencyCodes": ["PLN", "EUR"],
-        "invoicingMode": "Online",
-        "formType": "FA",
-        "invoiceTypes": ["Vat", "KorRoz"],
+    "POST /invoices/query/metadata": FILTERS,
+    "POST /invoices/exports": {
+        "encryption": ENCRYPTION,
+        "onlyMetadata": True,
+        "filters": FILTERS,
+        "compressionType": "TarGz",
     },
     "POST /collective-identifiers": {
         "invoices": [
@@ -137,7 +146,7 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /collective-identifiers/invoices": {"collectiveIdentifierNumbers": ["x"]},
     "POST /sessions/online": {
         "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
-        "encryption": {"encryptedSymmetricKey": "AAAA", "initializationVector": "A" * 22 + "=="},
+        "encryption": ENCRYPTION,
     },
     "POST /sessions/online/{referenceNumber}/invoices": {
         "invoiceHash": "A" * 43 + "=",
