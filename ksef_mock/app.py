@@ -24,6 +24,8 @@ from ksef_mock.qr import links as qr
 from ksef_mock.settings import Settings
 from ksef_mock.state import Store
 from ksef_mock.system.system import System
+from ksef_mock.tenants.dispatch import ByTenant
+from ksef_mock.tenants.registry import Tenants
 
 #: What a first login does without: the modules of `ksef_mock.api`, and how the paths begin that they answer.
 _ROOMS = {
@@ -61,11 +63,24 @@ def create_app(
     """A new simulated KSeF as an ASGI application; `app.state.system` is what stands behind it.
 
     `app.state.ports` may get ports at which one of its services alone is to answer: port -> its path.
+    `app.state.tenants` are the further mocks that it may get.
 
     Raises:
         ValueError: `settings.defects` names one that there is not.
     """
-    system = System(settings, store, clock)
+    app = _application(System(settings, store, clock))
+
+    def tenant(settings: Settings) -> Starlette:
+        further = _application(System(settings))
+        further.state.system.stays = False
+        further.state.ports = app.state.ports
+        return further
+
+    app.state.tenants = Tenants(app.state.system.settings, tenant)
+    return app
+
+
+def _application(system: System) -> Starlette:
     routes = [
         *auth.ROUTES,
         *sessions.ROUTES,
@@ -90,6 +105,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.system = system
     app.state.ports = {}
+    app.state.tenants = None
     if system.settings.defects:
         # Imported here: nobody else needs it.
         from ksef_mock.defects import apply
@@ -102,7 +118,9 @@ class _Application(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         # The gateway turns every error into KSeF's formats: Starlette's own error layers are idle.
         gateway = Gateway(PathTable(self.router, self.routes), self.state.system)
-        return Addresses(gateway, _HOSTS, getattr(self.state, "ports", {}))
+        app = Addresses(gateway, _HOSTS, getattr(self.state, "ports", {}))
+        tenants = getattr(self.state, "tenants", None)
+        return app if tenants is None else ByTenant(app, tenants, self.state.system)
 
 
 def _mount(prefix: str, application: ASGIApp) -> Mount:

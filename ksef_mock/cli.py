@@ -25,6 +25,7 @@ _SECTIONS = {
         "warn": "state",
         "reset": "state",
         "snapshot": "state",
+        "tenant": "tenants",
     },
     "Look at it": {"journal": "journal", "coverage": "state"},
     "Work with files": {

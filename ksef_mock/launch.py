@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ksef_mock.serving.tls import ServerCertificate
     from ksef_mock.system.system import System
+    from ksef_mock.tenants.registry import Tenants
 
 
 class Mock:
@@ -38,6 +39,7 @@ class Mock:
         """
         self.app: Starlette = create_app(settings)
         self.system: System = self.app.state.system
+        self.tenants: Tenants = self.app.state.tenants
         self._server: Server | None = None
         self._stopped = False
 
@@ -78,7 +80,11 @@ class Mock:
             on_ready()
             self.system.begin()
 
-        self._server = Server(app, on_ready=ready, on_stop=self.system.closing.set, tls=certificate)
+        def stopping() -> None:
+            self.system.closing.set()
+            self.tenants.closing()
+
+        self._server = Server(app, on_ready=ready, on_stop=stopping, tls=certificate)
         if self._stopped:
             self._server.stop()
         try:
@@ -88,6 +94,7 @@ class Mock:
                 sockets.append(lighthouse)
             await self._server.serve(sockets=sockets)
         finally:
+            await self.tenants.close()
             await self.system.close()
 
     def stop(self) -> None:

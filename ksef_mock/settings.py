@@ -80,6 +80,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     #: Whether pages of any origin may read the lighthouse (CORS); the real one does not allow it.
     lighthouse_cors: bool = False
+    #: Further mocks (`ksef_mock.tenants`) that there may be at a time.
+    max_tenants: int = 100
     #: Deliberate defects (`ksef_mock.defects`), to find out whether tests notice them.
     defects: tuple[str, ...] = ()
     #: What the mock knows from its start on, and again after each reset.

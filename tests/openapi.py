@@ -14,7 +14,7 @@ from jsonschema import Draft4Validator, FormatChecker
 DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "ksef" / "open-api-2.9.0.json"
 MISSING = f"the official document is not at {DOCUMENT}"
 
-_PREFIX = re.compile(r"^(?:/api|/webs/api)?/v2")
+_PREFIX = re.compile(r"^(?:/t/[^/]+)?(?:/api|/webs/api)?/v2")
 
 
 def available() -> bool:

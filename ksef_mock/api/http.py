@@ -23,6 +23,7 @@ from ksef_mock.core.errors import (
     UnsupportedMediaType,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
+from ksef_mock.core.paths import before
 from ksef_mock.core.validation import at_least, between, length
 from ksef_mock.ksef.access import actor as access_actor
 from ksef_mock.ksef.access.actor import Actor
@@ -301,8 +302,8 @@ def features(request: Request) -> set[str]:
 
 
 def public_address(request: Request) -> str:
-    """Scheme and host of the mock as the client knows it, without a slash at the end."""
-    return f"{request.url.scheme}://{request.url.netloc}"
+    """The mock's address as the client knows it, without a slash at the end."""
+    return f"{request.url.scheme}://{request.url.netloc}{before(request.scope)}"
 
 
 def continuation_token(request: Request) -> str | None:

@@ -239,6 +239,13 @@ settings_options = gathered(
             help="Let web pages of any origin read the lighthouse, which the real one does not.",
         ),
         click.option(
+            "--max-tenants",
+            default=100,
+            show_default=True,
+            type=click.IntRange(0, 10_000),
+            help="Further mocks that POST /_mock/tenants may make at a time.",
+        ),
+        click.option(
             "--trusted-proxy",
             "trusted_proxies",
             multiple=True,

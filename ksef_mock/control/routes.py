@@ -18,6 +18,7 @@ from ksef_mock.control import (
     requests,
     sign,
     snapshot,
+    tenants,
     warning,
 )
 
@@ -37,5 +38,6 @@ ROUTES = [
     *requests.ROUTES,
     *sign.ROUTES,
     *snapshot.ROUTES,
+    *tenants.ROUTES,
     *warning.ROUTES,
 ]

@@ -13,6 +13,7 @@ from ksef_mock.api.origin import is_cross_site
 from ksef_mock.control.guard import require_control
 from ksef_mock.core.codes import Reason
 from ksef_mock.core.errors import Forbidden, Unauthorized
+from ksef_mock.core.paths import before
 
 _PATH = "/_mock"
 
@@ -58,7 +59,7 @@ def sign_in(request: Request, response: Response, token: str) -> None:
     response.set_cookie(
         _cookie(expected),
         _pass(expected),
-        path=_PATH,
+        path=before(request.scope) + _PATH,
         httponly=True,
         samesite="strict",
         secure=request.scope["scheme"] == "https",
@@ -69,7 +70,9 @@ def sign_out(request: Request, response: Response) -> None:
     """Take the cookie back."""
     expected = system_of(request).settings.control_token
     if expected is not None:
-        response.delete_cookie(_cookie(expected), path=_PATH, httponly=True, samesite="strict")
+        response.delete_cookie(
+            _cookie(expected), path=before(request.scope) + _PATH, httponly=True, samesite="strict"
+        )
 
 
 def _cookie(control_token: str) -> str:

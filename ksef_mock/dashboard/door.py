@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ksef_mock.api.http import exchange_of
 from ksef_mock.core.errors import NotFound
-from ksef_mock.dashboard.render import HEADERS
+from ksef_mock.dashboard.render import Redirect
 
 HOME = "/_mock/"
 
@@ -17,7 +17,7 @@ HOME = "/_mock/"
 async def without_slash(request: Request) -> Response:
     """GET /_mock: people leave the slash out."""
     exchange_of(request).recorded = False
-    return RedirectResponse(HOME, 308, HEADERS)
+    return Redirect(HOME, 308)
 
 
 class Front:
@@ -32,7 +32,7 @@ class Front:
         if not is_browser:
             raise NotFound(reason="no such path in the API")
         exchange_of(request).recorded = False
-        await RedirectResponse(HOME, 307, HEADERS)(scope, receive, send)
+        await Redirect(HOME, 307)(scope, receive, send)
 
 
 #: At the root.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from ksef_mock.api.http import read_body
+from ksef_mock.core.paths import before
 from ksef_mock.dashboard.door import HOME
-from ksef_mock.dashboard.render import HEADERS
+from ksef_mock.dashboard.render import Redirect
 
 #: A form of these pages has a few short fields.
 _LARGEST_FORM = 16_384
@@ -88,11 +89,12 @@ def referrer(request: Request) -> str:
         parts = urlsplit(request.headers.get("referer", ""))
     except ValueError:
         return HOME
-    return back_to(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+    path = parts.path.removeprefix(before(request.scope))
+    return back_to(f"{path}?{parts.query}" if parts.query else path)
 
 
 def done(form: Form, what: str) -> Response:
     """Back to the page that the form was on, which says that `what` (one of `frame.NOTICES`) is done."""
     path, _, query = back_to(form["next"]).partition("?")
     fields = [(name, value) for name, value in parse_qsl(query) if name != "done"]
-    return RedirectResponse(f"{path}?{urlencode([*fields, ('done', what)])}", 303, HEADERS)
+    return Redirect(f"{path}?{urlencode([*fields, ('done', what)])}", 303)

@@ -24,6 +24,7 @@ from ksef_mock.dashboard.formats import duration
 from ksef_mock.dashboard.forms import Unusable, back_to, referrer
 from ksef_mock.dashboard.navigation import NAVIGATION, Section
 from ksef_mock.dashboard.render import page
+from ksef_mock.gateway.gateway import base_url
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry
 
@@ -80,8 +81,7 @@ async def _chrome(request: Request, section: str) -> Chrome:
         notice=NOTICES.get(request.query_params.get("done", ""), ""),
         version=__version__,
         profile=system.settings.profile,
-        # Not from `request.url`, which fails on a Host that is none.
-        base_url=f"{request.scope['scheme']}://{request.headers.get('host', '127.0.0.1')}",
+        base_url=base_url(request.scope),
         clock=clock_view(system),
         sequence=await newest(system),
         signed_in=system.settings.control_token is not None,

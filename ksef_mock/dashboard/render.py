@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from ksef_mock.core.paths import before
 from ksef_mock.dashboard import formats
 
 if TYPE_CHECKING:
@@ -40,6 +43,32 @@ and start the mock again. Everything else works without it: see GET /_mock/journ
 """
 
 
+#: An address of the mock's own in markup: in what comes from elsewhere all quotation marks are escaped.
+_OWN = re.compile(r'\b(href|action|src)="(?=/_mock)')
+
+
+class Page(Response):
+    """A page with the addresses of the mock that sends it: templates know nothing before /_mock."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if before(scope):
+            html = bytes(self.body).decode()
+            self.body = _OWN.sub(rf'\1="{before(scope)}', html).encode()
+            self.headers["Content-Length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
+class Redirect(RedirectResponse):
+    """To a page of the same mock, by its path from /_mock on."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(path, status, HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers["Location"] = before(scope) + self.headers["Location"]
+        await super().__call__(scope, receive, send)
+
+
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """An HTML answer; or, without Jinja2, 501 with the command that installs it."""
     try:
@@ -47,7 +76,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     except ModuleNotFoundError:
         return PlainTextResponse(_MISSING, 501, headers=HEADERS)
     body = environment.get_template(template).render(values)
-    return Response(body, status, HEADERS, media_type="text/html")
+    return Page(body, status, HEADERS, media_type="text/html")
 
 
 def static(name: str) -> Response | None:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ksef_mock.core.paths import before
+
 #: Where a scope has the path as it was asked for, not decoded, if the mock has it elsewhere.
 _ASKED = "ksef_mock.asked"
 
@@ -54,7 +56,8 @@ class Addresses:
 def path_asked(scope: Scope) -> str:
     """The path as the client knows it, not decoded and without the query string."""
     raw: bytes | None = scope.get(_ASKED)
-    return (_raw_path(scope) if raw is None else raw).partition(b"?")[0].decode("latin-1")
+    path = (_raw_path(scope) if raw is None else raw).partition(b"?")[0].decode("latin-1")
+    return before(scope) + path
 
 
 def _raw_path(scope: Scope) -> bytes:

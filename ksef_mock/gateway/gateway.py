@@ -31,7 +31,7 @@ from ksef_mock.core.errors import (
     StoreUnavailable,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
-from ksef_mock.core.paths import api_path
+from ksef_mock.core.paths import api_path, before
 from ksef_mock.core.text import kept
 from ksef_mock.core.wire import Wire
 from ksef_mock.gateway.forwarding import TrustedProxies
@@ -120,7 +120,7 @@ class Gateway:
             exchange.trim()
             self._count(exchange, status, error, duration)
             if exchange.recorded:
-                log_request(exchange, status, error, duration * 1_000, lambda: base_url(scope))
+                log_request(exchange, status, error, duration * 1_000, lambda: base_url(scope), before(scope))
                 # What a reset has overtaken is not of the state after it; the reset itself is.
                 if epoch == self._system.journal.epoch or exchange.path.startswith("/_mock/"):
                     await self._system.journal.record(exchange, status, error, duration * 1_000)
@@ -215,7 +215,7 @@ class Gateway:
         if error.status < 400 or isinstance(error, NotAcceptable):
             response = Response(status_code=error.status, headers=error.headers)
             if isinstance(error, SentBack):
-                response.headers["Location"] = _address(scope)
+                response.headers["Location"] = before(scope) + _address(scope)
                 for cookie in error.cookies(at):
                     response.headers.append("Set-Cookie", cookie)
             return response
@@ -326,9 +326,9 @@ def _wire(scope: Scope) -> Wire | None:
 
 
 def base_url(scope: Scope) -> str:
-    """Where the client has found the mock, such as `http://127.0.0.1:8080`."""
+    """The mock's address as the client knows it, such as `http://127.0.0.1:8080`."""
     host = (_first(scope["headers"]).get(b"host") or b"127.0.0.1").decode("latin-1")[:100]
-    return f"{scope['scheme']}://{host}"
+    return f"{scope['scheme']}://{host}{before(scope)}"
 
 
 def _wants_problem_details(sent: Sent) -> bool:

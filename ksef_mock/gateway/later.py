@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 from starlette.routing import Route, Router
@@ -77,6 +78,8 @@ def operations_of(module: str, *beginnings: str) -> Iterator[Route]:
 
 
 def _routes(module: str) -> Sequence[Route]:
+    known = module in sys.modules
     routes: Sequence[Route] = importlib.import_module(module).ROUTES
-    heap.grown()
+    if not known:  # else another mock of this process, one of those that go again, has asked for it
+        heap.grown()
     return routes

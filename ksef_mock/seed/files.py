@@ -20,6 +20,19 @@ def load_seed(path: Path) -> Seed:
         SeedError: it cannot be read, is malformed, or an entry of it is wrong.
         ModuleNotFoundError: it is YAML, and PyYAML is not installed.
     """
+    document = load_document(path)
+    try:
+        return read_seed(document, path.parent)
+    except SeedError as error:
+        raise SeedError(f"{path}: {error}") from None
+
+
+def load_document(path: Path) -> Any:
+    """What stands in a seed's file, whether it is a seed or not.
+
+    Raises:
+        SeedError, ModuleNotFoundError: as `load_seed`.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
@@ -28,10 +41,7 @@ def load_seed(path: Path) -> Seed:
     if len(content) > _LARGEST_FILE:
         raise SeedError(f"{path}: larger than {_LARGEST_FILE:,} bytes")
     try:
-        document = _json(content) if path.suffix.lower() == ".json" else _yaml(content)
-        return read_seed(document, path.parent)
-    except SeedError as error:
-        raise SeedError(f"{path}: {error}") from None
+        return _json(content) if path.suffix.lower() == ".json" else _yaml(content)
     except (ValueError, RecursionError) as error:
         raise SeedError(f"{path}: {error}") from None
 

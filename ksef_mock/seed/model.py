@@ -235,11 +235,11 @@ def _counted(number: int, things: str) -> str:
 _WORDS = {"blocked": "blocked contexts", "peppol_providers": "Peppol providers"}
 
 
-def read_seed(document: Any, folder: Path | None = None) -> Seed:
+def read_seed(document: Any, folder: Path | None = Path()) -> Seed:
     """A seed from plain dictionaries, lists and scalars.
 
     Args:
-        folder: where the files are that it names; the current one if None.
+        folder: where the files are that it names; None: it may name none.
 
     Raises:
         SeedError: an entry of it is wrong.
@@ -251,7 +251,7 @@ def read_seed(document: Any, folder: Path | None = None) -> Seed:
     certificates: list[SeedCertificate] = []
     for place, certificate in _placed("certificates", seed.certificates):
         with _at(place):
-            certificates.append(_resolved(certificate, folder or Path()))
+            certificates.append(_resolved(certificate, folder))
     for place, token in _placed("tokens", seed.tokens):
         with _at(place):
             token.owner()
@@ -279,7 +279,7 @@ def _at(place: str) -> Iterator[None]:
         raise SeedError(f"{place}: {error}") from None
 
 
-def _resolved(entry: SeedCertificate, folder: Path) -> SeedCertificate:
+def _resolved(entry: SeedCertificate, folder: Path | None) -> SeedCertificate:
     given = [value for value in (entry.file, entry.pem, entry.fingerprint) if value is not None]
     if len(given) != 1:
         raise SeedError("exactly one of file, pem and fingerprint is needed")
@@ -288,8 +288,11 @@ def _resolved(entry: SeedCertificate, folder: Path) -> SeedCertificate:
         if not is_subject_identifier(Identifier("Fingerprint", fingerprint)):
             raise SeedError("fingerprint: 64 hex digits, the SHA-256 of the certificate")
         return SeedCertificate(fingerprint=fingerprint, status=entry.status)
+    if entry.file is not None and folder is None:
+        raise SeedError("file: no files can be named here: pem takes the certificate itself")
     try:
-        pem = (folder / entry.file).read_bytes() if entry.file is not None else (entry.pem or "").encode()
+        file = None if entry.file is None else (folder or Path()) / entry.file
+        pem = (entry.pem or "").encode() if file is None else file.read_bytes()
         certificate = load_pem_certificates(pem)[0]
     except OSError as error:
         raise SeedError(f"file: {entry.file}: {error.strerror or error}") from None

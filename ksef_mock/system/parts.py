@@ -56,12 +56,16 @@ class _late(cached_property[T]):  # noqa: N801  # a decorator
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> T:  # type: ignore[override]
         with instance._making:
             made: T = super().__get__(instance, owner)
-            heap.grown()
+            if instance.stays:
+                heap.grown()
             return made
 
 
 class Parts:
     """What a `System` consists of. Used from one event loop."""
+
+    #: Whether it lives as long as the process that serves it.
+    stays = True
 
     def __init__(
         self, settings: Settings | None = None, store: Store | None = None, clock: Clock | None = None

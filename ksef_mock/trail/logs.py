@@ -40,12 +40,17 @@ def configure(log_format: LogFormat, level: int) -> None:
 
 
 def log_request(
-    exchange: Exchange, status: int, error: KsefError | None, duration_ms: float, base_url: Callable[[], str]
+    exchange: Exchange,
+    status: int,
+    error: KsefError | None,
+    duration_ms: float,
+    base_url: Callable[[], str],
+    before: str = "",
 ) -> None:
     """Log a request that is about to be answered, and before it what was decided on the way.
 
     What was refused, or will be when its status is asked for, is a warning: one line with the cause and the
-    address of its page on the dashboard, which is under `base_url`.
+    address of its page on the dashboard, which is under `base_url`. `before` stands before its path.
     """
     if not _requests.isEnabledFor(logging.WARNING):
         return
@@ -62,7 +67,7 @@ def log_request(
         "event": "request",
         "traceId": trace,
         "method": exchange.method,
-        "path": exchange.path,
+        "path": before + exchange.path,
         "status": status,
         "durationMs": round(duration_ms, 3),
         "clientIp": exchange.client_ip,
@@ -76,7 +81,7 @@ def log_request(
     if why is not None and api_path(exchange.path) is not None:
         fields["page"] = f"{base_url()}{_page(exchange)}"
     code = f"/{fields['code']}" if "code" in fields else ""
-    message = f"{status}{code} {exchange.method} {exchange.path} {duration_ms:.1f} ms"
+    message = f"{status}{code} {exchange.method} {fields['path']} {duration_ms:.1f} ms"
     _log(level, " ".join(filter(None, (message + (f": {why}" if why else ""), fields.get("page")))), fields)
 
 

@@ -324,3 +324,48 @@ def test_commands_need_nothing_beyond_the_server() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "no mock is running" in done.stderr
+
+
+# -- tenant -----------------------------------------------------------------------------------------------
+
+
+def test_tenants(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with MockServer(token_key="ec") as mock:
+        monkeypatch.setenv("KSEF_MOCK_URL", mock.url)
+        assert run("tenant", "list").stdout == "No tenants; there is room for 100.\n"
+        seed = tmp_path / "seed.json"
+        seed.write_text(json.dumps({"tokens": [{"nip": OTHER_NIP, "token": "seeded"}]}))
+        options = ("--profile", "prod", "--delay-polls", "1", "--rate-limits", "test", "--seed", str(seed))
+        said = run("tenant", "add", "orders", "--nip", OTHER_NIP, "--token", "of-mine", *options).stdout
+        assert said.splitlines() == [
+            "Tenant: orders",
+            f"URL:    {mock.url}/t/orders",
+            f"NIP:    {OTHER_NIP}",
+            "Token:  of-mine",
+            "Header: X-KSeF-Mock-Tenant: orders",
+        ]
+        api = Api(f"{mock.url}/t/orders")
+        assert api.status(api.submit(api.token_request("seeded", nip=OTHER_NIP)))["code"] == 100
+        api.close()
+        made = json.loads(run("tenant", "add", "--idle-seconds", "60", "--json").stdout)
+        assert (made["idleSeconds"], made["profile"]) == (60.0, "test")
+        rows = run("tenant", "list").stdout.splitlines()
+        assert [row.split()[:3] for row in rows[1:]] == [
+            ["orders", "prod", OTHER_NIP],
+            [made["name"], "test", NIP],
+        ]
+        assert "already" in run("tenant", "add", "orders", code=1).stderr
+        run("tenant", "remove", "orders")
+        assert "no tenant 'orders'" in run("tenant", "remove", "orders", code=1).stderr
+        assert "no tenant 'a/b'" in run("tenant", "remove", "a/b", code=1).stderr
+        assert [each["name"] for each in json.loads(run("tenant", "list", "--json").stdout)["tenants"]] == [
+            made["name"]
+        ]
+        # every other command steers a tenant by its address
+        monkeypatch.setenv("KSEF_MOCK_URL", made["url"])
+        run("clock", "advance", "900")
+        assert "ahead" in run("clock", "show").stdout
+        monkeypatch.setenv("KSEF_MOCK_URL", mock.url)
+        assert "ahead" not in run("clock", "show").stdout
+        seed.write_text("{")
+        assert "--seed" in run("tenant", "add", "--seed", str(seed), code=2).stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of
@@ -12,7 +12,7 @@ from ksef_mock.dashboard.access import require_same_origin, sign_in, sign_out
 from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.forms import Unusable, back_to, read_form
 from ksef_mock.dashboard.frame import guarded, message, sign_in_page, stranger
-from ksef_mock.dashboard.render import HEADERS, static
+from ksef_mock.dashboard.render import Redirect, static
 
 
 async def file(request: Request) -> Response:
@@ -30,7 +30,7 @@ async def session(request: Request) -> Response:
     try:
         require_same_origin(request)
         form = await read_form(request)
-        response = RedirectResponse(back_to(form["next"]), 303, HEADERS)
+        response = Redirect(back_to(form["next"]), 303)
         sign_in(request, response, form["token"])
     except Unauthorized as refusal:
         return sign_in_page(request, 401, refusal.reason)
@@ -45,7 +45,7 @@ async def session(request: Request) -> Response:
 async def end_session(request: Request) -> Response:
     """POST /_mock/ui/session/end: the cookie is taken back."""
     exchange_of(request).recorded = False
-    response = RedirectResponse(HOME, 303, HEADERS)
+    response = Redirect(HOME, 303)
     sign_out(request, response)
     return response
 

@@ -5,6 +5,7 @@ const PAUSE = 300; // ms between two reloads, however much news there is
 const live = document.querySelector("[data-live]");
 const clock = document.getElementById("now");
 const news = document.getElementById("news");
+const events = new URL("../events", document.currentScript.src);
 let sequence = Number(document.body.dataset.sequence);
 let ahead = Date.parse(clock.dateTime) - Date.now(); // of the mock's clock, in ms
 
@@ -36,7 +37,7 @@ function readable(time) {
 let source = null;
 
 function listen() {
-  source = new EventSource("/_mock/ui/events");
+  source = new EventSource(events);
   source.addEventListener("pulse", (event) => {
     const pulse = JSON.parse(event.data);
     ahead = Date.parse(pulse.time) - Date.now();

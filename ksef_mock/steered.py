@@ -1,0 +1,249 @@
+"""What tests do with a mock in their own process, whether it is a server's own or one of its tenants."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+
+from ksef_mock.clock import SECOND, Clock
+from ksef_mock.core.identifiers import Identifier
+from ksef_mock.crypto.certificate import Fingerprinted
+from ksef_mock.crypto.pki import Pki
+from ksef_mock.gateway.endpoints import simulated
+from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.ksef.keys.keys import KeyRing
+from ksef_mock.ksef.tokens.tokens import TokenStatus
+from ksef_mock.lighthouse.app import PREFIX
+from ksef_mock.settings import Settings
+from ksef_mock.signing.mistakes import Mistake
+from ksef_mock.signing.stand_in import Service, SignOrder, sign_as
+from ksef_mock.system import processing, snapshots
+from ksef_mock.system.handles import Faults, Lighthouse
+from ksef_mock.system.system import System
+from ksef_mock.trail.journal import Journal
+from ksef_mock.xades.signing import Form
+
+T = TypeVar("T")
+
+#: Seconds to wait for the server's thread; reached only if something is badly wrong.
+PATIENCE = 10.0
+
+
+class Steered(ABC):
+    """A mock that is steered from any thread but that of its server."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The base URL, without a version: clients add /v2, /api/v2 or /webs/api/v2 themselves."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> Settings:
+        """What it was told before it started."""
+
+    @property
+    @abstractmethod
+    def _app(self) -> Starlette:
+        """Its application.
+
+        Raises:
+            RuntimeError: it has not been started.
+        """
+
+    @property
+    @abstractmethod
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that serves it; None: none does at present."""
+
+    @property
+    def _lighthouse_address(self) -> str:
+        return self.url + PREFIX
+
+    @property
+    def clock(self) -> Clock:
+        """The mock's clock: `advance(seconds=…)`, `set`, `freeze`, `resume`."""
+        return self._current.clock
+
+    @property
+    def journal(self) -> Journal:
+        """Each request with what was decided and why."""
+        return self._running.journal
+
+    @property
+    def keys(self) -> KeyRing:
+        """The published encryption keys: `rotate`, `recertify`, `withdraw`."""
+        return self._current.keys
+
+    @property
+    def pki(self) -> Pki:
+        """Certificates of every kind to log in with, issued by the CAs that this mock trusts."""
+        return self._current.pki
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose: `add`, `remove`, `clear`."""
+        return Faults(self._running.faults, self._call)
+
+    @property
+    def lighthouse(self) -> Lighthouse:
+        """What Latarnia tells of KSeF: `announce`, `end`, `play`; its address: `lighthouse.url`."""
+        return Lighthouse(self._running.lighthouse, self._call, self._lighthouse_address)
+
+    def issue_token(
+        self, nip: str, permissions: Sequence[str] | None = None, *, token: str | None = None
+    ) -> str:
+        """The text of a new, active KSeF token of this NIP, with all permissions unless told otherwise.
+
+        Args:
+            token: use this text instead of a generated one.
+
+        Raises:
+            ValueError: the NIP or a permission is not valid, or the text is taken.
+        """
+        system = self._running
+        _, text = self._call(system.issue_token(Identifier("Nip", nip), permissions, text=token))
+        return text
+
+    def revoke_token(self, token: str) -> None:
+        """Revoke a KSeF token given by its text.
+
+        Raises:
+            LookupError: no such token was issued here.
+        """
+        self._call(self._set_token_status(token, TokenStatus.REVOKED))
+
+    def revoke_certificate(self, certificate: Fingerprinted) -> None:
+        """From now on logins with this certificate end in status 460, `Certyfikat odwołany`."""
+        self._call(self._running.revocations.revoke(certificate))
+
+    def suspend_certificate(self, certificate: Fingerprinted) -> None:
+        """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
+        self._call(self._running.revocations.suspend(certificate))
+
+    def reinstate_certificate(self, certificate: Fingerprinted) -> bool:
+        """End a suspension; False if the certificate is not suspended."""
+        return self._call(self._running.revocations.reinstate(certificate))
+
+    def add_invoice(self, document: bytes) -> str:
+        """Make KSeF know an invoice, as if its seller had sent it; returns its KSeF number.
+
+        Args:
+            document: XML, such as `ksef_mock.ksef.invoices.samples.invoice` makes.
+
+        Raises:
+            ValueError: KSeF would refuse it; the message says why.
+        """
+        from ksef_mock.ksef.invoices.seeding import add_document
+
+        system = self._running
+        return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
+
+    def sign(
+        self,
+        xml: bytes | str,
+        signer: str,
+        *,
+        by: Service | str | None = None,
+        form: Form = "enveloped",
+        algorithm: str | None = None,
+        mistake: Mistake | str | None = None,
+    ) -> bytes:
+        """The document, signed by somebody outside of KSeF with a new certificate of this mock.
+
+        Args:
+            signer: `pesel:…`, `nip:…` (a person) or `seal:…` (an organisation, by its NIP).
+            by: `trusted-profile` (the default for a PESEL), `qualified` or `ksef`.
+            form: `enveloped` or `enveloping`.
+            algorithm: such as `rsa-sha512` or `ecdsa-sha256`.
+            mistake: sign wrongly, in one of the ways of `ksef_mock.signing.mistakes.Mistake`.
+
+        Raises:
+            ValueError: the order makes no sense, or `xml` cannot be signed.
+        """
+        order = SignOrder(
+            signer=signer,
+            by=None if by is None else Service(by),
+            form=form,
+            algorithm=algorithm,
+            mistake=None if mistake is None else Mistake(mistake),
+        )
+        return sign_as(xml.encode() if isinstance(xml, str) else xml, order, self.pki, self.clock.now())
+
+    def stop_processing(self, seconds: float, *, in_seconds: float = 0.0) -> None:
+        """Take work and finish none for so many seconds of the mock's clock: it waits until the end.
+
+        Args:
+            in_seconds: when it begins; now unless told otherwise.
+        """
+        system = self._current
+        since = system.clock.now() + round(in_seconds * SECOND)
+        self._call(processing.stop(system, since, since + round(seconds * SECOND)))
+
+    def resume_processing(self) -> None:
+        """Cancel the stop that is planned or under way: what it kept waiting is finished."""
+        self._call(processing.resume(self._current))
+
+    def warn(self, text: str | None) -> None:
+        """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""
+        self._call(self._running.controls.warn(text))
+
+    def coverage(self) -> dict[str, bool]:
+        """The operations of the official document, as `POST /auth/challenge`: simulated or not."""
+        covered = simulated(self._app.routes)
+        return {f"{each.method} {each.path}": each in covered for each in OPERATIONS}
+
+    def snapshot(self) -> bytes:
+        """The whole state (`ksef_mock.snapshots`), to be restored later, here or into another mock."""
+        return self._call(snapshots.take(self._running))
+
+    def restore(self, snapshot: bytes) -> None:
+        """Put the state of a snapshot in place of the present one; the clock goes on from its moment.
+
+        Raises:
+            InvalidSnapshot: it is none, is damaged, or is of another version or profile.
+        """
+        self._call(snapshots.restore(self._running, snapshot))
+
+    def reset(self) -> None:
+        """Back to the state of the start: nothing stored, no JWT valid, real time, the first keys."""
+        self._call(self._running.reset())
+
+    async def _set_token_status(self, text: str, status: TokenStatus) -> None:
+        tokens = self._running.tokens
+        found = await tokens.find(text)
+        if found is None:
+            raise LookupError("no such KSeF token was issued by this mock")
+        await tokens.set_status(found.reference, status)
+
+    @property
+    def _current(self) -> System:
+        # What is read outside of a request must not be older than what other processes have changed.
+        system = self._running
+        system.shared.refresh()
+        return system
+
+    @property
+    def _running(self) -> System:
+        system: System = self._app.state.system
+        return system
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        # State belongs to the server's event loop, so that is where it is changed.
+        loop = self._loop
+        if loop is None:
+            work.close()
+            raise RuntimeError("this mock is not running")
+        return asyncio.run_coroutine_threadsafe(self._caught_up(work), loop).result(PATIENCE)
+
+    async def _caught_up(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._running.catch_up()
+        except BaseException:
+            work.close()
+            raise
+        return await work
