@@ -10,6 +10,7 @@ import click
 
 from ksef_client_min.commands.auth import auth
 from ksef_client_min.commands.cert import cert
+from ksef_client_min.commands.collective import collective
 from ksef_client_min.commands.common import no_color_option
 from ksef_client_min.commands.config import config
 from ksef_client_min.commands.invoice import invoice
@@ -25,5 +26,5 @@ def main() -> None:
     """Work with KSeF, Poland's national e-invoicing system, from the command line."""
 
 
-for group in (auth, cert, config, invoice, qr, session, token):
+for group in (auth, cert, collective, config, invoice, qr, session, token):
     main.add_command(group)

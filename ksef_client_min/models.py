@@ -329,3 +329,49 @@ class SentInvoicePage(_Answer, frozen=True):
 
     invoices: tuple[SentInvoice, ...]
     continuation_token: str | None = None
+
+
+class GeneratedCollectiveIdentifier(_Answer, frozen=True):
+    """POST /collective-identifiers."""
+
+    collective_identifier_number: str
+
+
+class CollectiveIdentifier(_Answer, frozen=True):
+    """An item of both lists; the one by KSeF number tells no count."""
+
+    collective_identifier_number: str
+    date_created: datetime
+    created_in_current_context: bool
+    invoice_count: int | None = None
+
+
+class CollectiveIdentifierPage(_Answer, frozen=True):
+    """POST /collective-identifiers/query, GET /collective-identifiers/ksef/{ksefNumber}."""
+
+    collective_identifiers: tuple[CollectiveIdentifier, ...]
+    continuation_token: str | None = None
+
+
+class Payment(_Answer, frozen=True):
+    """What is paid for an invoice."""
+
+    amount: float
+    currency: str
+
+
+class CollectiveIdentifierInvoice(_Answer, frozen=True):
+    """An item of POST /collective-identifiers/invoices. Hidden details are for others to see."""
+
+    ksef_number: str
+    collective_identifier_number: str
+    details_hidden: bool
+    payment: Payment | None = None
+    description: str | None = None
+
+
+class CollectiveIdentifierInvoicePage(_Answer, frozen=True):
+    """POST /collective-identifiers/invoices."""
+
+    invoices: tuple[CollectiveIdentifierInvoice, ...]
+    continuation_token: str | None = None

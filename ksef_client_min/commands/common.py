@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -74,6 +75,21 @@ def nip_option(command: F) -> F:
         callback=_nip,
         help="NIP of the context; else KSEF_NIP, else the configured one.",
     )(command)
+
+
+def moment_option(flag: str, name: str, *, help: str, required: bool = False) -> Callable[[F], F]:
+    """A point in time, ISO 8601, UTC where it has no offset; None where it is absent."""
+    return click.option(flag, name, metavar="TIME", required=required, callback=_moment, help=help)
+
+
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no ISO 8601 time like 2026-01-01T00:00:00+00:00") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _environment(_context: click.Context, _option: click.Parameter, value: str | None) -> str:

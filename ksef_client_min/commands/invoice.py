@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ksef_client_min.commands.common import (
     explained,
     json_option,
     logged_in,
+    moment_option,
     show_list,
     spinner,
     write_output,
@@ -30,19 +31,9 @@ def invoice() -> None:
     """Send, find and download invoices."""
 
 
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no ISO 8601 time like 2026-01-01T00:00:00+00:00") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
 @invoice.command()
-@click.option("--from", "date_from", required=True, metavar="TIME", callback=_moment, help="ISO 8601.")
-@click.option("--to", "date_to", metavar="TIME", callback=_moment, help="ISO 8601; else now.")
+@moment_option("--from", "date_from", required=True, help="ISO 8601.")
+@moment_option("--to", "date_to", help="ISO 8601; else now.")
 @click.option(
     "--subjectType",
     "--subject-type",

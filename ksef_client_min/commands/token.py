@@ -16,6 +16,7 @@ _PERMISSIONS = (
     "SubunitManage",
     "EnforcementOperations",
     "Introspection",
+    "CollectiveIdentifierManage",
 )
 _COLUMNS = ("referenceNumber", "status", "description", "permissions", "created", "lastUsed")
 
