@@ -45,6 +45,7 @@ _NEAR = {
     "jwts": ("JWT", "REFRESH"),
     "keys": ("KEYS",),
     "bodies": ("ERR",),
+    "collective": ("COLL",),
     "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
     "permissions": ("PERM",),

@@ -172,6 +172,7 @@ AREAS: dict[str, str] = {
     "SEND": "Interactive sessions",
     "UPO": "Confirmations of receipt (UPO)",
     "INV": "Invoices and their metadata",
+    "COLL": "Collective identifiers",
 }
 
 

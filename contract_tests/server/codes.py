@@ -49,6 +49,10 @@ DESCRIPTIONS: dict[int, str] = {
     26001: "Nie można nadać tokenowi uprawnień których nie posiadasz.",
     26002: "Nie można wygenerować tokena dla obecnego typu kontekstu.",
     30001: "Podmiot lub uprawnienie już istnieje.",
+    71001: "Faktura o podanym identyfikatorze nie istnieje.",
+    71002: "Faktura jest już przypisana do maksymalnej liczby Identyfikatorów Zbiorczych.",
+    71004: "Faktury mają różnych sprzedawców.",
+    71005: "Powtórzony numer KSeF w żądaniu.",
 }
 
 #: Status code of an authentication operation -> its description (AuthenticationOperationStatusResponse).

@@ -26,6 +26,7 @@ def test_there_are_defects_of_every_area() -> None:
         "bodies",
         "certificates",
         "challenges",
+        "collective",
         "jwts",
         "keys",
         "operations",

@@ -107,6 +107,7 @@ class CollectiveIdentifiers:
         self._store = store
         self._clock = clock
         self._all_invoices = invoices
+        self._most_of_an_invoice = rules.MOST_OF_AN_INVOICE
 
     async def create(self, context: Identifier, named: Sequence[Named], most: int) -> CollectiveIdentifier:
         """A new one of these invoices.
@@ -130,7 +131,7 @@ class CollectiveIdentifiers:
             await self._store.prefetch(*(Get(_USES, key) for key in keys.values()))
             uses = {number: await self._store.get(_USES, key) for number, key in keys.items()}
             counts = {number: found.count if found else 0 for number, found in uses.items()}
-            rules.require_room(counts)
+            rules.require_room(counts, self._most_of_an_invoice)
             now = self._clock.now()
             made = CollectiveIdentifier(
                 number=rules.new_number(rules.seller_of(numbers[0]), now),

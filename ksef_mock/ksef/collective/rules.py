@@ -106,7 +106,7 @@ def require_one_seller(ksef_numbers: Sequence[str]) -> None:
     _refuse(Code.DIFFERENT_SELLERS, "Faktura o numerze KSeF {} ma innego sprzedawcę.", others)
 
 
-def require_room(uses: Mapping[str, int]) -> None:
+def require_room(uses: Mapping[str, int], most: int = MOST_OF_AN_INVOICE) -> None:
     """
     Args:
         uses: KSeF number -> the collective identifiers of this context that it belongs to.
@@ -114,7 +114,7 @@ def require_room(uses: Mapping[str, int]) -> None:
     Raises:
         BadRequest: 71002 with a detail for each that belongs to as many as may be.
     """
-    full = [number for number, count in uses.items() if count >= MOST_OF_AN_INVOICE]
+    full = [number for number, count in uses.items() if count >= most]
     _refuse(
         Code.TOO_MANY_COLLECTIVE_IDENTIFIERS,
         "Faktura o numerze KSeF {} jest już przypisana do maksymalnej liczby Identyfikatorów Zbiorczych.",
