@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
-from functools import cache
+from datetime import date, datetime, tzinfo
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
-from ksef_mock.clock import Instant, from_datetime, to_datetime
+from ksef_mock.clock import SECOND, Instant, from_datetime, to_datetime
 
 _ISO = re.compile(
     r"(?P<moment>[12]\d{3}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)"
@@ -48,4 +48,26 @@ def midnight(moment: Instant) -> Instant:
 
 def day(moment: Instant) -> str:
     """The day that it is in Warsaw, as YYYY-MM-DD."""
-    return to_datetime(moment).astimezone(warsaw()).date().isoformat()
+    return _date_in_hour(moment // _HOUR).isoformat()
+
+
+def second_of_day(moment: Instant) -> int:
+    """How many seconds of the day have passed in Warsaw, changes of the clock aside: 43,200 at noon."""
+    return (moment // SECOND + _offset_in_hour(moment // _HOUR)) % 86_400
+
+
+# Asked several times of each invoice. Warsaw is whole hours from UTC since 1922, and invoices are younger: an
+# hour of UTC is of one day there, and of one offset.
+_HOUR = 3_600 * SECOND
+
+
+@lru_cache(maxsize=64)
+def _date_in_hour(hour: int) -> date:
+    return to_datetime(hour * _HOUR).astimezone(warsaw()).date()
+
+
+@lru_cache(maxsize=64)
+def _offset_in_hour(hour: int) -> int:
+    offset = to_datetime(hour * _HOUR).astimezone(warsaw()).utcoffset()
+    assert offset is not None
+    return round(offset.total_seconds())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Instant, from_datetime, iso
@@ -79,3 +79,13 @@ def test_what_the_mock_writes_it_reads(moment: datetime) -> None:
 def test_midnight_is_that_of_warsaw() -> None:
     assert iso(warsaw.midnight(instant("2026-07-15T23:30:00Z"))) == "2026-07-15T22:00:00+00:00"
     assert iso(warsaw.midnight(instant("2026-07-15T21:30:00Z"))) == "2026-07-14T22:00:00+00:00"
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+@example(datetime(2026, 3, 29, 0, 59, 59, 999_999, UTC))
+@example(datetime(2026, 10, 25, 1, 0, tzinfo=UTC))
+@example(datetime(2026, 7, 22, 22, 0, tzinfo=UTC))
+def test_the_day_and_the_second_of_it_in_warsaw(moment: datetime) -> None:
+    local = moment.astimezone(warsaw.warsaw())
+    assert warsaw.day(from_datetime(moment)) == local.date().isoformat()
+    assert warsaw.second_of_day(from_datetime(moment)) == (local.hour * 60 + local.minute) * 60 + local.second

@@ -18,6 +18,8 @@ from lxml import etree
 
 #: So many children of one element are a crowd.
 _CROWD = 1_000
+#: Octets that its children have at least.
+SMALLEST_CROWD = _CROWD * len(b"<a/>")
 #: So many of them are looked at. Whoever has 1 faulty line in 32 gets away with it once in three times, for
 #: 1/32 of the cost.
 _SAMPLE = 32

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from ksef_mock.core.xsd.crowds import beginning, without_crowds
+from ksef_mock.core.xsd.crowds import SMALLEST_CROWD, beginning, without_crowds
 from ksef_mock.core.xsd.faults import (
     BLANK_TOKEN,
     CONSTRAINTS,
@@ -48,6 +48,8 @@ _IS_HINTED = etree.XPath(
 )
 _HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
 _HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
+#: They both end so.
+_HINT = b"chemaLocation"
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
 _ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")
 
@@ -66,26 +68,27 @@ class Schema:
         self._lock = threading.Lock()
 
     def faults(
-        self, element: etree._Element, most: int = MOST_FAULTS, *, may_be_hinted: bool = True
+        self, element: etree._Element, most: int = MOST_FAULTS, *, octets: bytes | None = None
     ) -> list[Fault]:
         """What is wrong with an element, in document order, at most so many; empty if it is valid.
 
         Hints of where schemas lie are left out of account: libxml2 would read what they name.
 
         Args:
-            may_be_hinted: False for a document known to hold none, which is not looked through then.
+            octets: what the element was parsed from: a glance at it tells what the tree cannot hold.
 
         Raises:
             OSError: a document of the schema cannot be read.
             ValueError: one is no schema, or imports what is not at hand.
         """
-        if may_be_hinted and _IS_HINTED(element):
+        if (octets is None or _HINT in octets) and _IS_HINTED(element):
             element = copy.deepcopy(element)
             hinted: Any = _HINTED(element)
             for node in hinted:
                 for hint in _HINTS:
                     node.attrib.pop(hint, "")
-        element = self._bounded(element, most)
+        if octets is None or len(octets) > SMALLEST_CROWD:
+            element = self._bounded(element, most)
         with self._lock:
             compiled = self._compiled
             valid = compiled.validate(element)

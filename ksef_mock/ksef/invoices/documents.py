@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import TypeAlias
 
 import msgspec
 from lxml import etree
@@ -36,8 +37,15 @@ FA_TYPES: dict[str, InvoiceType] = {
 }
 RR_TYPES: dict[str, InvoiceType] = {"VAT_RR": "VatRr", "KOR_VAT_RR": "KorVatRr"}
 _NONE = PartyIdentifier("None")
+_ZERO = Decimal()
+_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,10})?").fullmatch
+#: The sums of VAT by rate, in the invoice's currency and in PLN.
+_VAT = frozenset(f"P_14_{rate}" for rate in range(10))
+_VAT_IN_PLN = frozenset(f"P_14_{rate}W" for rate in range(10))
 #: There may be 10,000 of them, and nothing that is read here comes after them.
 _LINES = ("FaWiersz", "FakturaRRWiersz")
+#: Elements by their local names.
+_Parts: TypeAlias = dict[str, etree._Element]
 #: UNCL1001: a self-billed invoice or credit note.
 _SELF_BILLED = ("389", "261")
 
@@ -80,93 +88,98 @@ def read(root: etree._Element) -> Document:
     form = BY_TAG.get(str(root.tag))
     if form is not None and form.is_pef:
         return _read_ubl(root, form)
-    body = root.find("{*}FakturaRR")
-    if body is not None:
-        return _read_rr(root, body, form)
-    return _read_fa(root, form)
+    parts = _parts(root)
+    if "FakturaRR" in parts:
+        return _read_rr(root, parts, form)
+    return _read_fa(root, parts, form)
 
 
 # -- FA and FA_RR -----------------------------------------------------------------------------------------
 
 
-def _read_fa(root: etree._Element, form: Form | None) -> Document:
-    parts = _parts(root.find("{*}Fa"))
+def _read_fa(root: etree._Element, top: _Parts, form: Form | None) -> Document:
+    parts = _parts(top.get("Fa"))
     currency = _text(parts.get("KodWaluty"))
-    suffix = "" if currency == "PLN" else "W"
     kind = _text(parts.get("RodzajFaktury"))
+    vat = _VAT if currency == "PLN" else _VAT_IN_PLN
     return Document(
         form=form,
-        form_code=_form_code(root),
+        form_code=_form_code(top),
         number=_text(parts.get("P_2")),
         issue_date=_text(parts.get("P_1")),
-        seller=_seller(root.find("{*}Podmiot1")),
-        buyer=_buyer(root.find("{*}Podmiot2")),
+        seller=_seller(top.get("Podmiot1")),
+        buyer=_buyer(top.get("Podmiot2")),
         net=_sum(part for name, part in parts.items() if name.startswith("P_13_")),
         gross=_amount(parts.get("P_15")),
-        vat=_sum(part for name, part in parts.items() if re.fullmatch(rf"P_14_[0-9]{suffix}", name)),
+        vat=_sum(part for name, part in parts.items() if name in vat),
         currency=currency,
         kind=kind,
         invoice_type=FA_TYPES.get(kind or ""),
-        is_self_invoicing=_text(root.find("{*}Fa/{*}Adnotacje/{*}P_17")) == "1",
-        has_attachment=root.find("{*}Zalacznik") is not None,
-        third_subjects=_third_subjects(root),
-        authorized_subject=_authorized(root.find("{*}PodmiotUpowazniony")),
+        is_self_invoicing=_text(_parts(parts.get("Adnotacje")).get("P_17")) == "1",
+        has_attachment="Zalacznik" in top,
+        third_subjects=_third_subjects(root) if "Podmiot3" in top else (),
+        authorized_subject=_authorized(top.get("PodmiotUpowazniony")),
     )
 
 
-def _read_rr(root: etree._Element, body: etree._Element, form: Form | None) -> Document:
-    parts = _parts(body)
+def _read_rr(root: etree._Element, top: _Parts, form: Form | None) -> Document:
+    parts = _parts(top["FakturaRR"])
     currency = _text(parts.get("KodWaluty"))
     kind = _text(parts.get("RodzajFaktury"))
     return Document(
         form=form,
-        form_code=_form_code(root),
+        form_code=_form_code(top),
         number=_text(parts.get("P_4C")),
         issue_date=_text(parts.get("P_4B")),
-        seller=_seller(root.find("{*}Podmiot1")),
-        buyer=_buyer(root.find("{*}Podmiot2")),
+        seller=_seller(top.get("Podmiot1")),
+        buyer=_buyer(top.get("Podmiot2")),
         net=_amount(parts.get("P_11_1")),
         gross=_amount(parts.get("P_12_1")),
         vat=_amount(parts.get("P_11_2" if currency == "PLN" else "P_11_2W")),
         currency=currency,
         kind=kind,
         invoice_type=RR_TYPES.get(kind or ""),
-        third_subjects=_third_subjects(root),
+        third_subjects=_third_subjects(root) if "Podmiot3" in top else (),
     )
 
 
-def _parts(body: etree._Element | None) -> dict[str, etree._Element]:
+def _parts(body: etree._Element | None) -> _Parts:
     """The children by their local names, the first of each, up to the lines; none without a body."""
-    parts: dict[str, etree._Element] = {}
-    for child in body.iterchildren("*") if body is not None else ():
-        name = str(child.tag).rpartition("}")[2]
+    parts: _Parts = {}
+    if body is None:
+        return parts
+    for child in body.iterchildren("*"):
+        name = child.tag.rpartition("}")[2]
         if name in _LINES:
             break
         parts.setdefault(name, child)
     return parts
 
 
-def _form_code(root: etree._Element) -> tuple[str | None, str | None, str | None] | None:
-    element = root.find("{*}Naglowek/{*}KodFormularza")
+def _form_code(top: _Parts) -> tuple[str | None, str | None, str | None] | None:
+    element = _parts(top.get("Naglowek")).get("KodFormularza")
     if element is None:
         return None
     return element.get("kodSystemowy"), element.get("wersjaSchemy"), _text(element)
 
 
 def _seller(party: etree._Element | None) -> Seller | None:
-    if party is None:
-        return None
-    nip = _text(party.find("{*}DaneIdentyfikacyjne/{*}NIP"))
-    return None if nip is None else Seller(nip, _text(party.find("{*}DaneIdentyfikacyjne/{*}Nazwa")))
+    data = _data(party)
+    nip = data.get("NIP")
+    return None if nip is None else Seller(nip, data.get("Nazwa"))
 
 
 def _buyer(party: etree._Element | None) -> Buyer:
-    data = None if party is None else party.find("{*}DaneIdentyfikacyjne")
-    return Buyer(_NONE) if data is None else Buyer(_identifier(data), _text(data.find("{*}Nazwa")))
+    data = _data(party)
+    return Buyer(_identifier(data), data.get("Nazwa"))
 
 
-def _identifier(data: etree._Element) -> PartyIdentifier:
-    parts = {name: _text(part) for name, part in _parts(data).items()}
+def _data(party: etree._Element | None) -> dict[str, str | None]:
+    """What identifies a party: the texts of DaneIdentyfikacyjne."""
+    return {name: _text(part) for name, part in _parts(_parts(party).get("DaneIdentyfikacyjne")).items()}
+
+
+def _identifier(parts: dict[str, str | None]) -> PartyIdentifier:
     if parts.get("NIP"):
         return PartyIdentifier("Nip", parts["NIP"])
     if parts.get("IDWew"):
@@ -265,10 +278,8 @@ def _text(element: etree._Element | None) -> str | None:
 
 def _amount(element: etree._Element | None) -> Decimal:
     text = _text(element)
-    if text is None or not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,10})?", text):
-        return Decimal()
-    return Decimal(text)
+    return _ZERO if text is None or not _AMOUNT(text) else Decimal(text)
 
 
 def _sum(elements: Iterable[etree._Element]) -> Decimal:
-    return sum((_amount(element) for element in elements), Decimal())
+    return sum(map(_amount, elements), _ZERO)

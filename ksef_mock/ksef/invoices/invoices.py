@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
 
-from ksef_mock.clock import Clock, Instant, from_datetime, to_datetime
+from ksef_mock.clock import Clock, Instant, from_datetime
 from ksef_mock.core import dates as warsaw
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
@@ -203,14 +204,16 @@ class Invoices:
         now = accepted.stored_at if self._clock is None else self._clock.now()
         invoice = Invoice(
             content=content,
-            issued_at=warsaw.parse(issued),
+            issued_at=_midnight(issued),
             invoiced_at=accepted.invoiced_at,
             acquired_at=accepted.acquired_at,
             stored_at=max(accepted.stored_at, now),
             session=accepted.session,
         )
         return invoice, (
-            Insert(ORIGINALS, _joined(key), Original(number, accepted.session), _forgotten_at(invoice)),
+            Insert(
+                ORIGINALS, _joined(key), Original(number, accepted.session), _forgotten_at(int(issued[:4]))
+            ),
             Insert(FILES, number, InvoiceFile(file), None),
             *_insertion(invoice),
         )
@@ -357,9 +360,15 @@ def _indexing(invoice: Invoice) -> list[Write]:
     ]
 
 
-def _forgotten_at(invoice: Invoice) -> Instant:
-    """When its duplicate key is free: ten full years after the year of issue."""
-    year = to_datetime(invoice.issued_at).astimezone(warsaw.warsaw()).year
+@lru_cache(maxsize=256)
+def _midnight(day: str) -> Instant:
+    """When a day begins in Warsaw."""
+    return warsaw.parse(day)
+
+
+@lru_cache(maxsize=64)
+def _forgotten_at(year: int) -> Instant:
+    """When the duplicate key of an invoice of this year is free: ten full years after it."""
     return from_datetime(datetime(year + 11, 1, 1, tzinfo=warsaw.warsaw()))
 
 

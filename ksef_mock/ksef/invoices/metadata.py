@@ -136,6 +136,14 @@ class Content(_Part, frozen=True, kw_only=True):
     authorized_subject: AuthorizedSubject | None = None
 
 
+#: The attribute of an `Invoice` that each date is.
+_DATES = {
+    DateType.ISSUE: "issued_at",
+    DateType.INVOICING: "invoiced_at",
+    DateType.PERMANENT_STORAGE: "stored_at",
+}
+
+
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice that KSeF knows."""
 
@@ -167,8 +175,5 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
 
     def dated(self, date_type: DateType) -> Instant:
         """The date of this type."""
-        return {
-            DateType.ISSUE: self.issued_at,
-            DateType.INVOICING: self.invoiced_at,
-            DateType.PERMANENT_STORAGE: self.stored_at,
-        }[date_type]
+        moment: Instant = getattr(self, _DATES[date_type])
+        return moment

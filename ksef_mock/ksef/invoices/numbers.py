@@ -11,8 +11,8 @@ import itertools
 import random
 import threading
 
-from ksef_mock.clock import Instant, to_datetime
-from ksef_mock.core.dates import warsaw
+from ksef_mock.clock import Instant
+from ksef_mock.core import dates
 from ksef_mock.core.references import checksum
 
 # Not the shared generator of `random`, which tests like to seed.
@@ -36,11 +36,11 @@ def ksef_number(nip: str, day: str, technical: str) -> str:
 
 def new_ksef_number(nip: str, acquired_at: Instant) -> str:
     """A fresh number of an invoice of `nip`, accepted at this moment."""
-    local = to_datetime(acquired_at).astimezone(warsaw())
-    second = (local.hour * 60 + local.minute) * 60 + local.second
+    second = dates.second_of_day(acquired_at)
     with _lock:
         count = next(_counter) & 0xFFFF
-    return ksef_number(nip, f"{local:%Y%m%d}", f"{second << 31 | _NODE << 16 | count:012X}")
+    day = dates.day(acquired_at).replace("-", "")
+    return ksef_number(nip, day, f"{second << 31 | _NODE << 16 | count:012X}")
 
 
 def has_checksum(number: str) -> bool:

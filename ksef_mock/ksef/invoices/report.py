@@ -89,6 +89,13 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+_PLACES = {check: place for place, check in enumerate(Check)}
+
+
+def _place(result: CheckResult) -> int:
+    return _PLACES[result.check]
+
+
 class Report:
     """Results in check order, and what was read."""
 
@@ -143,23 +150,34 @@ class Report:
 
     def skip_missing(self, reason: str) -> None:
         """Record every check without a result as skipped, for this reason."""
-        for check in Check:
+        for check in _PLACES:
             if check not in self._results:
                 self.skipped(check, reason)
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
         """Every result, in check order."""
-        return tuple(self._results[check] for check in Check if check in self._results)
+        return tuple(sorted(self._results.values(), key=_place))
 
     def of(self, check: Check) -> CheckResult | None:
         """The result of one check."""
         return self._results.get(check)
 
     @property
+    def failures(self) -> list[CheckResult]:
+        """The failed results, in check order."""
+        failed = [result for result in self._results.values() if result.outcome is Outcome.FAILED]
+        return sorted(failed, key=_place)
+
+    @property
+    def passes(self) -> list[CheckResult]:
+        """The results of the checks that held, in the order in which they were made."""
+        return [result for result in self._results.values() if result.outcome is Outcome.PASSED]
+
+    @property
     def failure(self) -> CheckResult | None:
         """The first failed result in check order: the one that decides what KSeF says."""
-        return next((result for result in self.results if result.outcome is Outcome.FAILED), None)
+        return next(iter(self.failures), None)
 
     @property
     def ok(self) -> bool:

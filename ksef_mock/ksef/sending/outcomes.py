@@ -113,18 +113,17 @@ def _refused(sent: SentInvoice, report: Report) -> SentInvoice:
         code=report.status,
         details=failure.details,
         extensions=failure.extensions,
+        failures=tuple((str(each.check), _reason_of(each)) for each in report.failures),
     )
 
 
 def _read(sent: SentInvoice, report: Report) -> SentInvoice:
-    """With what the document says, and what was found of it."""
+    """With what the document says."""
     document = report.document
-    checks = tuple((str(each.check), str(each.outcome), _reason_of(each)) for each in report.results)
     if document is None:
-        return msgspec.structs.replace(sent, checks=checks)
+        return sent
     return msgspec.structs.replace(
         sent,
-        checks=checks,
         number=None if document.number is None else document.number[:_LONGEST_NUMBER],
         issue_date=document.issue_date,
         seller_nip=None if document.seller is None else document.seller.nip,

@@ -37,7 +37,6 @@ from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
 from ksef_mock.state.store import Write
 from ksef_mock.trail.faults import Faults
-from ksef_mock.xades.report import Outcome
 
 #: Bytes of ciphertext from which an invoice is verified in a thread.
 _LARGE = 65_536
@@ -167,7 +166,7 @@ class Reception:
             )
 
         invoice = await self._sessions.take(session, limits.max_invoices, attempt)
-        _tell(exchange, invoice)
+        _tell(exchange, invoice, report)
         return invoice
 
     async def _verified(
@@ -223,14 +222,14 @@ def _as_it_is(sent: SentInvoice) -> Attempt:
     return attempt
 
 
-def _tell(exchange: Exchange, invoice: SentInvoice) -> None:
+def _tell(exchange: Exchange, invoice: SentInvoice, report: Report) -> None:
     """Put the findings into the journal."""
     exchange.noted("invoice", f"{invoice.reference}: {int(invoice.code)}")
-    for check, outcome, reason in invoice.checks:
-        if outcome == Outcome.FAILED:
-            exchange.failed(check, reason)
-        elif outcome == Outcome.PASSED:
-            exchange.passed(check, reason)
+    for check, reason in invoice.failures:
+        exchange.failed(check, reason)
+    if report.passes:
+        ground = "" if report.ground is None else f"; {report.ground.value}"
+        exchange.passed("verification", ", ".join([each.check for each in report.passes]) + ground)
 
 
 def _check_at_once(submission: Submission) -> None:

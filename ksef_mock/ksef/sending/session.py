@@ -98,8 +98,8 @@ class SentInvoice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stored_at: Instant | None = None
     #: Name of its file in a batch.
     file_name: str | None = None
-    #: Why it was refused, in English: check, outcome, reason of each check.
-    checks: tuple[tuple[str, str, str], ...] = ()
+    #: Why it was refused, in English: each check that failed, and the reason.
+    failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_good(self) -> bool:
