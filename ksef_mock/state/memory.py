@@ -108,7 +108,7 @@ class MemoryStore:
         self._drop_due()
         order = self._orders.get(name)
         if order is None:
-            return ()
+            return []
         found: list[tuple[Instant, str]] = []
         now = self._clock.now()
         for entry in order.backwards(before):

@@ -25,7 +25,7 @@ import msgspec
 from redis import Redis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
-from redis.asyncio.connection import Connection, parse_url
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError, WatchError
@@ -34,7 +34,7 @@ from redis.retry import Retry
 from ksef_mock.clock import Clock, Instant
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.state.look import LOOK, Look, Moved
-from ksef_mock.state.redis_calls import Calls, packing
+from ksef_mock.state.redis_calls import Calls
 from ksef_mock.state.redis_scripts import (
     ADMIT,
     ARRIVE,
@@ -110,7 +110,6 @@ class RedisStore(RemoteStore):
             "protocol": 2,
             "decode_responses": False,
         }
-        options["connection_class"] = packing(options.get("connection_class", Connection))
         # A script that was sent may have run: nothing is sent twice.
         pool = BlockingConnectionPool(
             max_connections=_CONNECTIONS,
@@ -125,7 +124,7 @@ class RedisStore(RemoteStore):
         self._admit = self._redis.register_script(ADMIT)
         self._log = self._redis.register_script(LOG)
         self._clear = self._redis.register_script(CLEAR)
-        self._calls = Calls(self._redis, self._keys)
+        self._calls = Calls(pool, self._keys, _TIMEOUT)
         # For callers in any thread.
         self._direct: Any = Redis.from_url(
             url,
@@ -325,6 +324,7 @@ class RedisStore(RemoteStore):
 
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError):
+            await self._calls.close()
             await self._redis.aclose()
             await self._redis.connection_pool.disconnect()
         self._direct.close()

@@ -1,20 +1,24 @@
-"""Commands are written to Redis as redis-py writes them."""
+"""Scripts are called as redis-py calls them."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.asyncio.connection import Connection
 
-from ksef_mock.state.redis_calls import packing
-
-_NAMES = st.sampled_from(["EVALSHA", "SCRIPT LOAD", "CLIENT SETINFO"])
+from ksef_mock.state.redis_calls import Calls
 
 
 @settings(deadline=None)
-@given(_NAMES, st.lists(st.text() | st.binary() | st.integers()))
-def test_commands_are_packed_as_the_library_packs_them(name: str, arguments: list[str | bytes | int]) -> None:
-    ours, theirs = packing(Connection)(), Connection()
-    assert b"".join(ours.pack_command(name, *arguments)) == b"".join(theirs.pack_command(name, *arguments))
-    together = [(name, *arguments)] * 2
-    assert b"".join(ours.pack_commands(together)) == b"".join(theirs.pack_commands(together))
+@given(
+    st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
+    st.lists(st.binary(), max_size=4),
+    st.lists(st.text() | st.binary() | st.integers()),
+)
+def test_calls_are_packed_as_the_library_packs_them(
+    sha: str, keys: list[bytes], arguments: list[str | bytes | int]
+) -> None:
+    ours = Calls(None, keys, timeout=1.0)._packed(SimpleNamespace(sha=sha), arguments)
+    assert ours == b"".join(Connection().pack_command("EVALSHA", sha, len(keys), *keys, *arguments))
