@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import keyword
 import os
 import sys
 
@@ -26,6 +27,8 @@ _SECTIONS = {
         "reset": "state",
         "snapshot": "state",
         "tenant": "tenants",
+        "export": "invoices",
+        "import": "invoices",
     },
     "Look at it": {"journal": "journal", "coverage": "state"},
     "Work with files": {
@@ -49,7 +52,7 @@ class Commands(click.Group):
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
-        function = cmd_name.replace("-", "_")
+        function = cmd_name.replace("-", "_") + ("_" if keyword.iskeyword(cmd_name) else "")
         command: click.Command = getattr(importlib.import_module(f"ksef_mock.commands.{module}"), function)
         return command
 

@@ -16,15 +16,19 @@ B = TypeVar("B", bound=msgspec.Struct)
 E = TypeVar("E", bound=KsefError)
 
 
-async def read_order(request: Request, model: type[B], *, default: B | None = None) -> B:
+async def read_order(
+    request: Request, model: type[B], *, default: B | None = None, limit: int | None = None
+) -> B:
     """The JSON body as `model`; `default` stands for an absent one.
+
+    `limit`: bytes of the body; None: `Settings.max_body`.
 
     Raises:
         UnsupportedMediaType, PayloadTooLarge: as named.
         BadRequest: 21405 with the path of what is wrong, what is expected there and what was given.
     """
     require_media_type(request, "application/json")
-    body = await read_body(request, system_of(request).settings.max_body)
+    body = await read_body(request, limit or system_of(request).settings.max_body)
     if not body and default is not None:
         return default
     if not body:

@@ -1,4 +1,4 @@
-"""POST /_mock/invoices: invoices that KSeF is to know, by their metadata or by their documents."""
+"""/_mock/invoices: invoices that KSeF is to know, by their metadata or documents; all of them, out and in."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ksef_mock.api.http import answer, system_of
+from ksef_mock.api.http import answer, query_text, system_of
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest, SeedInvoicesResponse
+from ksef_mock.ksef.invoices.portable import (
+    LARGEST_ORDER,
+    Importer,
+    ImportOrder,
+    carried_page,
+)
 from ksef_mock.ksef.invoices.seeding import add_document
 
 
@@ -34,4 +40,21 @@ async def seed_invoices(request: Request) -> Response:
     return answer(SeedInvoicesResponse(numbers), 201)
 
 
-ROUTES = [Route("/invoices", seed_invoices, methods=["POST"])]
+async def export(request: Request) -> Response:
+    """GET: all invoices, page by page."""
+    return answer(await carried_page(system_of(request).invoices, query_text(request, "after")))
+
+
+async def import_(request: Request) -> Response:
+    """POST: what another mock has exported."""
+    order = await read_order(request, ImportOrder, limit=LARGEST_ORDER)
+    system = system_of(request)
+    importer = Importer(system.invoices, system.schemas)
+    return answer(await importer.import_all(order.invoices, dry_run=order.dry_run))
+
+
+ROUTES = [
+    Route("/invoices", seed_invoices, methods=["POST"]),
+    Route("/invoices/export", export, methods=["GET"]),
+    Route("/invoices/import", import_, methods=["POST"]),
+]

@@ -214,6 +214,8 @@ class Seed(_Entry):
     invoices: tuple[InvoiceSeed, ...] = ()
     #: XML.
     documents: tuple[str, ...] = ()
+    #: What `ksef-mock export` has written; their paths begin at the folder of the seed.
+    invoice_folders: tuple[str, ...] = ()
     peppol_providers: tuple[ProviderSeed, ...] = ()
     faults: tuple[Fault, ...] = ()
     lighthouse: SeedLighthouse = msgspec.field(default_factory=SeedLighthouse)
@@ -232,7 +234,11 @@ def _counted(number: int, things: str) -> str:
     return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
-_WORDS = {"blocked": "blocked contexts", "peppol_providers": "Peppol providers"}
+_WORDS = {
+    "blocked": "blocked contexts",
+    "peppol_providers": "Peppol providers",
+    "invoice_folders": "invoice folders",
+}
 
 
 def read_seed(document: Any, folder: Path | None = Path()) -> Seed:
@@ -261,7 +267,13 @@ def read_seed(document: Any, folder: Path | None = Path()) -> Seed:
     for place, fault in _placed("faults", seed.faults):
         with _at(place):
             fault.checked()
-    return msgspec.structs.replace(seed, certificates=tuple(certificates))
+    folders: list[str] = []
+    for place, name in _placed("invoiceFolders", seed.invoice_folders):
+        path = (folder or Path()) / name
+        if not path.is_dir():
+            raise SeedError(f"{place}: {path} is no folder")
+        folders.append(str(path))
+    return msgspec.structs.replace(seed, certificates=tuple(certificates), invoice_folders=tuple(folders))
 
 
 def _placed(name: str, entries: Iterable[T]) -> Iterator[tuple[str, T]]:

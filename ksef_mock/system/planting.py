@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ from ksef_mock.state.store import Table
 
 if TYPE_CHECKING:
     from ksef_mock.system.parts import Parts
+from ksef_mock.seed.invoice_folder import Folder
 from ksef_mock.seed.model import Seed, SeedError, _at, _placed
 
 
@@ -66,6 +68,32 @@ async def _wait_for_another(system: Parts, patience: float) -> None:
                 " Empty the store (remove the file, or reset the mock that uses it)"
             )
         await asyncio.sleep(_PAUSE)
+
+
+async def import_folder(system: Parts, path: Path) -> int:
+    """Import the invoices in a folder (`seed.invoice_folder`): all of them, or none; how many were not known.
+
+    Raises:
+        ValueError: files fail; the message names each, with the reason.
+        OSError: there is no such folder.
+    """
+    # Imported here: few mocks do it.
+    from ksef_mock.ksef.invoices.portable import Importer
+
+    importer = Importer(system.invoices, system.schemas)
+    imported = 0
+    for dry_run in (True, False):
+        failed: list[str] = []
+        for name, invoice in Folder(path).read():
+            if isinstance(invoice, str):
+                failed.append(f"{path / name}: {invoice}")
+                continue
+            result = await importer.import_all([invoice], dry_run=dry_run)
+            failed += (f"{path / name}: {each.reason}" for each in result.failed)
+            imported += 0 if dry_run else result.imported
+        if failed:
+            raise ValueError("\n".join(failed))
+    return imported
 
 
 async def _plant(system: Parts, seed: Seed) -> None:
@@ -143,6 +171,9 @@ async def _plant(system: Parts, seed: Seed) -> None:
 
         with _at(place):
             await add_document(system.invoices, document.strip().encode(), system.clock.now())
+    for place, folder in _placed("invoiceFolders", seed.invoice_folders):
+        with _at(place):
+            await import_folder(system, Path(folder))
     for place, provider in _placed("peppolProviders", seed.peppol_providers):
         with _at(place):
             if not await system.providers.register(provider.provider(system.clock.now())):

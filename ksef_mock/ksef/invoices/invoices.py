@@ -34,7 +34,7 @@ from ksef_mock.ksef.invoices.metadata import (
     SubjectType,
 )
 from ksef_mock.ksef.invoices.numbers import new_ksef_number
-from ksef_mock.state.paging import members
+from ksef_mock.state.paging import Page, members, page
 from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
 from ksef_mock.state.update import committed
 
@@ -43,6 +43,9 @@ MOST_RESULTS = 10_000
 
 #: Index entries that are looked at before others have their turn.
 _CHUNK = 250
+
+#: The index of all invoices.
+_EVERY = "invoices-all"
 
 INVOICES: Table[Invoice] = Table("invoice", Invoice)
 
@@ -137,6 +140,10 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: Instant
     #: SHA-256 of the refused file, in Base64, if this is a technical correction.
     hash_of_corrected: str | None = None
+    #: Of the login that sent it.
+    context: Identifier | None = None
+    #: The number that it was given by another mock, and with it its dates; None: a new one.
+    ksef_number: str | None = None
 
 
 class Invoices:
@@ -180,7 +187,7 @@ class Invoices:
         assert seller is not None
         assert issued is not None
         assert document.invoice_type is not None
-        number = new_ksef_number(seller.nip, accepted.acquired_at)
+        number = accepted.ksef_number or new_ksef_number(seller.nip, accepted.acquired_at)
         content = Content(
             ksef_number=number,
             invoice_number=document.number or "",
@@ -201,7 +208,8 @@ class Invoices:
             authorized_subject=document.authorized_subject,
         )
         # Verification has taken its time: what is complete up to now must not change any more.
-        now = accepted.stored_at if self._clock is None else self._clock.now()
+        is_new = self._clock is not None and accepted.ksef_number is None
+        now = self._clock.now() if self._clock is not None and is_new else accepted.stored_at
         invoice = Invoice(
             content=content,
             issued_at=_midnight(issued),
@@ -209,6 +217,7 @@ class Invoices:
             acquired_at=accepted.acquired_at,
             stored_at=max(accepted.stored_at, now),
             session=accepted.session,
+            context=accepted.context,
         )
         return invoice, (
             Insert(
@@ -275,6 +284,14 @@ class Invoices:
             raise BadRequest(Code.NO_INVOICE, f"{refusal}nie została znaleziona.", reason=why)
         return file
 
+    async def page(self, size: int, continuation: str | None) -> Page[Invoice]:
+        """A page of all invoices of all contexts, the newest first.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        return await page(self._store, _EVERY, size, continuation, self.get)
+
     async def by_hash(self, digest: str) -> Sequence[Invoice]:
         """The invoices with a file of this SHA-256 (Base64), and corrections of such a refused file."""
         numbers = await members(self._store, _by_hash(digest))
@@ -340,7 +357,12 @@ class Invoices:
 
 
 def _insertion(invoice: Invoice) -> list[Write]:
-    return [Insert(INVOICES, invoice.content.ksef_number, invoice, None), *_indexing(invoice)]
+    number = invoice.content.ksef_number
+    return [
+        Insert(INVOICES, number, invoice, None),
+        Index(_EVERY, number, invoice.acquired_at, None),
+        *_indexing(invoice),
+    ]
 
 
 def _indexing(invoice: Invoice) -> list[Write]:

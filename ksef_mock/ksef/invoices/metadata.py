@@ -155,6 +155,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     stored_at: Instant
     #: Reference number of the session that it came in; None of a seeded one.
     session: str | None = None
+    #: Of the login that sent it, where that is known.
+    context: Identifier | None = None
 
     @property
     def parties(self) -> Iterator[tuple[SubjectType, Identifier]]:

@@ -79,6 +79,7 @@ class Outcomes:
             form=FormCode(session.system_code, session.schema_version, session.form_value),
             mode=rules.invoicing_mode(offline, document.issue_date, sent.invoiced_at),
             session=session.reference,
+            context=session.context,
             invoiced_at=sent.invoiced_at,
             acquired_at=sent.acquired_at,
             stored_at=sent.acquired_at + round(self._storage_delay * SECOND),
