@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from starlette.applications import Starlette
 
 from ksef_mock.clock import SECOND, Clock
@@ -18,6 +20,7 @@ from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.ksef.keys.keys import KeyRing
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.lighthouse.app import PREFIX
+from ksef_mock.seed.invoice_folder import Folder, Written
 from ksef_mock.settings import Settings
 from ksef_mock.signing.mistakes import Mistake
 from ksef_mock.signing.stand_in import Service, SignOrder, sign_as
@@ -142,6 +145,38 @@ class Steered(ABC):
 
         system = self._running
         return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
+
+    def export_invoices(self, folder: Path) -> Written:
+        """Write all invoices into a folder, as `ksef-mock export` does; what that has changed.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        from ksef_mock.ksef.invoices.portable import carried_page
+
+        invoices = self._running.invoices
+
+        def pages() -> Iterator[dict[str, Any]]:
+            after: str | None = None
+            while True:
+                page = self._call(carried_page(invoices, after))
+                yield from (msgspec.to_builtins(each) for each in page.invoices)
+                after = page.continuation
+                if after is None:
+                    return
+
+        return Folder(folder).write(pages())
+
+    def import_invoices(self, folder: Path) -> int:
+        """Make KSeF know the invoices in a folder, all or none; how many it did not know before.
+
+        Raises:
+            ValueError: files fail; the message names each, with the reason.
+            OSError: there is no such folder.
+        """
+        from ksef_mock.system.planting import import_folder
+
+        return self._call(import_folder(self._running, folder))
 
     def sign(
         self,

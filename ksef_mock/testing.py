@@ -5,29 +5,20 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping
-=======
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
->>>>>>> 8b96693 (ksef-mock export and import: the invoices of a mock as files for a repository, and back)
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-<<<<<<< HEAD
 from starlette.applications import Starlette
-=======
-import msgspec
->>>>>>> 8b96693 (ksef-mock export and import: the invoices of a mock as files for a repository, and back)
 from starlette.types import ASGIApp
 
 from ksef_mock.core.environment import Lifetimes, ProfileName, RateLimiting, TokenKey
 from ksef_mock.core.waiting import Delay
 from ksef_mock.launch import Mock
 from ksef_mock.seed.files import as_seed
-from ksef_mock.seed.invoice_folder import Folder, Written
 from ksef_mock.serving.server import listen, url_of
 from ksef_mock.serving.tls import TlsAuthority
 from ksef_mock.settings import FirstToken, Settings
@@ -211,92 +202,7 @@ class MockServer(Steered):
     def settings(self) -> Settings:
         return self._settings
 
-<<<<<<< HEAD
     def tenant(
-=======
-    def issue_token(
-        self, nip: str, permissions: Sequence[str] | None = None, *, token: str | None = None
-    ) -> str:
-        """The text of a new, active KSeF token of this NIP, with all permissions unless told otherwise.
-
-        Args:
-            token: use this text instead of a generated one.
-
-        Raises:
-            ValueError: the NIP or a permission is not valid, or the text is taken.
-        """
-        system = self._running
-        _, text = self._call(system.issue_token(Identifier("Nip", nip), permissions, text=token))
-        return text
-
-    def revoke_token(self, token: str) -> None:
-        """Revoke a KSeF token given by its text.
-
-        Raises:
-            LookupError: no such token was issued here.
-        """
-        self._call(self._set_token_status(token, TokenStatus.REVOKED))
-
-    def revoke_certificate(self, certificate: Fingerprinted) -> None:
-        """From now on logins with this certificate end in status 460, `Certyfikat odwołany`."""
-        self._call(self._running.revocations.revoke(certificate))
-
-    def suspend_certificate(self, certificate: Fingerprinted) -> None:
-        """From now on logins with this certificate end in status 460, `Certyfikat zawieszony`."""
-        self._call(self._running.revocations.suspend(certificate))
-
-    def reinstate_certificate(self, certificate: Fingerprinted) -> bool:
-        """End a suspension; False if the certificate is not suspended."""
-        return self._call(self._running.revocations.reinstate(certificate))
-
-    def add_invoice(self, document: bytes) -> str:
-        """Make KSeF know an invoice, as if its seller had sent it; returns its KSeF number.
-
-        Args:
-            document: XML, such as `ksef_mock.ksef.invoices.samples.invoice` makes.
-
-        Raises:
-            ValueError: KSeF would refuse it; the message says why.
-        """
-        from ksef_mock.ksef.invoices.seeding import add_document
-
-        system = self._running
-        return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
-
-    def export_invoices(self, folder: Path) -> Written:
-        """Write all invoices into a folder, as `ksef-mock export` does; what that has changed.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
-        from ksef_mock.ksef.invoices.portable import carried_page
-
-        invoices = self._running.invoices
-
-        def pages() -> Iterator[dict[str, Any]]:
-            after: str | None = None
-            while True:
-                page = self._call(carried_page(invoices, after))
-                yield from (msgspec.to_builtins(each) for each in page.invoices)
-                after = page.continuation
-                if after is None:
-                    return
-
-        return Folder(folder).write(pages())
-
-    def import_invoices(self, folder: Path) -> int:
-        """Make KSeF know the invoices in a folder, all or none; how many it did not know before.
-
-        Raises:
-            ValueError: files fail; the message names each, with the reason.
-            OSError: there is no such folder.
-        """
-        from ksef_mock.system.planting import import_folder
-
-        return self._call(import_folder(self._running, folder))
-
-    def sign(
->>>>>>> 8b96693 (ksef-mock export and import: the invoices of a mock as files for a repository, and back)
         self,
         name: str | None = None,
         *,
