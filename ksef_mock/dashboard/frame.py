@@ -124,6 +124,8 @@ NOTICES = {
     "cleared": "Nothing goes wrong on purpose any more.",
     "lighthouse": "The lighthouse is told.",
     "revoked": "The token is revoked.",
+    "requested": "The certificate is requested. KSeF issues it in a while.",
+    "waiting": "KSeF has not issued the certificate yet.",
     "reset": "The mock is as if newly started.",
 }
 

@@ -11,12 +11,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.pki import Credential
+from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome, submit
-from tests.dashboard.support import Dashboard
+from tests.dashboard.support import Browse, Dashboard, Serve
 from tests.signing.test_stand_in import unsigned
 from tests.support import NIP, Api
+
+PORTAL = "/_mock/ui/portal"
 
 
 def post(dashboard: Dashboard, path: str, expected: int = 303, /, **fields: str) -> httpx.Response:
@@ -83,6 +87,36 @@ def test_certificate_from_the_portal(
     for wrong in ({"password": "x"}, {"identifier": "1"}, {"kind": "x"}):
         post(dashboard, "portal/certificate", 400, type=purpose, **{**fields, **wrong})
     post(dashboard, "portal/certificate", 400, type="None", **fields)
+
+
+@pytest.mark.parametrize("reason", ["polls", "stop"])
+def test_certificate_that_is_not_issued_at_once_is_downloaded_later(
+    serve: Serve, browse: Browse, reason: str
+) -> None:
+    mock, _ = serve(settings=Settings(delay=Delay(polls=2 if reason == "polls" else 0)))
+    if reason == "stop":
+        mock.stop_processing(600)
+    dashboard = browse(mock)
+    fields = {"kind": "nip", "identifier": NIP, "key": "ec", "password": "tajne-haslo"}
+    asked = post(dashboard, "portal/certificate", type="Offline", next=PORTAL, **fields)
+    page = dashboard.get(asked.headers["location"])
+    assert "in progress" in page.response.text
+    (link,) = page.root.xpath("//a[starts-with(@href, '/_mock/ui/portal/certificate/')]/@href")
+    for _ in range(2):
+        early = dashboard.http.get(link)
+        assert (early.status_code, early.headers["location"]) == (303, f"{PORTAL}?done=waiting")
+    if reason == "stop":
+        mock.resume_processing()
+    # Twice: what was lost can be downloaded again.
+    for _ in range(2):
+        answer = dashboard.http.get(link)
+        assert answer.status_code == 200
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            certificate = x509.load_pem_x509_certificate(archive.read("ksef-cert.crt"))
+            key = load_pem_private_key(archive.read("ksef-cert.key"), b"tajne-haslo")
+        assert key.public_key() == certificate.public_key()
+    assert "issued" in dashboard.get(PORTAL).response.text
+    assert dashboard.http.get(f"{link}x").status_code == 400
 
 
 def test_document_is_signed_on_a_page(

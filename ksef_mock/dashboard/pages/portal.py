@@ -11,16 +11,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import system_of
-from ksef_mock.clock import iso
+from ksef_mock.clock import SECOND, Instant, iso
 from ksef_mock.core.errors import KsefError
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
 from ksef_mock.crypto.certificate import load_der_certificate
@@ -29,10 +30,25 @@ from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.dashboard.forms import Form, Unusable, done, read_form
 from ksef_mock.dashboard.frame import framed, guarded
 from ksef_mock.dashboard.render import HEADERS
+from ksef_mock.ksef.certificates.certificates import Enrollment, EnrollmentState
 from ksef_mock.ksef.tokens.tokens import TokenStatus
+from ksef_mock.state.store import Index, Insert, Table
 from ksef_mock.system.system import System
 
 _ROWS = 100
+#: For so long a key waits for its certificate, and can be downloaded again: as the status of an enrolment.
+_KEPT: Instant = 30 * 86_400 * SECOND
+_REQUESTS = "portal-requests"
+
+
+class LockedKey(msgspec.Struct, frozen=True):
+    """A private key, PKCS#8 in PEM, encrypted with the password that a person has chosen."""
+
+    locked: bytes
+
+
+#: By the reference number of the enrolment.
+KEYS: Table[LockedKey] = Table("portal-key", LockedKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +63,28 @@ class TokenRow:
     active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """A certificate that was requested here."""
+
+    reference: str
+    name: str
+    type: str
+    subject: str
+    requested: str
+    state: str
+    #: What can be done with it, if something can.
+    action: str
+    goes_on: bool
+
+
 @guarded
 async def portal(request: Request) -> Response:
     """GET /_mock/ui/portal, with `nip`: whose tokens."""
     nip = request.query_params.get("nip", "5265877635").strip()[:10]
-    rows = await _tokens(system_of(request), nip)
-    return await framed(request, "portal", "portal.html", nip=nip, tokens=rows)
+    system = system_of(request)
+    rows, requested = await _tokens(system, nip), await _requests(system)
+    return await framed(request, "portal", "portal.html", nip=nip, tokens=rows, certificates=requested)
 
 
 async def _tokens(system: System, nip: str) -> Sequence[TokenRow]:
@@ -87,7 +119,10 @@ async def revoke(request: Request) -> Response:
 
 @guarded
 async def certificate(request: Request) -> Response:
-    """POST /_mock/ui/portal/certificate: a new KSeF certificate and its encrypted key, as a ZIP file."""
+    """POST /_mock/ui/portal/certificate: a new KSeF certificate and its encrypted key, as a ZIP file.
+
+    If it is not issued at once, back to the page, which has it as soon as it is.
+    """
     form = await read_form(request)
     system = system_of(request)
     password = form["password"]
@@ -107,22 +142,75 @@ async def certificate(request: Request) -> Response:
         )
     except KsefError as refusal:
         raise Unusable(refusal.reason) from None
-    issued = None if enrollment.serial is None else await system.certificates.get(enrollment.serial)
-    if issued is None:
-        raise Unusable(
-            "KSeF has not issued it yet, and the key is gone: delays are set for this mock, or its processing"
-            " is stopped"
-        )
-    pem = load_der_certificate(issued.der).public_bytes(Encoding.PEM)
     locked = await asyncio.to_thread(
         key.private_bytes, Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password.encode())
     )
+    await _keep(system, enrollment, locked)
+    return await _files(system, enrollment, locked, 201) or done(form, "requested")
+
+
+@guarded
+async def download(request: Request) -> Response:
+    """GET /_mock/ui/portal/certificate/{reference}: the same file, as soon as KSeF has issued it."""
+    system = system_of(request)
+    reference = request.path_params["reference"]
+    kept = await system.store.get(KEYS, reference)
+    # As a client asks: where delays are set in polls, this is one.
+    enrollment = await system.certificates.poll(reference)
+    if kept is None or enrollment is None:
+        raise Unusable("no such certificate was requested here")
+    answer = await _files(system, enrollment, kept.locked, 200)
+    if answer is None:
+        return RedirectResponse("/_mock/ui/portal?done=waiting", 303, HEADERS)
+    return answer
+
+
+async def _keep(system: System, enrollment: Enrollment, locked: bytes) -> None:
+    at, reference = enrollment.requested_at, enrollment.reference
+    await system.store.commit(
+        Insert(KEYS, reference, LockedKey(locked), at + _KEPT), Index(_REQUESTS, reference, at, at + _KEPT)
+    )
+
+
+async def _requests(system: System) -> Sequence[CertificateRow]:
+    rows = []
+    for _, reference in await system.store.newest(_REQUESTS, _ROWS):
+        enrollment = await system.certificates.enrollment(reference)
+        if enrollment is not None:
+            state = f"{enrollment.state}: {enrollment.detail}" if enrollment.detail else enrollment.state
+            rows.append(
+                CertificateRow(
+                    reference,
+                    enrollment.name,
+                    enrollment.purpose,
+                    str(enrollment.subject),
+                    iso(enrollment.requested_at),
+                    state,
+                    "Download" if enrollment.state is EnrollmentState.ISSUED else "Look again",
+                    enrollment.state is not EnrollmentState.REJECTED,
+                )
+            )
+    return rows
+
+
+async def _files(system: System, enrollment: Enrollment, locked: bytes, status: int) -> Response | None:
+    """Certificate and key as a ZIP file; None as long as the certificate is not issued.
+
+    Raises:
+        Unusable: it never will be.
+    """
+    if enrollment.state is EnrollmentState.REJECTED:
+        raise Unusable(f"KSeF has rejected the request: {enrollment.detail}")
+    issued = None if enrollment.serial is None else await system.certificates.get(enrollment.serial)
+    if issued is None:
+        return None
+    pem = load_der_certificate(issued.der).public_bytes(Encoding.PEM)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("ksef-cert.crt", pem)
         archive.writestr("ksef-cert.key", locked)
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="ksef-{issued.serial}.zip"'}
-    return Response(content.getvalue(), 201, headers, media_type="application/zip")
+    return Response(content.getvalue(), status, headers, media_type="application/zip")
 
 
 def _subject(form: Form) -> tuple[Identifier, x509.Name]:
@@ -148,4 +236,5 @@ ROUTES = [
     Route("/ui/portal", portal, methods=["GET"]),
     Route("/ui/portal/revoke", revoke, methods=["POST"]),
     Route("/ui/portal/certificate", certificate, methods=["POST"]),
+    Route("/ui/portal/certificate/{reference}", download, methods=["GET"]),
 ]
