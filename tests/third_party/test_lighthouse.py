@@ -50,7 +50,11 @@ def test_pypi_ksef_client(ksef_mock: MockServer, tmp_path: Path) -> None:
     seen = read()
     assert seen["status"] == "TOTAL_FAILURE"
     assert [message["event_id"] for message in seen["active"]] == [1003, 1002]
-    assert [message["id"] for message in seen["messages"]] == ["K/2026/AWR/02", "K/2026/AWR/01", "K/2026/NI/01"]
+    assert [message["id"] for message in seen["messages"]] == [
+        "K/2026/AWR/02",
+        "K/2026/AWR/01",
+        "K/2026/NI/01",
+    ]
     maintenance = seen["messages"][2]
     assert maintenance["category"] == "MAINTENANCE"
     assert maintenance["type"] == "MAINTENANCE_ANNOUNCEMENT"
