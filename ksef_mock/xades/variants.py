@@ -219,6 +219,11 @@ class Variants:
             ("line breaks were put into base64 or other values after signing", _join_lines),
         ]
         changes += [(_REMOVED.format(unit), _indenter(indent)) for indent, unit in _INDENTS.items()]
+        if local_name(apex) == "Object" and len(list(apex.iterchildren("*"))) == 1:
+            # What is in it was a document of its own.
+            changes += [
+                (_REMOVED.format(unit), _indenter(indent, content=True)) for indent, unit in _INDENTS.items()
+            ]
         for mistake, change in changes:
             self._budget.read(self._cost)
             altered = Selection(apex).isolate()
@@ -345,10 +350,12 @@ def _join_lines(apex: etree._Element) -> None:
             element.text = "".join(line.strip() for line in (element.text or "").splitlines())
 
 
-def _indenter(indent: str) -> Callable[[etree._Element], None]:
+def _indenter(indent: str, *, content: bool = False) -> Callable[[etree._Element], None]:
+    """Indents an element or, with `content`, the one in it."""
+
     def change(apex: etree._Element) -> None:
         _drop_blanks(apex)
-        etree.indent(apex, indent)
+        etree.indent(next(apex.iterchildren("*")) if content else apex, indent)
 
     return change
 
