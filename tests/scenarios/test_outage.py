@@ -1,4 +1,4 @@
-"""KSeF fails: a firm learns it from the lighthouse, issues invoices offline, and sends them when it is over."""
+"""KSeF fails: a firm learns it from the lighthouse, issues invoices offline, sends them when it is over."""
 
 from __future__ import annotations
 
