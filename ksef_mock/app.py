@@ -44,6 +44,7 @@ _ROOMS = {
     "collective": ("/collective-identifiers",),
     "invoices": ("/invoices/",),
     "sending": ("/sessions$", "/sessions/online", r"/sessions/\{"),
+    "batch": ("/sessions/batch",),
     "peppol": ("/peppol/",),
 }
 #: The same for /_mock.

@@ -54,6 +54,7 @@ class Mock:
         try:
             await self.system.catch_up()
             await self.system.populate()
+            await self.system.resume()
         except BaseException:
             await self.system.close()
             raise

@@ -30,9 +30,6 @@ from ksef_mock.ksef.sending.confirmations import Confirmations
 from ksef_mock.ksef.sending.session import Kind, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Filter
 
-#: Checks NIP and internal identifiers of the parties; on test environments only.
-_VALIDATE_IDENTIFIERS = "subject-identifier-validation"
-
 
 async def open_online(request: Request) -> Response:
     """POST /sessions/online."""
@@ -46,7 +43,7 @@ async def open_online(request: Request) -> Response:
         body.encryption.wrapped_key,
         body.encryption.iv,
         body.encryption.public_key_id,
-        validates_identifiers=_VALIDATE_IDENTIFIERS in features(request),
+        validates_identifiers=rules.VALIDATE_IDENTIFIERS in features(request),
         exchange=exchange,
     )
     return answer(wire.OpenOnlineSessionResponse.of(session), 201)

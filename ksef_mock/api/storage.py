@@ -14,12 +14,16 @@ from starlette.routing import Route
 from ksef_mock.api.documents import xml
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND, Instant
+from ksef_mock.ksef.batch.batches import TooMuch
 from ksef_mock.ksef.invoices import export_rules
 from ksef_mock.ksef.invoices.exports import Export, Part
 from ksef_mock.ksef.sending.storage import Link, Refusal, Storage
 from ksef_mock.system.system import System
 
 _INVOICE = re.compile(r"/\d\d/(?P<session>[0-9a-z-]{36})/invoice-upo/upo_(?P<number>[0-9A-Z-]{35,36})\.xml")
+_UPLOADED = re.compile(
+    r"/\d\d/(?P<session>[0-9a-z-]{36})/batch-parts/(?P<ordinal>\d{1,5})\.(?:zip|tar\.gz)\.enc"
+)
 _PAGE = re.compile(r"/\d\d/(?P<session>[0-9a-z-]{36})/session-upo/upo_(?P<index>\d{2,5})\.xml")
 _PART = re.compile(r"/\d\d/(?P<export>[0-9a-z-]{36})/invoice-part/(?P<name>[0-9A-Za-z.-]{1,100})")
 
@@ -41,6 +45,16 @@ _REFUSALS = {
         "correctly including the signature.",
     ),
 }
+_NO_BLOB_TYPE = (
+    400,
+    "MissingRequiredHeader",
+    "An HTTP header that's mandatory for this request is not specified.",
+)
+_TOO_MUCH = (
+    413,
+    "RequestBodyTooLarge",
+    "The request body is too large and exceeds the maximum permissible limit.",
+)
 _NOT_FOUND = (404, "BlobNotFound", "The specified blob does not exist.")
 _BAD_RANGE = (416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
 
@@ -63,6 +77,37 @@ async def download(request: Request) -> Response:
     if found.re is _INVOICE:
         return xml(await system.confirmations.of_number(session, found["number"]))
     return xml(await system.confirmations.of_page(session, session.pages[int(found["index"])]))
+
+
+async def upload(request: Request) -> Response:
+    """PUT of a signed link: a part of a package. Whoever holds the link needs no bearer, nor may send one."""
+    system, exchange = system_of(request), exchange_of(request)
+    path = "/" + request.path_params["path"]
+    refusal = system.storage.check(path, request.query_params, system.clock.now(), "w")
+    if refusal is None and "authorization" in request.headers:
+        exchange.failed("link", "an Authorization header was sent: the link alone authorizes")
+        refusal = Refusal.SIGNATURE
+    elif refusal is not None:
+        exchange.failed("link", f"{refusal.name.lower()}: the link is not ours, was changed, or has expired")
+    if refusal is not None:
+        return _refused(*_REFUSALS[refusal])
+    if request.headers.get("x-ms-blob-type", "").lower() != "blockblob":
+        exchange.failed("headers", "x-ms-blob-type: BlockBlob is not there, as partUploadRequests says")
+        return _refused(*_NO_BLOB_TYPE)
+    found = _UPLOADED.fullmatch(path)
+    if found is None:
+        return _refused(*_NOT_FOUND)
+    reference, ordinal = found["session"].upper(), int(found["ordinal"])
+    try:
+        taken = await system.batches.receive(reference, ordinal, request.stream())
+    except TooMuch as error:
+        exchange.failed("part", str(error))
+        return _refused(*_TOO_MUCH)
+    if not taken:
+        exchange.failed("part", f"{reference} is not open any more")
+        return _refused(*_REFUSALS[Refusal.EXPIRED])
+    exchange.noted("part", f"{ordinal} of {reference} has come")
+    return Response(status_code=201)
 
 
 def link_to_part(storage: Storage, base: str, export: Export, number: int, now: Instant) -> Link:
@@ -131,4 +176,7 @@ def _refused(status: int, code: str, message: str, *, headers: dict[str, str] | 
     return Response(body, status, headers, media_type="application/xml")
 
 
-ROUTES = [Route("/storage/{path:path}", download, methods=["GET"])]
+ROUTES = [
+    Route("/storage/{path:path}", download, methods=["GET"]),
+    Route("/storage/{path:path}", upload, methods=["PUT"]),
+]

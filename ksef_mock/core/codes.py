@@ -48,6 +48,8 @@ class Code(IntEnum):
     BAD_CSR_ALGORITHM = 25011
     # /sessions, /invoices
     TOO_MANY_INVOICES = 21155
+    PART_SIZE = 21157
+    TOO_MANY_PARTS = 21161
     NO_INVOICE = 21164
     INVOICE_NOT_STORED = 21165
     CORRECTED_BEFORE = 21166
@@ -59,6 +61,8 @@ class Code(IntEnum):
     EXPORT_REQUEST = 21181
     TOO_MANY_EXPORTS = 21182
     SESSION_UNAVAILABLE = 21184
+    MISSING_PART = 21205
+    UPLOAD_TOO_LATE = 21208
     FILE_SIZE = 21402
     FILE_HASH = 21403
     # /invoices/query/metadata
@@ -107,6 +111,9 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.BAD_KEY: "Nieprawidłowy typ lub długość klucza.",
     Code.BAD_CSR_ALGORITHM: "Nieprawidłowy algorytm podpisu CSR.",
     Code.TOO_MANY_INVOICES: "Przekroczono dozwoloną liczbę faktur w sesji.",
+    Code.PART_SIZE: "Nieprawidłowy rozmiar części pakietu.",
+    # As an official client's test has it; the document says "pakietu".
+    Code.TOO_MANY_PARTS: "Przekroczono dozwoloną liczbę części pakietów.",
     Code.NO_INVOICE: "Faktura o podanym identyfikatorze nie istnieje.",
     Code.INVOICE_NOT_STORED: "Faktura o podanym numerze KSeF nie jest jeszcze dostępna.",
     Code.CORRECTED_BEFORE: "Korekta techniczna niedostępna.",
@@ -118,6 +125,8 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.EXPORT_REQUEST: "Nieprawidłowe żądanie eksportu faktur.",
     Code.TOO_MANY_EXPORTS: "Osiągnięto limit trwających eksportów.",
     Code.SESSION_UNAVAILABLE: "Sesja tymczasowo niedostępna.",
+    Code.MISSING_PART: "Pakiet nie może być pusty.",
+    Code.UPLOAD_TOO_LATE: "Czas oczekiwania na requesty upload lub finish został przekroczony.",
     Code.FILE_SIZE: "Nieprawidłowy rozmiar pliku.",
     Code.FILE_HASH: "Nieprawidłowy skrót pliku.",
     Code.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych.",

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     EXPORT = "EH"
     PERMISSIONS = "EG"
     ONLINE_SESSION = "SO"
+    BATCH_SESSION = "SB"
     INVOICE = "EE"
     UPO = "EU"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from base64 import b64encode
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import IO
 
@@ -37,6 +38,11 @@ class Blob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size: int
     #: SHA-256.
     digest: bytes
+
+    @property
+    def hash(self) -> str:
+        """The digest in Base64, as KSeF writes it."""
+        return b64encode(self.digest).decode()
 
 
 class BlobGone(Exception):

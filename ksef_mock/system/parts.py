@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.auth.token_login import TokenAuthenticator
     from ksef_mock.ksef.auth.trust import TrustService
     from ksef_mock.ksef.auth.xades_login import XadesAuthenticator
+    from ksef_mock.ksef.batch.batches import Batches
     from ksef_mock.ksef.certificates.certificates import Certificates
     from ksef_mock.ksef.certificates.revocations import Revocations
     from ksef_mock.ksef.collective.collective import CollectiveIdentifiers
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ksef_mock.ksef.sending.confirmations import Confirmations
     from ksef_mock.ksef.sending.outcomes import Outcomes
     from ksef_mock.ksef.sending.reception import Reception
+    from ksef_mock.ksef.sending.rights import RightsService
     from ksef_mock.ksef.sending.sessions import Sessions
     from ksef_mock.ksef.sending.storage import Storage
     from ksef_mock.system.controls import Controls
@@ -197,7 +199,9 @@ class Parts:
     def sessions(self) -> Sessions:
         from ksef_mock.ksef.sending.sessions import Sessions
 
-        return Sessions(self.store, self.clock, self.delay)
+        sessions = Sessions(self.store, self.clock, self.delay)
+        sessions.on_processing = lambda reference: self.batches.processing.start(reference)
+        return sessions
 
     @_late
     def confirmations(self) -> Confirmations:
@@ -224,21 +228,45 @@ class Parts:
         return Schemas(self.settings.schemas)
 
     @_late
+    def rights(self) -> RightsService:
+        from ksef_mock.ksef.sending.rights import RightsService
+
+        return RightsService(self.permissions, self.subjects, self.attachments, self.clock)
+
+    @_late
     def reception(self) -> Reception:
         from ksef_mock.ksef.sending.reception import Reception
-        from ksef_mock.ksef.sending.rights import RightsService
 
         return Reception(
             self.settings.environment,
             self.keys,
             self._request_digest,
             self.limits,
-            RightsService(self.permissions, self.subjects, self.attachments, self.clock),
+            self.rights,
             self.sessions,
             self.invoices,
             self.outcomes,
             self.schemas,
             self.faults,
+        )
+
+    @_late
+    def batches(self) -> Batches:
+        from ksef_mock.ksef.batch.batches import Batches
+        from ksef_mock.ksef.batch.processing import Processing
+
+        processing = Processing(
+            self.store, self.clock, self.settings.environment, self.sessions, self.outcomes, self.schemas
+        )
+        return Batches(
+            self.store,
+            self.clock,
+            self.delay,
+            self.limits,
+            self.rights,
+            self.sessions,
+            self.storage,
+            processing,
         )
 
     @_late

@@ -84,6 +84,8 @@ class System(Parts):
             self.xades_login.close()
         if "exports" in vars(self):
             self.exports.close()
+        if "batches" in vars(self):
+            await self.batches.processing.close()
         await self.store.close()
 
     async def populate(self) -> None:
@@ -110,6 +112,14 @@ class System(Parts):
                 known = await self.tokens.find(first.text)
         if known is not None and known.context != context:
             raise ValueError(f"the token of NIP {first.nip} has the text of one of {known.context}")
+
+    async def resume(self) -> None:
+        """Go on with what processes before this one were in the middle of."""
+        if not self.store.is_local:  # else there were none
+            from ksef_mock.ksef.sending.session import PROCESSED_NOW
+
+            if await self.store.newest(PROCESSED_NOW, 1):
+                await self.batches.processing.resume()
 
     async def reset(self) -> None:
         """Back to the state of the start: what the seed says, no JWT valid, real time, the first keys."""

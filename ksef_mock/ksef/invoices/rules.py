@@ -79,6 +79,11 @@ def wrong_size(declared: int) -> str:
     return f"Rozmiar faktury nie zgadza się z zadeklarowaną wartością: '{declared}'."
 
 
+def too_large(most: int) -> str:
+    """A sentence of our own."""
+    return f"Rozmiar faktury przekracza dopuszczalną wartość: '{most}'."
+
+
 def wrong_hash(declared: str) -> str:
     """As the sentence that is known of a batch's package; of an invoice none has been seen."""
     return f"Skrót SHA-256 faktury nie jest zgodny z zadeklarowanym skrótem: '{declared}'."

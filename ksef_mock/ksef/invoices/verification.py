@@ -105,7 +105,7 @@ def _check_size_limit(octets: bytes, document: Document, rules_: Rules, report: 
             Cause.TOO_LARGE,
             f"the file has {len(octets)} octets, at most {most} are allowed",
             InvoiceStatus.FILE_ERROR,
-            f"Rozmiar faktury przekracza dopuszczalną wartość: '{most}'.",
+            rules.too_large(most),
             evidence={"found": str(len(octets)), "limit": str(most)},
         )
 

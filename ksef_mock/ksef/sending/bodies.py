@@ -17,7 +17,8 @@ from ksef_mock.ksef.invoices.rules import INVOICE_STATUS_DESCRIPTIONS, InvoiceSt
 from ksef_mock.ksef.keys.bodies import EncryptionInfo
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.reception import Submission
-from ksef_mock.ksef.sending.session import SentInvoice, Session
+from ksef_mock.ksef.sending.rules import SessionStatus
+from ksef_mock.ksef.sending.session import Kind, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Counts
 from ksef_mock.ksef.sending.storage import Link
 from ksef_mock.state.paging import Page
@@ -113,8 +114,17 @@ class UpoResponse(Body):
 
 
 def _status_of(session: Session) -> StatusInfo:
+    if session.kind is Kind.BATCH:
+        return StatusInfo(
+            int(session.status), rules.BATCH_TEXTS[session.status], list(_shown_details(session)) or None
+        )
     details = rules.DETAILS.get(session.status)
     return StatusInfo(int(session.status), rules.ONLINE_TEXTS[session.status], [details] if details else None)
+
+
+def _shown_details(session: Session) -> tuple[str, ...]:
+    # What the package has come to is known before it shows.
+    return () if session.status is SessionStatus.PROCESSING else session.details
 
 
 class SessionStatusResponse(Body, kw_only=True):
@@ -135,7 +145,7 @@ class SessionStatusResponse(Body, kw_only=True):
         Args:
             pages: of the collective UPO: reference number and link of each.
         """
-        has_counts = session.status not in rules.COUNTLESS
+        shown = _shown_counts(session, counts)
         return cls(
             status=_status_of(session),
             date_created=iso(session.created_at),
@@ -144,11 +154,19 @@ class SessionStatusResponse(Body, kw_only=True):
             upo=UpoResponse([UpoPageResponse(name, link.url, iso(link.expires_at)) for name, link in pages])
             if pages
             else None,
-            invoice_count=counts.sent if has_counts else None,
-            # Zero is not shown (recorded): clients wait for the member to appear.
-            successful_invoice_count=counts.good or None,
-            failed_invoice_count=counts.bad or None,
+            invoice_count=shown[0],
+            successful_invoice_count=shown[1],
+            failed_invoice_count=shown[2],
         )
+
+
+def _shown_counts(session: Session, counts: Counts) -> tuple[int | None, int | None, int | None]:
+    if session.kind is Kind.BATCH:
+        has_counts = session.status in rules.COUNTED
+        return (counts.sent, counts.good, counts.bad) if has_counts else (None, None, None)
+    # Zero is not shown (recorded): clients wait for the member to appear.
+    sent = counts.sent if session.status not in rules.COUNTLESS else None
+    return sent, counts.good or None, counts.bad or None
 
 
 class SessionsQueryResponseItem(Body, kw_only=True):

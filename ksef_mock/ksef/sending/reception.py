@@ -33,7 +33,7 @@ from ksef_mock.ksef.limits.limits import Limits, SessionLimits
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.outcomes import Outcomes
 from ksef_mock.ksef.sending.rights import RightsService
-from ksef_mock.ksef.sending.session import SentInvoice, Session
+from ksef_mock.ksef.sending.session import Plan, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
 from ksef_mock.state.store import Write
 from ksef_mock.trail.faults import Faults
@@ -99,11 +99,13 @@ class Reception:
         *,
         validates_identifiers: bool,
         exchange: Exchange,
+        plan: Plan | None = None,
     ) -> Session:
-        """A new interactive session of the actor.
+        """A new session of the actor.
 
         Args:
             key_id: which published key the AES key is encrypted for; None: they are tried.
+            plan: of a batch session.
 
         Raises:
             BadRequest: 21470, no such key is published for this.
@@ -116,7 +118,9 @@ class Reception:
             actor.token,
             None if digest is None else base64.b64encode(digest).decode(),
         )
-        session = await self._sessions.open(login, form, key, iv, validates_identifiers=validates_identifiers)
+        session = await self._sessions.open(
+            login, form, key, iv, validates_identifiers=validates_identifiers, plan=plan
+        )
         exchange.noted("session", f"opened {session.reference} for {form.code.system_code}")
         return session
 

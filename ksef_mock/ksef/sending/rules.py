@@ -6,6 +6,7 @@ and batch sessions; who may do what also from statements of the ministry's devel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,6 +23,8 @@ from ksef_mock.ksef.invoices.metadata import FormCode, InvoicingMode
 
 #: Seconds for which a session takes invoices, unless it is closed before.
 LIFETIME = 12 * 3_600
+#: X-KSeF-Feature: NIP and internal identifiers of the parties are checked; on test environments only.
+VALIDATE_IDENTIFIERS = "subject-identifier-validation"
 
 
 class SessionStatus(IntEnum):
@@ -50,14 +53,33 @@ ONLINE_TEXTS: dict[SessionStatus, str] = {
     SessionStatus.NONE_GOOD: "Błąd weryfikacji, brak poprawnych faktur",
 }
 
-#: The detail of a status that has one.
+BATCH_TEXTS: dict[SessionStatus, str] = {
+    SessionStatus.OPEN: "Sesja wsadowa rozpoczęta",
+    SessionStatus.PROCESSING: "Trwa przetwarzanie",
+    SessionStatus.PROCESSED: "Sesja wsadowa przetworzona pomyślnie",
+    SessionStatus.PACKAGE: "Błąd weryfikacji poprawności dostarczonych elementów paczki",
+    SessionStatus.KEY: "Błąd odszyfrowania dostarczonego klucza",
+    SessionStatus.TOO_MANY: "Przekroczony limit faktur w sesji",
+    SessionStatus.DECOMPRESSION: "Błąd dekompresji pierwotnego archiwum",
+    SessionStatus.DECRYPTION: "Błąd odszyfrowania zaszyfrowanych części archiwum",
+    SessionStatus.CANCELLED: "Sesja anulowana",
+    SessionStatus.NONE_GOOD: "Błąd weryfikacji, brak poprawnych faktur",
+    SessionStatus.UNKNOWN: "Nieznany błąd (500)",
+}
+
+#: The detail of a status of a session whose record has none.
 DETAILS: dict[SessionStatus, str] = {
     SessionStatus.KEY: "Rozszyfrowania klucza symetrycznego zakończone błędem",
     SessionStatus.CANCELLED: "Nie przesłano faktur",
 }
 
-#: Statuses that come without any counters (recorded for 415).
+#: The detail of a batch session that nobody has closed in time.
+TOO_LATE = "Przekroczono czas wysyłki"
+
+#: Statuses of an interactive session that come without any counters (recorded for 415).
 COUNTLESS = frozenset((SessionStatus.KEY,))
+#: Statuses of a batch session that come with counters (asserted by clients' tests).
+COUNTED = frozenset((SessionStatus.PROCESSED, SessionStatus.NONE_GOOD))
 
 #: Value of `statuses` -> the codes that it stands for (from the descriptions; Cancelled by a client's test).
 COMMON: dict[str, frozenset[SessionStatus]] = {
@@ -82,17 +104,22 @@ COMMON: dict[str, frozenset[SessionStatus]] = {
 _PROFILES: dict[Form, tuple[ProfileName, ...]] = {FA2: ("test",)}
 
 
-def require_form(code: FormCode, context: Identifier, profile: ProfileName) -> Form:
-    """The form that an interactive session is to be opened for.
+def require_form(
+    code: FormCode, context: Identifier, profile: ProfileName, *, in_batch: bool = False
+) -> Form:
+    """The form that a session is to be opened for.
 
     Raises:
-        BadRequest: 21405, there is none, or not in this environment; PEF outside of a context PeppolId.
+        BadRequest: 21405, there is none, or not in this environment; PEF outside of a context PeppolId, or in
+            a batch session.
     """
     form = BY_CODE.get(code)
     if form is None:
         why = "there is no such form"
     elif profile not in _PROFILES.get(form, (profile,)):
         why = f"{profile} does not take it"
+    elif form.is_pef and in_batch:
+        why = "it is for interactive sessions"
     elif form.is_pef and context.type != "PeppolId":
         why = f"it is for contexts of Peppol providers, the login is of {context.type}"
     else:
@@ -162,7 +189,7 @@ def invoicing_mode(offline: bool, issue_date: str | None, sent_at: Instant) -> I
     return "Offline" if issue_date is not None and issue_date < dates.day(sent_at) else "Online"
 
 
-#: What /sessions/online/{referenceNumber} answers, by what was to be done.
+#: What a session whose status forbids it answers, by what was to be done.
 SEND_REFUSAL = "Status sesji ({}) uniemożliwia wysyłkę faktur."
 CLOSE_REFUSAL = "Status sesji ({}) uniemożliwia jej zamknięcie."
 
@@ -170,6 +197,16 @@ CLOSE_REFUSAL = "Status sesji ({}) uniemożliwia jej zamknięcie."
 def wrong_status(status: SessionStatus, text: str) -> BadRequest:
     """21180: the session's status forbids it. The code is in parentheses, as recorded; documented without."""
     return BadRequest(Code.SESSION_STATUS, text.format(int(status)))
+
+
+def not_open(status: SessionStatus, details: Sequence[str], text: str) -> BadRequest:
+    """The refusal of a session that takes nothing any more: 21208 of one that was given up, else 21180."""
+    return too_late() if TOO_LATE in details else wrong_status(status, text)
+
+
+def too_late() -> BadRequest:
+    """21208."""
+    return BadRequest(Code.UPLOAD_TOO_LATE, "Sesja anulowana, przekroczony czas wysyłki.")
 
 
 def no_invoice(reference: str, session: str) -> BadRequest:

@@ -1,8 +1,15 @@
 """A session as a state machine, and an invoice that was sent in it.
 
+An interactive session:
+
     OPEN --close--> CLOSED --settle--> PROCESSED, or NONE_GOOD without a good invoice
      |`---close without invoices--> CANCELLED
      `----settle, its key cannot be decrypted--> KEY
+
+A batch session, whose package is processed when all parts of it have come (`ksef_mock.ksef.batch`):
+
+    OPEN --close--> PROCESSING --settle--> whatever the package came to
+     `----settle, nobody has closed it in time--> CANCELLED
 
 Functions here are pure: they take a record and return its successor; the caller swaps one for the other in
 the store. What happens by itself (a session closes after 12 hours, what was sent is processed) has happened
@@ -20,7 +27,9 @@ from ksef_mock.clock import Instant
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.ksef.invoices.rules import InvoiceStatus
+from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.rules import Ownership, SessionStatus
+from ksef_mock.state.blobs import Blob
 from ksef_mock.state.store import Table
 
 
@@ -29,6 +38,31 @@ class Kind(StrEnum):
 
     ONLINE = "Online"
     BATCH = "Batch"
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of a package, as it was declared, and what has come of it."""
+
+    ordinal: int
+    #: Octets, encrypted.
+    size: int
+    #: Base64 SHA-256 of these.
+    hash: str
+    #: What was uploaded last.
+    blob: Blob | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the client of a batch session has declared."""
+
+    is_tar: bool
+    #: Octets of the package, before it was cut into parts and encrypted.
+    size: int
+    #: Base64 SHA-256 of these.
+    hash: str
+    #: By ordinal number: 1, 2, 3, …
+    parts: tuple[Part, ...]
+    offline: bool = False
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,6 +98,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     settles_at: Instant = 0
     #: Reference numbers of the pages of its UPO, once it is processed.
     pages: tuple[str, ...] = ()
+    #: Of a batch session.
+    plan: Plan | None = None
+    #: What the package of a batch session has come to; shows when the wait is over.
+    outcome: SessionStatus | None = None
+    #: Of that status; and the reason for it, in English.
+    details: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def ownership(self) -> Ownership:
@@ -120,6 +161,8 @@ class NumberGiven(msgspec.Struct, frozen=True, gc=False):
 SESSIONS: Table[Session] = Table("session", Session)
 SENT: Table[SentInvoice] = Table("sent-invoice", SentInvoice)
 NUMBERS: Table[NumberGiven] = Table("sent-invoice-number", NumberGiven)
+#: Index of the batch sessions whose packages are being processed.
+PROCESSED_NOW = "sessions-processed-now"
 
 
 class Event(StrEnum):
@@ -128,6 +171,8 @@ class Event(StrEnum):
     CLOSE = "close"
     CLOSE_EMPTY = "close without invoices"
     REJECT_KEY = "reject its key"
+    PROCESS = "process its package"
+    GIVE_UP = "give up waiting for it"
     SUCCEED = "succeed"
     FAIL = "fail"
 
@@ -136,6 +181,8 @@ _TRANSITIONS: dict[tuple[SessionStatus, Event], SessionStatus] = {
     (SessionStatus.OPEN, Event.CLOSE): SessionStatus.CLOSED,
     (SessionStatus.OPEN, Event.CLOSE_EMPTY): SessionStatus.CANCELLED,
     (SessionStatus.OPEN, Event.REJECT_KEY): SessionStatus.KEY,
+    (SessionStatus.OPEN, Event.PROCESS): SessionStatus.PROCESSING,
+    (SessionStatus.OPEN, Event.GIVE_UP): SessionStatus.CANCELLED,
     (SessionStatus.CLOSED, Event.SUCCEED): SessionStatus.PROCESSED,
     (SessionStatus.CLOSED, Event.FAIL): SessionStatus.NONE_GOOD,
 }
@@ -154,6 +201,8 @@ def settle(
         delay: how long a session that closes by itself is then processed.
         new_pages: makes the reference numbers of the pages of a processed session's UPO.
     """
+    if session.plan is not None:
+        return _settled_batch(session, now, new_pages)
     if session.status is SessionStatus.OPEN:
         if session.key is None and session.wait.is_over(now):
             return _after(session, Event.REJECT_KEY, session.wait.ends_at)
@@ -170,10 +219,23 @@ def settle(
     return session
 
 
+def _settled_batch(
+    session: Session, now: Instant, new_pages: Callable[[Session], tuple[str, ...]]
+) -> Session:
+    if session.status is SessionStatus.OPEN and now >= session.valid_until:
+        return give_up(session, session.valid_until)
+    if session.status is SessionStatus.PROCESSING and session.outcome and session.wait.is_over(now):
+        moment = max(session.updated_at, session.wait.ends_at)
+        ended = msgspec.structs.replace(session, status=session.outcome, updated_at=moment)
+        is_good = session.outcome is SessionStatus.PROCESSED
+        return msgspec.structs.replace(ended, pages=new_pages(ended)) if is_good else ended
+    return session
+
+
 def poll(session: Session, now: Instant) -> Session:
     """What a status poll of a settled session does: if it finds it unfinished, it uses up a poll."""
-    keyless = session.status is SessionStatus.OPEN and session.key is None
-    if keyless or session.status is SessionStatus.CLOSED:
+    keyless = session.status is SessionStatus.OPEN and session.key is None and session.plan is None
+    if keyless or session.status in (SessionStatus.CLOSED, SessionStatus.PROCESSING):
         polled = session.wait.polled(now)
         if polled is not session.wait:
             return msgspec.structs.replace(session, wait=polled)
@@ -206,6 +268,42 @@ def took(session: Session, invoice: SentInvoice) -> Session:
         settles_at=max(session.settles_at, invoice.wait.ends_at),
         updated_at=invoice.invoiced_at,
     )
+
+
+def received(session: Session, ordinal: int, blob: Blob, now: Instant) -> Session:
+    """The batch session with an uploaded part, in place of what was uploaded for it before.
+
+    Raises:
+        NotOpen: it takes nothing any more.
+    """
+    if session.status is not SessionStatus.OPEN or session.plan is None:
+        raise NotOpen(f"the session is {session.status.name}")
+    parts = tuple(
+        msgspec.structs.replace(part, blob=blob) if part.ordinal == ordinal else part
+        for part in session.plan.parts
+    )
+    return msgspec.structs.replace(
+        session, plan=msgspec.structs.replace(session.plan, parts=parts), updated_at=now
+    )
+
+
+def process(session: Session, now: Instant, delay: Delay) -> Session:
+    """The batch session is closed, its package is processed.
+
+    Raises:
+        NotOpen: it was closed before.
+    """
+    closed = _after(session, Event.PROCESS, now)
+    return msgspec.structs.replace(closed, closed_at=now, wait=delay.begin(now))
+
+
+def give_up(session: Session, moment: Instant) -> Session:
+    """The batch session whose time has passed.
+
+    Raises:
+        NotOpen: it was closed before.
+    """
+    return msgspec.structs.replace(_after(session, Event.GIVE_UP, moment), details=(rules.TOO_LATE,))
 
 
 def _after(session: Session, event: Event, moment: Instant) -> Session:

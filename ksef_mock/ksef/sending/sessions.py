@@ -28,6 +28,7 @@ from ksef_mock.ksef.sending.session import (
     Kind,
     NotOpen,
     NumberGiven,
+    Plan,
     SentInvoice,
     Session,
 )
@@ -87,6 +88,8 @@ class Sessions:
         self._store = store
         self._clock = clock
         self._delay = delay
+        #: Called with the reference number of a batch session that somebody finds being processed.
+        self.on_processing: Callable[[str], object] = lambda _: None
 
     async def open(
         self,
@@ -96,15 +99,19 @@ class Sessions:
         iv: bytes,
         *,
         validates_identifiers: bool = False,
+        plan: Plan | None = None,
     ) -> Session:
-        """A new interactive session.
+        """A new session.
 
         Args:
             key: AES-256; None if what was sent could not be decrypted: the session will come to nothing.
+            plan: of a batch session.
         """
         now = self._clock.now()
         opened = Session(
-            reference=new_reference(Numbered.ONLINE_SESSION, now),
+            reference=new_reference(Numbered.ONLINE_SESSION if plan is None else Numbered.BATCH_SESSION, now),
+            kind=Kind.ONLINE if plan is None else Kind.BATCH,
+            plan=plan,
             context=login.context,
             opened_by=login.subject,
             token=login.token,
@@ -128,7 +135,10 @@ class Sessions:
 
     async def find(self, reference: str) -> Session | None:
         """The session as of now."""
-        return await update(self._store, SESSIONS, reference, self._settled)
+        session = await update(self._store, SESSIONS, reference, self.settled)
+        if session is not None and session.status is SessionStatus.PROCESSING and session.outcome is None:
+            self.on_processing(reference)
+        return session
 
     async def seen(self, reference: str, actor: Actor) -> Session:
         """The session that an actor asks for.
@@ -143,22 +153,22 @@ class Sessions:
         rules.require_sight(actor, session.ownership)
         return session
 
-    async def used(self, reference: str, actor: Actor, refusal: str) -> Session:
-        """The open interactive session that an actor sends to or closes.
+    async def used(self, reference: str, actor: Actor, refusal: str, *, kind: Kind = Kind.ONLINE) -> Session:
+        """The open session that an actor sends to or closes.
 
         Args:
             refusal: the detail of 21180.
 
         Raises:
-            BadRequest: 21173, there is none; 21180, it takes nothing any more.
+            BadRequest: 21173, there is none; 21180, it takes nothing any more; 21208, its time has passed.
             Forbidden: insufficient-resource-access.
         """
         session = await self.find(reference)
-        if session is None or session.kind is not Kind.ONLINE:
-            raise rules.no_session(reference, sending=True)
+        if session is None or session.kind is not kind:
+            raise rules.no_session(reference, sending=kind is Kind.ONLINE)
         rules.require_use(actor, session.ownership)
         if session.status is not SessionStatus.OPEN:
-            raise rules.wrong_status(session.status, refusal)
+            raise rules.not_open(session.status, session.details, refusal)
         return session
 
     async def poll(self, session: Session) -> Session:
@@ -175,7 +185,7 @@ class Sessions:
         now = self._clock.now()
 
         def step(found: Session) -> Session:
-            return self._settled(machine.close(self._settled(found), now, self._delay))
+            return self.settled(machine.close(self.settled(found), now, self._delay))
 
         try:
             await update(self._store, SESSIONS, session.reference, step)
@@ -200,7 +210,7 @@ class Sessions:
             found = await self._store.get(SESSIONS, session.reference)
             if found is None:  # forgotten by a reset
                 raise rules.no_session(session.reference, sending=True)
-            settled = self._settled(found)
+            settled = self.settled(found)
             if settled.sent >= limit:
                 raise BadRequest(
                     Code.TOO_MANY_INVOICES,
@@ -212,18 +222,9 @@ class Sessions:
                 following = machine.took(settled, invoice)
             except NotOpen:
                 raise rules.wrong_status(settled.status, rules.SEND_REFUSAL) from None
-            index = [_invoices_of(session.reference)]
-            given: list[Write] = []
-            if invoice.ksef_number is not None:
-                given.append(Insert(NUMBERS, invoice.ksef_number, NumberGiven(invoice.reference), None))
-            else:
-                index.append(_failed_of(session.reference))
             return invoice, (
                 Swap(SESSIONS, found.reference, found, following, None),
-                Insert(SENT, invoice.reference, invoice, None),
-                # Lists are in order of ordinal number, indexes from the highest position down.
-                *(Index(name, invoice.reference, -invoice.ordinal, None) for name in index),
-                *given,
+                *insertion(invoice),
                 *writes,
             )
 
@@ -235,7 +236,9 @@ class Sessions:
         return new_reference(Numbered.INVOICE, now), now, self._delay.begin(now)
 
     async def invoice(self, session: Session, reference: str) -> SentInvoice | None:
-        """The invoice of a session."""
+        """The invoice of a session; of a batch session once its package is processed."""
+        if session.status is SessionStatus.PROCESSING:
+            return None
         found = await self._store.get(SENT, reference)
         return found if found is not None and found.session == session.reference else None
 
@@ -264,6 +267,8 @@ class Sessions:
         Raises:
             BadRequest: 21418, the continuation token is not one of ours.
         """
+        if session.status is SessionStatus.PROCESSING:
+            return Page([], None)
         now = self._clock.now()
 
         async def shown(reference: str) -> SentInvoice | None:
@@ -302,6 +307,8 @@ class Sessions:
 
     async def counts(self, session: Session) -> Counts:
         """What shows of the session's invoices."""
+        if session.status is SessionStatus.PROCESSING:
+            return Counts(0, 0, 0)
         now = self._clock.now()
         if now >= session.settles_at:
             return Counts(session.sent, session.good, session.bad)
@@ -313,12 +320,28 @@ class Sessions:
         good = sum(invoice.is_good for invoice in shown)
         return Counts(session.sent, good, len(shown) - good)
 
-    def _settled(self, session: Session) -> Session:
+    def settled(self, session: Session) -> Session:
+        """A session of the store as of now."""
         return machine.settle(session, self._clock.now(), self._delay, self._new_pages)
 
     def _new_pages(self, session: Session) -> tuple[str, ...]:
         pages = -(-session.good // upo.PAGE)
         return tuple(new_reference(Numbered.UPO, session.updated_at) for _ in range(pages))
+
+
+def insertion(invoice: SentInvoice) -> list[Write]:
+    """What an invoice in a session consists in, beside the session's counters."""
+    # Lists are in order of ordinal number, indexes from the highest position down.
+    position = -invoice.ordinal
+    writes: list[Write] = [
+        Insert(SENT, invoice.reference, invoice, None),
+        Index(_invoices_of(invoice.session), invoice.reference, position, None),
+    ]
+    if invoice.ksef_number is not None:
+        writes.append(Insert(NUMBERS, invoice.ksef_number, NumberGiven(invoice.reference), None))
+    else:
+        writes.append(Index(_failed_of(invoice.session), invoice.reference, position, None))
+    return writes
 
 
 def _within(moment: Instant | None, bounds: tuple[Instant | None, Instant | None]) -> bool:

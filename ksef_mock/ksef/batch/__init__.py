@@ -1,0 +1,1 @@
+"""Batch sessions: a package of invoices is declared, uploaded in parts, unpacked and judged."""

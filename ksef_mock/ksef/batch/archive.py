@@ -1,0 +1,309 @@
+"""The files of a package, ZIP or TarGz, one after the other; never more of one in memory than an invoice has.
+
+A package comes from a stranger. So nothing in it is written anywhere, no name of it is used as a path, what
+unpacks to more than `LARGEST_RATIO` times its size is not unpacked, and what is no file (a folder, a link) or
+cannot be unpacked alone is told apart from the others and spoils none of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Protocol
+
+#: Octets read at once.
+_PIECE = 64 * 1024
+#: No package unpacks to more than so many times its own size, unless it is small.
+LARGEST_RATIO = 200
+_ALWAYS_ALLOWED = 1_000_000_000
+#: Octets of a ZIP's directory for each file that the package may have: names are short.
+_DIRECTORY_ENTRY = 1_024
+_LONGEST_NAME = 128  # OpenAPI: invoiceFileName
+#: Octets of a record that gives a file of a TAR a longer name.
+_LONGEST_RECORD = 64 * 1024
+
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+
+
+class BadArchive(Exception):
+    """The package cannot be unpacked; the message says why, in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of the package."""
+
+    #: As it may be shown.
+    name: str
+    #: The first octets, at most as many as were asked for.
+    octets: bytes
+    size: int
+    #: SHA-256 of all.
+    digest: bytes
+    #: Why this is no invoice, whatever is in it, in English; empty if it may be one.
+    fault: str = ""
+
+
+class Archive(Protocol):
+    """An opened package."""
+
+    #: Files, folders and whatever else is in it.
+    count: int
+
+    def entries(self, skip: int, most: int) -> Iterator[Entry]:
+        """All but the first `skip` entries, with at most `most` octets of each.
+
+        Raises:
+            BadArchive: it is damaged.
+        """
+
+
+def open_archive(file: IO[bytes], *, is_tar: bool, most_files: int) -> Archive:
+    """The package in a file. Of one with more than `most_files` files only their number may be known.
+
+    Raises:
+        BadArchive: it is none, is damaged, or unpacks to too much.
+    """
+    if is_tar:
+        return _TarGz(file)
+    return _Zip(file, most_files)
+
+
+def _budget(file: IO[bytes]) -> int:
+    return max(_ALWAYS_ALLOWED, LARGEST_RATIO * file.seek(0, 2))
+
+
+def _bomb(file: IO[bytes]) -> BadArchive:
+    return BadArchive(f"the package of {file.seek(0, 2)} octets unpacks to more than {_budget(file)}")
+
+
+def _taken(name: str, read: Callable[[int], bytes], most: int) -> Entry:
+    """A file whose octets are read to the end, at most `most` of them kept."""
+    octets = bytearray()
+    digest, size = hashlib.sha256(), 0
+    while piece := read(_PIECE):
+        digest.update(piece)
+        size += len(piece)
+        octets += piece[: most - len(octets)]
+    return Entry(name, bytes(octets), size, digest.digest())
+
+
+def _nothing(name: str, fault: str) -> Entry:
+    return Entry(name, b"", 0, hashlib.sha256().digest(), fault)
+
+
+def _shown(name: str) -> str:
+    text = name.encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_NAME]
+
+
+# -- ZIP ----------------------------------------------------------------------------------------------------
+
+#: What reading one file of a ZIP can fail by, though the others may be right.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError)
+
+
+class _Zip:
+    def __init__(self, file: IO[bytes], most_files: int) -> None:
+        self.count, directory = _announced(file)
+        self._files: list[zipfile.ZipInfo] = []
+        if self.count > most_files:
+            return  # that many are too many; how they look does not matter any more
+        if directory > (most_files + 1) * _DIRECTORY_ENTRY:
+            raise BadArchive(f"the directory of the ZIP has {directory} octets")
+        try:
+            self._zip = zipfile.ZipFile(file)
+            self._files = self._zip.infolist()
+        except (*_DAMAGE, NotImplementedError, struct.error) as error:
+            raise BadArchive(f"no ZIP: {error}") from None
+        self.count = len(self._files)
+        if sum(info.file_size for info in self._files) > _budget(file):
+            raise _bomb(file)
+
+    def entries(self, skip: int, most: int) -> Iterator[Entry]:
+        for info in self._files[skip:]:
+            yield self._entry(info, most)
+
+    def _entry(self, info: zipfile.ZipInfo, most: int) -> Entry:
+        name = _shown(info.filename)
+        mode = info.external_attr >> 16
+        if info.filename.endswith("/") or stat.S_ISDIR(mode):
+            return _nothing(name, "a folder is no invoice")
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            return _nothing(name, "a link or device is no invoice")
+        if info.flag_bits & 1:
+            return _nothing(name, "the file is encrypted within the ZIP, by a password")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return _nothing(name, f"compression method {info.compress_type} of ZIP is not read, only deflate")
+        try:
+            with self._zip.open(info) as file:
+                return _taken(name, file.read, most)
+        except _DAMAGE as error:
+            return _nothing(name, f"the file cannot be unpacked: {error}")
+
+
+def _announced(file: IO[bytes]) -> tuple[int, int]:
+    """Number of files and octets of the directory, as the end of the ZIP says; nothing else is read.
+
+    Raises:
+        BadArchive: it has no such end.
+    """
+    size = file.seek(0, 2)
+    start = max(0, size - _END.size - 65_535)
+    file.seek(start)
+    tail = file.read()
+    place = tail.rfind(b"PK\5\6")
+    if place < 0 or len(tail) < place + _END.size:
+        raise BadArchive("no ZIP: it has no directory at its end")
+    _, _, _, _, files, directory, _, _ = _END.unpack_from(tail, place)
+    if files != 0xFFFF and directory != 0xFFFFFFFF:
+        return files, directory
+    locator = start + place - _END64_LOCATOR.size
+    if locator < 0:
+        return files, directory
+    file.seek(locator)
+    magic, _, offset, _ = _END64_LOCATOR.unpack(file.read(_END64_LOCATOR.size))
+    if magic != b"PK\6\7" or offset + _END64.size > size:
+        return files, directory
+    file.seek(offset)
+    found = _END64.unpack(file.read(_END64.size))
+    if found[0] != b"PK\6\6":
+        raise BadArchive("no ZIP: its 64-bit directory is not where it should be")
+    return found[7], found[8]
+
+
+# -- TarGz --------------------------------------------------------------------------------------------------
+
+_BLOCK = tarfile.BLOCKSIZE
+#: Records that say something of the file after them.
+_LONG_NAME, _PAX, _PAX_GLOBAL, _LONG_LINK = b"L", b"x", b"g", b"K"
+
+
+class _TarGz:
+    """A stream: who wants to know how many files there are has to unpack it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = sum(1 for _ in self._walk())
+
+    def entries(self, skip: int, most: int) -> Iterator[Entry]:
+        for name, fault, content in islice(self._walk(), skip, None):
+            yield _nothing(name, fault) if fault else _taken(name, content.read, most)
+
+    def _walk(self) -> Iterator[tuple[str, str, _Content]]:
+        self._file.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=self._file, mode="rb") as stream:
+                yield from _walk(_Bounded(stream, self._file))
+        except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
+            raise BadArchive(f"no TarGz: {error}") from None
+
+
+class _Bounded:
+    """Reads a stream, as far as a package may unpack."""
+
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, file: IO[bytes]) -> None:
+        self._stream = stream
+        self._file = file
+        place = file.tell()
+        self._left = _budget(file)
+        file.seek(place)
+
+    def read(self, size: int) -> bytes:
+        octets = self._stream.read(size)
+        self._left -= len(octets)
+        if self._left < 0:
+            raise _bomb(self._file)
+        return octets
+
+    def exactly(self, size: int) -> bytes:
+        octets = self.read(size)
+        if len(octets) != size:
+            raise BadArchive("the TAR ends in the middle of a file")
+        return octets
+
+
+def _walk(stream: _Bounded) -> Iterator[tuple[str, str, _Content]]:
+    """Name, fault and octets of each file; what is not read of them is skipped."""
+    name: str | None = None
+    size: int | None = None
+    while True:
+        header = stream.read(_BLOCK)
+        if not header or header == bytes(_BLOCK):
+            break
+        info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        if info.type in (_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL):
+            if not 0 <= info.size <= _LONGEST_RECORD:
+                raise BadArchive(f"a record of {info.size} octets in the TAR")
+            record = stream.exactly(-(-info.size // _BLOCK) * _BLOCK)[: info.size]
+            if info.type == _LONG_NAME:
+                name = record.rstrip(b"\0").decode("utf-8", "replace")
+            elif info.type == _PAX:
+                said = _pax(record)
+                name, size = said.get("path", name), int(said["size"]) if "size" in said else size
+            continue
+        length = info.size if size is None else size
+        content = _Content(stream, length if length > 0 and info.type not in _EMPTY else 0)
+        yield _shown(info.name if name is None else name), _fault(info), content
+        content.skip()
+        name = size = None
+    while stream.read(_PIECE):  # to the checksum of gzip
+        pass
+
+
+#: Links, devices and folders have no content, whatever their size says.
+_EMPTY = (b"1", b"2", b"3", b"4", b"5", b"6")
+
+
+def _fault(info: tarfile.TarInfo) -> str:
+    if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        return ""
+    if info.isdir():
+        return "a folder is no invoice"
+    if info.issym() or info.islnk():
+        return "a link is no invoice"
+    return f"an entry of type {info.type.decode('ascii', 'replace')!r} is no invoice"
+
+
+class _Content:
+    """The octets of one file, and the rest of its last block."""
+
+    def __init__(self, stream: _Bounded, size: int) -> None:
+        self._stream = stream
+        self._left = size
+        self._padding = -size % _BLOCK
+
+    def read(self, size: int) -> bytes:
+        wanted = min(size, self._left)
+        self._left -= wanted
+        return self._stream.exactly(wanted) if wanted else b""
+
+    def skip(self) -> None:
+        while self.read(_PIECE):
+            pass
+        self._stream.exactly(self._padding)
+
+
+def _pax(record: bytes) -> dict[str, str]:
+    """The members of an extended header: `LENGTH NAME=VALUE` lines (POSIX.1-2001, pax)."""
+    said, rest = {}, record
+    while rest:
+        length, blank, _ = rest.partition(b" ")
+        if not blank or not length.isdigit() or not len(length) + 1 < int(length) <= len(rest):
+            raise BadArchive("an extended header of the TAR cannot be read")
+        name, _, value = rest[len(length) + 1 : int(length)].rstrip(b"\n").partition(b"=")
+        said[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+        rest = rest[int(length) :]
+    if not said.get("size", "0").isdigit():
+        raise BadArchive("an extended header of the TAR cannot be read")
+    return said
