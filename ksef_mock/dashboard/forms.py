@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from ksef_mock.api.http import read_body
 from ksef_mock.core.paths import before
+from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier, is_context_identifier
 from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.render import Redirect
 
@@ -75,6 +76,16 @@ def number(form: Form, name: str) -> float | None:
         return float(text) if text else None
     except ValueError:
         raise Unusable(f"{name}: {text[:64]!r} is no number") from None
+
+
+def as_context(text: str) -> Identifier | None:
+    """What was typed in as the identifier of a context, `526…` or `Nip 526…`; None if it is none."""
+    named, _, value = text.replace(":", " ").rpartition(" ")
+    for kind in CONTEXT_PATTERNS:
+        identifier = Identifier(kind, value)
+        if named in ("", kind) and is_context_identifier(identifier):
+            return identifier
+    return None
 
 
 def back_to(path: str) -> str:

@@ -198,8 +198,8 @@ def why(entry: Entry) -> Why | None:
         for decision in entry.decisions:
             if decision.check == "fault":
                 return Why(decision.check, decision.reason)
-    if entry.status < 400 or entry.reason is None:
-        return None
+    if entry.status < 400 or entry.reason is None or entry.reason in entry.details:
+        return None  # what KSeF says is all there is to say
     check, colon, reason = entry.reason.partition(": ")
     # Reasons are written `check: what is wrong`, where there is a check to name.
     return Why(check, reason) if colon and len(check) <= 30 else Why("", entry.reason)

@@ -25,7 +25,12 @@ LOGINS = Section("logins", "Logins", HOME)
 
 #: Name of the group -> its pages.
 NAVIGATION: dict[str, tuple[Section, ...]] = {
-    "What happened": (LOGINS, _section("requests", "Requests")),
+    "What happened": (
+        LOGINS,
+        _section("requests", "Requests"),
+        _section("sending", "Sending"),
+        _section("invoices", "Invoices"),
+    ),
     "Who may do what": (_section("tokens", "Tokens"), _section("portal", "Portal")),
     "Controls": (
         _section("keys", "Keys"),

@@ -79,6 +79,16 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     return Page(body, status, HEADERS, media_type="text/html")
 
 
+def attachment(content: bytes, name: str, media_type: str = "application/xml") -> Response:
+    """A file to be kept; whatever is in it, it is never shown as a page of the mock's.
+
+    Args:
+        name: of ASCII letters, digits, hyphens and dots.
+    """
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, headers=headers, media_type=media_type)
+
+
 def static(name: str) -> Response | None:
     """A file of the dashboard; None if there is no such file."""
     content = _static().get(name)

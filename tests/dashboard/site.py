@@ -44,6 +44,10 @@ def pages(dashboard: Dashboard) -> dict[str, list[str]]:
             continue
         found[route].append(address)
         answer = dashboard.http.get(address)
+        if answer.status_code == 303:  # the page has another address
+            found[route].pop()
+            waiting.append(answer.headers["location"])
+            continue
         assert answer.status_code == (404 if address == _NOWHERE else 200), f"{address}: {answer.text}"
         if not answer.headers["content-type"].startswith("text/html"):
             assert answer.headers["content-disposition"].startswith("attachment"), address

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.dashboard.support import HOSTILE, OWNER, refused_signature
-from tests.support import NIP, Api
+from tests.sending.erp import Erp
+from tests.support import NIP, Api, b64
 
 
 def settle(mock: MockServer, api: Api) -> None:
     """Let everything happen that the dashboard has a page for."""
     token = mock.issue_token(NIP)
     _log_in(mock, api, token)
+    _send(mock, api, api.login(token).access_token)
     mock.faults.add(path="/permissions/*", status=503)
     mock.faults.add(path="/auth/challenge", delay_seconds=0.001, times=1)
     api.http.post(f"{mock.url}/_mock/lighthouse/messages", json={"category": "FAILURE", "text": HOSTILE})
     api.http.get("/nothing-of-ksef")
+
+
+def _send(mock: MockServer, api: Api, access: str) -> None:
+    """Sessions of every state, with invoices that are accepted, refused, and of ill will."""
+    erp = Erp(api, access)
+    erp.open(encryptedSymmetricKey=b64(bytes(256)))
+    erp.close(erp.open())
+    refused = erp.open()
+    erp.send(refused, b"<no>invoice")
+    erp.close(refused)
+    session = erp.open()
+    good = [invoice(NIP, number=HOSTILE, seller_name=HOSTILE, buyer_name=HOSTILE, lines=120)]
+    good += [invoice(NIP, number=f"FA/{number}") for number in range(3)]
+    for document in (*good, good[0], b"<Faktura>\x1b[2J</Faktura>", invoice("1111111111", number="FA/9")):
+        erp.send(session, document)
+    erp.send(session, good[0], invoiceHash=b64(bytes(32)))
+    erp.close(session)
+    mock_invoice = {"documents": [invoice("1111111111", NIP, HOSTILE).decode()]}
+    assert api.http.post(f"{mock.url}/_mock/invoices", json=mock_invoice).status_code == 201
 
 
 def _log_in(mock: MockServer, api: Api, token: str) -> None:

@@ -61,6 +61,8 @@ class FaultsView:
     paths: Sequence[str]
     #: Value and text of each way in which a login can end.
     outcomes: Sequence[tuple[str, str]]
+    #: Of these the one that is chosen unless told otherwise.
+    usual: str
     #: The answers that KSeF is known to give.
     names: Sequence[str]
 
@@ -110,7 +112,8 @@ async def faults_view(system: System) -> FaultsView:
         value = f"{int(status)}|{CHANGE_STATUS_DETAILS.get(status, '')}"
         if value not in known:
             outcomes.append((value, f"{int(status)} {CHANGE_STATUS_DESCRIPTIONS[status]} (/permissions)"))
-    return FaultsView(rows, _PRESETS, list(paths), outcomes, list(map(str, Named)))
+    usual = next(value for value, _ in outcomes if value.startswith(f"{int(Status.TOKEN_ERROR)}|"))
+    return FaultsView(rows, _PRESETS, list(paths), outcomes, usual, list(map(str, Named)))
 
 
 def _how_often(fault: Fault) -> str:

@@ -307,6 +307,17 @@ class Invoices:
             return True
         return invoice.stored_at <= (self._clock.now() if at is None else at)
 
+    async def of_party(
+        self, party: Identifier, subject_type: SubjectType, size: int, continuation: str | None
+    ) -> Page[Invoice]:
+        """A page of the invoices in which somebody plays this part, the latest in KSeF first.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        index = _index(subject_type, party, DateType.PERMANENT_STORAGE)
+        return await page(self._store, index, size, continuation, self.get)
+
     # -- searching --------------------------------------------------------------------------------------
 
     async def find(

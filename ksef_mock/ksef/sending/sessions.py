@@ -129,7 +129,7 @@ class Sessions:
         )
         await self._store.commit(
             Insert(SESSIONS, opened.reference, opened, None),
-            Index(_of_context(login.context, opened.kind), opened.reference, now, None),
+            *(Index(name, opened.reference, now, None) for name in _indexes_of(opened)),
         )
         return opened
 
@@ -305,6 +305,21 @@ class Sessions:
 
         return await page(self._store, _of_context(actor.context, kind), size, continuation, shown)
 
+    async def of_anybody(
+        self, context: Identifier | None, kind: Kind, size: int, continuation: str | None
+    ) -> Page[Session]:
+        """A page of the sessions of a context, or of all, newest first; for people, not for clients.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        return await page(self._store, _of_context(context, kind), size, continuation, self.find)
+
+    async def sent(self, name: str) -> SentInvoice | None:
+        """An invoice by its reference number or its KSeF number, whichever session it came in."""
+        given = await self._store.get(NUMBERS, name)
+        return await self._store.get(SENT, name if given is None else given.reference)
+
     async def counts(self, session: Session) -> Counts:
         """What shows of the session's invoices."""
         if session.status is SessionStatus.PROCESSING:
@@ -351,8 +366,12 @@ def _within(moment: Instant | None, bounds: tuple[Instant | None, Instant | None
     return (first is None or moment >= first) and (last is None or moment <= last)
 
 
-def _of_context(context: Identifier, kind: Kind) -> str:
-    return f"sessions:{context}:{kind}"
+def _indexes_of(session: Session) -> tuple[str, str]:
+    return _of_context(session.context, session.kind), _of_context(None, session.kind)
+
+
+def _of_context(context: Identifier | None, kind: Kind) -> str:
+    return f"sessions:{context or '*'}:{kind}"
 
 
 def _invoices_of(session: str) -> str:
