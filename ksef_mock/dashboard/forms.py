@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ksef_mock.api.http import read_body
-from ksef_mock.core.paths import before
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier, is_context_identifier
+from ksef_mock.core.paths import before
 from ksef_mock.dashboard.door import HOME
 from ksef_mock.dashboard.render import Redirect
 

@@ -15,6 +15,7 @@ def settle(mock: MockServer, api: Api) -> None:
     token = mock.issue_token(NIP)
     _log_in(mock, api, token)
     _send(mock, api, api.login(token).access_token)
+    _visit_the_portal(mock, api)
     mock.faults.add(path="/permissions/*", status=503)
     mock.faults.add(path="/auth/challenge", delay_seconds=0.001, times=1)
     api.http.post(f"{mock.url}/_mock/lighthouse/messages", json={"category": "FAILURE", "text": HOSTILE})
@@ -38,6 +39,17 @@ def _send(mock: MockServer, api: Api, access: str) -> None:
     erp.close(session)
     mock_invoice = {"documents": [invoice("1111111111", NIP, HOSTILE).decode()]}
     assert api.http.post(f"{mock.url}/_mock/invoices", json=mock_invoice).status_code == 201
+
+
+def _visit_the_portal(mock: MockServer, api: Api) -> None:
+    """A person's certificate."""
+    wanted = {"kind": "nip", "identifier": NIP, "type": "Authentication", "key": "ec", "name": HOSTILE}
+    answer = api.http.post(
+        f"{mock.url}/_mock/ui/portal/certificate",
+        data=wanted | {"password": "tajne-haslo"},
+        headers={"Origin": mock.url},
+    )
+    assert answer.status_code == 201, answer.text
 
 
 def _log_in(mock: MockServer, api: Api, token: str) -> None:

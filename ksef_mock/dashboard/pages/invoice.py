@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ksef_mock.api.http import system_of
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.dashboard.forms import as_context
-from ksef_mock.dashboard.frame import ROWS, framed, guarded, message
+from ksef_mock.dashboard.frame import ROWS, framed, guarded, message, newest_entries
 from ksef_mock.dashboard.logins import CheckView
 from ksef_mock.dashboard.pages.sending import (
     InvoiceRow,
@@ -28,6 +28,7 @@ from ksef_mock.dashboard.xml_view import xml_view
 from ksef_mock.ksef.invoices.documents import Document, read
 from ksef_mock.ksef.invoices.lines import Line, lines
 from ksef_mock.ksef.invoices.metadata import Buyer, Invoice, SubjectType, ThirdSubject
+from ksef_mock.ksef.invoices.report import Check
 from ksef_mock.ksef.sending.session import SentInvoice, Session
 from ksef_mock.system.system import System
 from ksef_mock.xades.parsing import NotWellFormed, parse
@@ -151,6 +152,23 @@ def _present(*rows: tuple[str, str | None]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
+async def _checks(system: System, sent: SentInvoice) -> list[CheckView]:
+    """What failed, which the record keeps; and what passed, as long as the journal has its request."""
+    failed = [CheckView(check, "failed", reason) for check, reason in sent.failures]
+    path, told = f"/sessions/online/{sent.session}/invoices", f"{sent.reference}: "
+    for entry in await newest_entries(system):
+        if entry.path.endswith(path) and any(each.reason.startswith(told) for each in entry.decisions):
+            passed = next((each.reason for each in entry.decisions if each.check == "verification"), "")
+            names, _, ground = passed.partition("; ")
+            reasons = {Check.RIGHT: ground}
+            return failed + [
+                CheckView(check, "passed", reasons.get(check, ""))
+                for check in Check
+                if check in names.split(", ")
+            ]
+    return failed
+
+
 async def _view(system: System, sent: SentInvoice | None, invoice: Invoice | None, here: str) -> InvoiceView:
     file = None if invoice is None else await system.invoices.file(invoice.content.ksef_number)
     row = None if sent is None else invoice_row(system, sent)
@@ -184,7 +202,7 @@ async def _view(system: System, sent: SentInvoice | None, invoice: Invoice | Non
             ]
     return InvoiceView(
         sent=row,
-        checks=[] if sent is None else [CheckView(*check) for check in sent.checks],
+        checks=[] if sent is None else await _checks(system, sent),
         facts=_present(*facts),
         document=None if file is None else await _document_view(file),
         here=here,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import system_of
@@ -29,7 +29,7 @@ from ksef_mock.crypto.pki import Purpose, person, seal
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.dashboard.forms import Form, Unusable, done, read_form
 from ksef_mock.dashboard.frame import framed, guarded
-from ksef_mock.dashboard.render import HEADERS
+from ksef_mock.dashboard.render import HEADERS, Redirect
 from ksef_mock.ksef.certificates.certificates import Enrollment, EnrollmentState
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.state.store import Index, Insert, Table
@@ -161,7 +161,7 @@ async def download(request: Request) -> Response:
         raise Unusable("no such certificate was requested here")
     answer = await _files(system, enrollment, kept.locked, 200)
     if answer is None:
-        return RedirectResponse("/_mock/ui/portal?done=waiting", 303, HEADERS)
+        return Redirect("/_mock/ui/portal?done=waiting", 303)
     return answer
 
 

@@ -92,9 +92,7 @@ def invoice_row(system: System, invoice: SentInvoice) -> InvoiceRow:
     shown = bodies.SessionInvoiceStatusResponse.of(
         invoice, now, lambda good: system.confirmations.link_to_invoice("", good)
     )
-    check, reason = next(
-        ((name, why) for name, result, why in invoice.checks if result == "failed"), ("", "")
-    )
+    check, reason = next(iter(invoice.failures), ("", ""))
     return InvoiceRow(invoice, to_datetime(invoice.invoiced_at), outcome_of(shown.status), check, reason)
 
 
