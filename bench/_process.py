@@ -39,8 +39,15 @@ class ServerProcess:
 
     def resident(self) -> float:
         """Memory that the process holds at the moment, in MiB."""
+        return self._status("VmRSS")
+
+    def most_resident(self) -> float:
+        """The most that it has ever held, in MiB."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> float:
         with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
-            line = next(line for line in status if line.startswith("VmRSS:"))
+            line = next(line for line in status if line.startswith(f"{name}:"))
         return int(line.split()[1]) / 1_024
 
     def __enter__(self) -> Self:

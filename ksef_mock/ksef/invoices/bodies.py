@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -43,6 +44,10 @@ from ksef_mock.ksef.invoices.numbers import ksef_number
 _AMOUNTS = {"Brutto": "gross_amount", "Netto": "net_amount", "Vat": "vat_amount"}
 #: Since API 2.7.1, in UTC (it was three months).
 _LONGEST_RANGE_DAYS = 100
+
+_encode = msgspec.json.Encoder().encode
+#: Many invoices are of one day.
+_day = lru_cache(1_024)(warsaw.day)
 
 # -- the query --------------------------------------------------------------------------------------------
 
@@ -176,11 +181,21 @@ class InvoiceMetadata(Content, frozen=True, kw_only=True):
     def of(cls, invoice: Invoice) -> InvoiceMetadata:
         return cls(
             **msgspec.structs.asdict(invoice.content),
-            issue_date=to_datetime(invoice.issued_at).astimezone(warsaw.warsaw()).date().isoformat(),
+            issue_date=_day(invoice.issued_at),
             invoicing_date=iso(invoice.invoiced_at),
             acquisition_date=iso(invoice.acquired_at),
             permanent_storage_date=iso(invoice.stored_at),
         )
+
+    @staticmethod
+    def encoded(invoice: Invoice) -> bytes:
+        """The JSON of `of(invoice)`, at a third of the cost: packages have thousands."""
+        dates = (
+            f',"issueDate":"{_day(invoice.issued_at)}","invoicingDate":"{iso(invoice.invoiced_at)}"'
+            f',"acquisitionDate":"{iso(invoice.acquired_at)}"'
+            f',"permanentStorageDate":"{iso(invoice.stored_at)}"}}'
+        )
+        return _encode(invoice.content)[:-1] + dates.encode()
 
 
 class QueryInvoicesMetadataResponse(Body):

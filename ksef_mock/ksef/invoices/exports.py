@@ -43,8 +43,6 @@ _READ = 8
 _BATCH = 131_072
 _MOST = 64
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
     """A part of a package."""
@@ -357,7 +355,7 @@ class Exports:
 
 def _pack(packer: Packer, batch: Sequence[tuple[Invoice, bytes | None]]) -> list[Step]:
     return packer.add(
-        (f"{invoice.content.ksef_number}.xml", file, _encode(InvoiceMetadata.of(invoice)))
+        (f"{invoice.content.ksef_number}.xml", file, InvoiceMetadata.encoded(invoice))
         for invoice, file in batch
     )
 

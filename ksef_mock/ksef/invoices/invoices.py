@@ -42,7 +42,7 @@ from ksef_mock.state.update import committed
 MOST_RESULTS = 10_000
 
 #: Index entries that are looked at before others have their turn.
-_CHUNK = 250
+_CHUNK = 100
 
 #: The index of all invoices.
 _EVERY = "invoices-all"
