@@ -124,7 +124,7 @@ class RedisStore(RemoteStore):
         self._admit = self._redis.register_script(ADMIT)
         self._log = self._redis.register_script(LOG)
         self._clear = self._redis.register_script(CLEAR)
-        self._calls = Calls(pool, self._keys, _TIMEOUT)
+        self._calls = Calls(pool, self._keys, options["socket_timeout"])
         # For callers in any thread.
         self._direct: Any = Redis.from_url(
             url,

@@ -119,7 +119,7 @@ def test_a_connection_that_the_server_has_closed_is_made_anew(server: RedisServe
         counted = Counted(server)
         echo = counted.client.register_script("return ARGV[1]")
         answers = [await counted.calls(echo, ["before"])]
-        await counted.client.client_kill_filter(_type="normal", skipme="yes")
+        await counted.client.client_kill_filter(_type="normal", skipme=True)
         await asyncio.sleep(0)
         answers.append(await counted.calls(echo, ["after"]))
         await counted.close()
