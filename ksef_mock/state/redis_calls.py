@@ -43,6 +43,7 @@ class Calls:
         self._keys = keys
         self._timeout = timeout
         self._idle: list[Any] = []
+        self._closed = False
         self._waiting: list[_Call] = []
         self._under_way: set[asyncio.Task[Any]] = set()
         self._head = lru_cache(self._packed_head)
@@ -63,7 +64,8 @@ class Calls:
         return await call.answer
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up, those calls that are under way excepted: they do so at their end."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().disconnect()
 
@@ -125,7 +127,10 @@ class Calls:
             # What is still to come on it would be taken for the answer to something else.
             await connection.disconnect(nowait=True)
             raise
-        self._idle.append(connection)
+        if self._closed:
+            await connection.disconnect()
+        else:
+            self._idle.append(connection)
         return answers
 
     def _made(self) -> Any:
