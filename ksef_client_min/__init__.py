@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call
-from ksef_client_min.core import OnlineSession, PendingLogin, Policy, Session
+from ksef_client_min.core import BatchSession, OnlineSession, PendingLogin, Policy, Session
 from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
 from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
 from ksef_client_min.errors import (
@@ -30,6 +30,7 @@ from ksef_client_min.errors import (
 
 if TYPE_CHECKING:
     from ksef_client_min.async_client import AsyncKsefClient
+    from ksef_client_min.package import Package
     from ksef_client_min.sync_client import KsefClient
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "TEST",
     "AsyncKsefClient",
     "AuthManager",
+    "BatchSession",
     "BrokenCredentials",
     "Call",
     "Credentials",
@@ -57,6 +59,7 @@ __all__ = [
     "KsefTimeoutError",
     "KsefUnauthorizedError",
     "OnlineSession",
+    "Package",
     "PendingLogin",
     "Policy",
     "Problem",
@@ -65,14 +68,14 @@ __all__ = [
     "load_pkcs12",
 ]
 
-_CLIENTS = {"AsyncKsefClient": "async_client", "KsefClient": "sync_client"}
+_LATER = {"AsyncKsefClient": "async_client", "KsefClient": "sync_client", "Package": "package"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _CLIENTS:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = import_module(f"{__name__}.{_CLIENTS[name]}")
+        module = import_module(f"{__name__}.{_LATER[name]}")
     except ModuleNotFoundError as error:
         if error.name != "httpx":
             raise

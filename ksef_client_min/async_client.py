@@ -6,13 +6,14 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call, Send
 from ksef_client_min.core import (
+    BatchSession,
     Core,
     Delegate,
     Effect,
@@ -32,6 +33,9 @@ from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
 from ksef_client_min.operations import auth, limits, sending
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
+
+if TYPE_CHECKING:
+    from ksef_client_min.package import Package
 
 T = TypeVar("T")
 
@@ -180,7 +184,9 @@ class AsyncKsefClient:
             self._core.send_invoice(session, document, offline_mode, hash_of_corrected_invoice)
         )
 
-    async def await_invoice(self, session: OnlineSession | str, reference_number: str) -> SentInvoice:
+    async def await_invoice(
+        self, session: OnlineSession | BatchSession | str, reference_number: str
+    ) -> SentInvoice:
         """As `KsefClient.await_invoice`."""
         return await self._run(self._core.await_invoice(reference_of(session), reference_number))
 
@@ -188,9 +194,31 @@ class AsyncKsefClient:
         """As `KsefClient.close_session`."""
         await self.call(sending.close_online(reference_of(session)))
 
-    async def await_session(self, session: OnlineSession | str) -> SendingStatus:
+    async def await_session(self, session: OnlineSession | BatchSession | str) -> SendingStatus:
         """As `KsefClient.await_session`."""
         return await self._run(self._core.await_session(reference_of(session)))
+
+    # -- sending packages of invoices
+
+    async def send_batch(
+        self, package: Package, form: str = "FA3", *, offline_mode: bool = False
+    ) -> BatchSession:
+        """As `KsefClient.send_batch`."""
+        return await self._run(self._core.send_batch(package, form, offline_mode))
+
+    async def open_batch(
+        self, package: Package, form: str = "FA3", *, offline_mode: bool = False
+    ) -> BatchSession:
+        """As `KsefClient.open_batch`."""
+        return await self._run(self._core.open_batch(package, form, offline_mode))
+
+    async def upload_parts(self, session: BatchSession, package: Package) -> None:
+        """As `KsefClient.upload_parts`."""
+        await self._run(self._core.upload_parts(session, package))
+
+    async def close_batch(self, session: BatchSession | str) -> None:
+        """As `KsefClient.close_batch`."""
+        await self.call(sending.close_batch(reference_of(session)))
 
     async def _run(self, flow: Flow[T]) -> T:
         try:

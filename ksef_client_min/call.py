@@ -17,13 +17,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A request. Bodies and `bearer` are in no repr."""
+    """A request. Bodies and `bearer` are in no repr. The path may be a whole address."""
 
     method: str
     path: str
     bearer: str | None = field(default=None, repr=False)
     json: Any = field(default=None, repr=False)
     xml: bytes | None = field(default=None, repr=False)
+    #: Octets of no kind.
+    content: bytes | None = field(default=None, repr=False)
     params: Mapping[str, str | Sequence[str]] | None = None
     headers: Mapping[str, str] | None = None
 

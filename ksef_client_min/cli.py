@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from ksef_client_min.commands.auth import auth
+from ksef_client_min.commands.batch import batch
 from ksef_client_min.commands.cert import cert
 from ksef_client_min.commands.collective import collective
 from ksef_client_min.commands.common import no_color_option
@@ -26,5 +27,5 @@ def main() -> None:
     """Work with KSeF, Poland's national e-invoicing system, from the command line."""
 
 
-for group in (auth, cert, collective, config, invoice, qr, session, token):
+for group in (auth, batch, cert, collective, config, invoice, qr, session, token):
     main.add_command(group)

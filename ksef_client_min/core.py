@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ksef_client_min.auth_manager import AuthManager
 from ksef_client_min.call import Call, Send
@@ -19,8 +19,10 @@ from ksef_client_min.credentials import Credentials
 from ksef_client_min.errors import (
     KsefApiError,
     KsefAuthenticationError,
+    KsefConnectionError,
     KsefError,
     KsefNotLoggedInError,
+    KsefProtocolError,
     KsefTimeoutError,
     KsefUnauthorizedError,
 )
@@ -29,7 +31,9 @@ from ksef_client_min.models import (
     AuthenticationStarted,
     AuthenticationStatus,
     Challenge,
+    OpenedBatch,
     OpenedSession,
+    PartUpload,
     SendingStatus,
     SentInvoice,
 )
@@ -37,6 +41,9 @@ from ksef_client_min.operations import auth, security, sending
 from ksef_client_min.replies import Reply, decode, error_of
 from ksef_client_min.token_cipher import encrypt_token, select_key
 from ksef_client_min.xades import build_auth_token_request, sign
+
+if TYPE_CHECKING:
+    from ksef_client_min.package import Package
 
 T = TypeVar("T")
 
@@ -83,6 +90,8 @@ class Policy:
     #: Between the first polls of a status; the pause grows by half each time, up to `poll_at_most`.
     poll_at_first: float = 0.5
     poll_at_most: float = 5.0
+    #: How often the upload of a part is tried while the storage fails.
+    upload_attempts: int = 4
     #: Altogether, for Retry-After of one call (429, 503).
     retry_budget: float = 60.0
     #: Octets of an answer.
@@ -106,6 +115,15 @@ class OnlineSession:
     reference_number: str
     valid_until: datetime
     key: SessionKey
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSession:
+    """A batch session, and how the parts of its package are uploaded."""
+
+    reference_number: str
+    #: They hold signatures, and are in no repr.
+    uploads: tuple[PartUpload, ...] = field(repr=False)
 
 
 class Session:
@@ -301,10 +319,63 @@ class Core:
         return OnlineSession(opened.reference_number, opened.valid_until, key)
 
     def _open(self, form: str, key: SessionKey) -> Flow[OpenedSession]:
+        wrapped, key_id = yield from self._wrapped(key)
+        return (yield from self.call(sending.open_online(form, wrapped, key.iv, key_id)))
+
+    def _wrapped(self, key: SessionKey) -> Flow[tuple[bytes, str | None]]:
         published = yield from self.call(security.public_key_certificates())
         chosen = select_key(published, datetime.now(UTC), SYMMETRIC_KEY_USAGE)
-        call = sending.open_online(form, key.wrapped(chosen), key.iv, chosen.public_key_id)
+        return key.wrapped(chosen), chosen.public_key_id
+
+    def open_batch(self, package: Package, form: str, offline_mode: bool) -> Flow[BatchSession]:
+        """A batch session for a package, with the links that its parts are uploaded by."""
+        try:
+            opened = yield from self._open_batch(package, form, offline_mode)
+        except KsefApiError as error:
+            if error.code != UNKNOWN_PUBLIC_KEY:
+                raise
+            opened = yield from self._open_batch(package, form, offline_mode)
+        return BatchSession(opened.reference_number, opened.part_upload_requests)
+
+    def _open_batch(self, package: Package, form: str, offline_mode: bool) -> Flow[OpenedBatch]:
+        key = package.key
+        wrapped, key_id = yield from self._wrapped(key)
+        call = sending.open_batch(
+            form, package.declared(), wrapped, key.iv, key_id, offline_mode=offline_mode
+        )
         return (yield from self.call(call))
+
+    def upload_parts(self, session: BatchSession, package: Package) -> Flow[None]:
+        """All parts; each again if the storage fails, for an upload replaces the one before."""
+        uploads = {each.ordinal_number: each for each in session.uploads}
+        for part in package.parts:
+            upload = uploads.get(part.ordinal_number)
+            if upload is None:
+                raise KsefProtocolError(f"the answer has no link for part {part.ordinal_number}")
+            yield from self._upload(sending.upload_part(upload, package.octets(part)))
+
+    def _upload(self, call: Call[None]) -> Flow[None]:
+        pause = self.policy.poll_at_first
+        for _ in range(self.policy.upload_attempts - 1):
+            try:
+                yield from self.call(call)
+            except KsefApiError as error:
+                if error.status < 500:
+                    raise
+            except (KsefConnectionError, KsefTimeoutError):
+                pass
+            else:
+                return
+            yield Wait(pause)
+            pause = min(pause * 1.5, self.policy.poll_at_most)
+        yield from self.call(call)
+
+    def send_batch(self, package: Package, form: str, offline_mode: bool) -> Flow[BatchSession]:
+        """A package on its way: opened, uploaded, closed."""
+        session = yield from self.open_batch(package, form, offline_mode)
+        yield from self.upload_parts(session, package)
+        yield from self.call(sending.close_batch(session.reference_number))
+        return session
 
     def send_invoice(
         self,
@@ -424,6 +495,6 @@ def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, s
     raise ValueError("a login needs either nip or context")
 
 
-def reference_of(session: OnlineSession | str) -> str:
+def reference_of(session: OnlineSession | BatchSession | str) -> str:
     """The reference number of a session, or the one that it is."""
     return session if isinstance(session, str) else session.reference_number

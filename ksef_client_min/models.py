@@ -251,6 +251,22 @@ class InvoiceReference(_Answer, frozen=True):
     reference_number: str
 
 
+class PartUpload(_Answer, frozen=True):
+    """How a part of a package is uploaded, without a token."""
+
+    ordinal_number: int
+    method: str
+    url: str
+    headers: dict[str, str | None]
+
+
+class OpenedBatch(_Answer, frozen=True):
+    """POST /sessions/batch."""
+
+    reference_number: str
+    part_upload_requests: tuple[PartUpload, ...]
+
+
 class UpoPage(_Answer, frozen=True):
     """A page of a session's UPO. The link needs no token."""
 
@@ -311,6 +327,8 @@ class SentInvoice(_Answer, frozen=True, kw_only=True):
     acquisition_date: datetime | None = None
     permanent_storage_date: datetime | None = None
     invoicing_mode: str | None = None
+    #: Of a batch.
+    invoice_file_name: str | None = None
     upo_download_url: str | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -101,8 +102,14 @@ def _problems(body: dict[str, Any], reply: Reply) -> list[Problem]:
     status = body.get("status")
     if isinstance(status, dict):  # 429
         return [_problem({"code": 0, **status})]
-    text = _text(body.get("detail")) or _text(body.get("title"))
+    # Last, what the storage of parts says, in XML.
+    text = _text(body.get("detail")) or _text(body.get("title")) or _message(reply)
     return [Problem(0, text or f"no explanation in the answer ({reply.media_type or 'no content type'})")]
+
+
+def _message(reply: Reply) -> str | None:
+    found = re.search(rb"<Message>([^<]{1,500})</Message>", reply.body[:4_096])
+    return found[1].decode("utf-8", "replace") if found and reply.media_type == "application/xml" else None
 
 
 def _problem(entry: dict[str, Any]) -> Problem:

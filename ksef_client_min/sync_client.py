@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call, Send
 from ksef_client_min.core import (
+    BatchSession,
     Core,
     Delegate,
     Effect,
@@ -32,6 +33,9 @@ from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
 from ksef_client_min.operations import auth, limits, sending
 from ksef_client_min.replies import Reply
 from ksef_client_min.wire import Collector, request_of, translated
+
+if TYPE_CHECKING:
+    from ksef_client_min.package import Package
 
 T = TypeVar("T")
 
@@ -238,7 +242,9 @@ class KsefClient:
         """
         return self._run(self._core.send_invoice(session, document, offline_mode, hash_of_corrected_invoice))
 
-    def await_invoice(self, session: OnlineSession | str, reference_number: str) -> SentInvoice:
+    def await_invoice(
+        self, session: OnlineSession | BatchSession | str, reference_number: str
+    ) -> SentInvoice:
         """Wait until KSeF has decided on an invoice: `ksef_number`, or a `status` that says why not.
 
         Raises:
@@ -251,7 +257,7 @@ class KsefClient:
         """Close a session: nothing can be sent into it any more, and its UPO is made."""
         self.call(sending.close_online(reference_of(session)))
 
-    def await_session(self, session: OnlineSession | str) -> SendingStatus:
+    def await_session(self, session: OnlineSession | BatchSession | str) -> SendingStatus:
         """Wait until a closed session is processed.
 
         Raises:
@@ -259,6 +265,35 @@ class KsefClient:
             KsefError: see `ksef_client_min.errors`.
         """
         return self._run(self._core.await_session(reference_of(session)))
+
+    # -- sending packages of invoices
+
+    def send_batch(self, package: Package, form: str = "FA3", *, offline_mode: bool = False) -> BatchSession:
+        """Send a package: open a batch session, upload all parts, close it. `await_session` is next.
+
+        Args:
+            package: see `ksef_client_min.package.Package`.
+            form: of all of its invoices.
+            offline_mode: all of them were issued offline.
+
+        Raises:
+            KeyError: another form.
+            KsefApiError: a call or an upload was refused, e.g. because a link has expired.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        return self._run(self._core.send_batch(package, form, offline_mode))
+
+    def open_batch(self, package: Package, form: str = "FA3", *, offline_mode: bool = False) -> BatchSession:
+        """The first step of `send_batch` alone."""
+        return self._run(self._core.open_batch(package, form, offline_mode))
+
+    def upload_parts(self, session: BatchSession, package: Package) -> None:
+        """The second step alone: all parts of the package that the session was opened for."""
+        self._run(self._core.upload_parts(session, package))
+
+    def close_batch(self, session: BatchSession | str) -> None:
+        """The third step alone: the package is processed from now on."""
+        self.call(sending.close_batch(reference_of(session)))
 
     def _run(self, flow: Flow[T]) -> T:
         try:

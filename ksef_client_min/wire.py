@@ -22,7 +22,7 @@ def request_of(effect: Send) -> dict[str, Any]:
     }
     if effect.bearer is not None:
         headers["Authorization"] = f"Bearer {effect.bearer}"
-    content = None
+    content = effect.content
     if effect.json is not None:
         headers["Content-Type"] = "application/json"
         content = msgspec.json.encode(effect.json)
@@ -41,7 +41,8 @@ def request_of(effect: Send) -> dict[str, Any]:
 @contextmanager
 def translated(effect: Send) -> Iterator[None]:
     """httpx's errors as those of this client. The originals are cut off: their requests hold tokens."""
-    call = f"{effect.method} {effect.path}"
+    # Of a link its signature opens the door.
+    call = f"{effect.method} {effect.path.partition('?')[0]}"
     try:
         yield
     except httpx.TimeoutException:

@@ -1,4 +1,4 @@
-"""`ksef session`: interactive sessions, in which invoices are sent."""
+"""`ksef session`: sessions in which invoices are sent, and what packages of them came to."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ def close(reference_number: str | None, as_json: bool) -> None:
     """Close a session, else the one that was opened last, and wait for it to be processed."""
     reference = chosen(reference_number)
     with logged_in() as (ksef, _), spinner("Closing the session", as_json):
-        ksef.close_session(reference)
+        if _is_batch(reference):
+            ksef.close_batch(reference)
+        else:
+            ksef.close_session(reference)
         forget(reference)
         found = ksef.await_session(reference)
     _show_status(as_json, reference, found)
@@ -204,6 +207,25 @@ def row_of(each: SentInvoice) -> dict[str, Any]:
         "ksefNumber": each.ksef_number,
         "invoicingMode": each.invoicing_mode,
         "invoiceHash": each.invoice_hash,
+    } | ({"invoiceFileName": each.invoice_file_name} if each.invoice_file_name else {})
+
+
+def _is_batch(reference: str) -> bool:
+    # Letters of the type: 20251126-SB-…
+    return reference[9:11] == "SB"
+
+
+def rows_of_status(reference: str, found: SendingStatus) -> dict[str, Any]:
+    """Where a session stands, as commands show it."""
+    return {
+        "referenceNumber": reference,
+        "status": found.status.code,
+        "description": found.status.description,
+        "details": list(found.status.details or ()),
+        "invoices": found.invoice_count or 0,
+        "accepted": found.successful_invoice_count or 0,
+        "failed": found.failed_invoice_count or 0,
+        "upo": [page.reference_number for page in found.upo.pages] if found.upo else [],
     }
 
 
@@ -216,16 +238,7 @@ def _list_invoices(reference_number: str | None, size: int, as_json: bool, *, fa
 
 
 def _show_status(as_json: bool, reference: str, found: SendingStatus) -> None:
-    data = {
-        "referenceNumber": reference,
-        "status": found.status.code,
-        "description": found.status.description,
-        "details": list(found.status.details or ()),
-        "invoices": found.invoice_count or 0,
-        "accepted": found.successful_invoice_count or 0,
-        "failed": found.failed_invoice_count or 0,
-        "upo": [page.reference_number for page in found.upo.pages] if found.upo else [],
-    }
+    data = rows_of_status(reference, found)
     lines = (
         f"{name:16} {', '.join(value) if isinstance(value, list) else value}" for name, value in data.items()
     )

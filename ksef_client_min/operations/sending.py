@@ -1,15 +1,18 @@
-"""Interactive sessions: invoices sent in them, their status, and the UPO."""
+"""Interactive and batch sessions: invoices sent in them, their status, and the UPO."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from ksef_client_min.call import Call, Send
 from ksef_client_min.models import (
     InvoiceReference,
+    OpenedBatch,
     OpenedSession,
+    PartUpload,
     SendingSessionPage,
     SendingStatus,
     SentInvoice,
@@ -33,18 +36,35 @@ def open_online(
     form: str, encrypted_symmetric_key: bytes, iv: bytes, public_key_id: str | None = None
 ) -> Call[OpenedSession]:
     """POST /sessions/online. `form` is one of `FORM_CODES`; `invoice_cipher.SessionKey` has the rest."""
-    system_code, schema_version, value = FORM_CODES[form]
-    encryption = {
-        "encryptedSymmetricKey": _base64(encrypted_symmetric_key),
-        "initializationVector": _base64(iv),
-    }
-    if public_key_id is not None:
-        encryption["publicKeyId"] = public_key_id
-    body = {
-        "formCode": {"systemCode": system_code, "schemaVersion": schema_version, "value": value},
-        "encryption": encryption,
-    }
+    body = _opening(form, encrypted_symmetric_key, iv, public_key_id)
     return Call(Send("POST", "/sessions/online", json=body), OpenedSession)
+
+
+def open_batch(
+    form: str,
+    file: Mapping[str, Any],
+    encrypted_symmetric_key: bytes,
+    iv: bytes,
+    public_key_id: str | None = None,
+    *,
+    offline_mode: bool = False,
+) -> Call[OpenedBatch]:
+    """POST /sessions/batch. `form` is one of `FORM_CODES`; `package.Package.declared` makes `file`."""
+    body = _opening(form, encrypted_symmetric_key, iv, public_key_id)
+    body |= {"batchFile": dict(file), "offlineMode": offline_mode}
+    return Call(Send("POST", "/sessions/batch", json=body), OpenedBatch)
+
+
+def upload_part(upload: PartUpload, octets: bytes) -> Call[None]:
+    """PUT of a part of a package, encrypted, to the storage."""
+    headers = {name: value for name, value in upload.headers.items() if value is not None}
+    send = Send(upload.method, upload.url, content=octets, headers=headers)
+    return Call(send, _NOTHING, authorized=False)
+
+
+def close_batch(session: str) -> Call[None]:
+    """POST /sessions/batch/{referenceNumber}/close."""
+    return Call(Send("POST", f"/sessions/batch/{session}/close"), _NOTHING)
 
 
 def send_invoice(
@@ -123,6 +143,20 @@ def upo_of_ksef_number(session: str, ksef_number: str) -> Call[bytes]:
 def upo(session: str, upo_reference_number: str) -> Call[bytes]:
     """GET /sessions/{referenceNumber}/upo/{upoReferenceNumber}: a page of the session's UPO, XML."""
     return Call(Send("GET", f"/sessions/{session}/upo/{upo_reference_number}", headers=_XML), bytes)
+
+
+def _opening(form: str, encrypted_symmetric_key: bytes, iv: bytes, key_id: str | None) -> dict[str, Any]:
+    system_code, schema_version, value = FORM_CODES[form]
+    encryption = {
+        "encryptedSymmetricKey": _base64(encrypted_symmetric_key),
+        "initializationVector": _base64(iv),
+    }
+    if key_id is not None:
+        encryption["publicKeyId"] = key_id
+    return {
+        "formCode": {"systemCode": system_code, "schemaVersion": schema_version, "value": value},
+        "encryption": encryption,
+    }
 
 
 def _after(continuation_token: str | None) -> dict[str, str]:
