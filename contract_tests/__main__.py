@@ -15,10 +15,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _EXTRA:
             raise
-        sys.stderr.write(
-            "Error: ksef-conformance needs httpx, jinja2, pytest and rich: "
-            "pip install 'ksef-mock[conformance]'\n"
-        )
+        from ksef_mock.core.installed import how_to_install
+
+        needed = "httpx, jinja2, pytest and rich"
+        sys.stderr.write(f"Error: ksef-conformance needs {needed}: {how_to_install('conformance')}\n")
         sys.exit(2)
     conformance(prog_name="ksef-conformance")
 

@@ -1,7 +1,7 @@
 """A minimal client of KSeF, Poland's national e-invoicing system, API v2.
 
 It meets the system over HTTP alone: the same code talks to TEST, DEMO, PRODUCTION and to ksef-mock.
-The two clients need httpx, which `pip install 'ksef-mock[client]'` brings; everything else does without.
+The two clients need httpx, which the extra `client` brings; everything else does without.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "httpx":
             raise
-        raise ModuleNotFoundError(
-            f"{name} needs httpx: pip install 'ksef-mock[client]'", name="httpx"
-        ) from None
+        from ksef_mock.core.installed import how_to_install
+
+        raise ModuleNotFoundError(f"{name} needs httpx: {how_to_install('client')}", name="httpx") from None
     return globals().setdefault(name, getattr(module, name))

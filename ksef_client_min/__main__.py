@@ -15,7 +15,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _EXTRA:
             raise
-        sys.stderr.write("Error: ksef needs httpx and rich: pip install 'ksef-mock[client]'\n")
+        from ksef_mock.core.installed import how_to_install
+
+        sys.stderr.write(f"Error: ksef needs httpx and rich: {how_to_install('client')}\n")
         sys.exit(2)
     ksef(prog_name="ksef")
 

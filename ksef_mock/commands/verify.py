@@ -65,7 +65,7 @@ _SHOWN = 4_000
 @click.option(
     "--second-opinion",
     is_flag=True,
-    help="Ask libxmlsec too whether the plain signature holds (pip install 'ksef-mock[judge]').",
+    help="Ask libxmlsec too whether the plain signature holds; needs the extra `judge`.",
 )
 @own_failures()
 def verify(

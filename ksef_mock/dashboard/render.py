@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from ksef_mock.core.installed import how_to_install
 from ksef_mock.core.paths import before
 from ksef_mock.dashboard import formats
 
@@ -37,7 +38,7 @@ _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 
 _MISSING = """The dashboard needs Jinja2, which is not installed here. Install it with
 
-    pip install 'ksef-mock[dashboard]'
+    {install}
 
 and start the mock again. Everything else works without it: see GET /_mock/journal.
 """
@@ -74,7 +75,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     try:
         environment = _environment()
     except ModuleNotFoundError:
-        return PlainTextResponse(_MISSING, 501, headers=HEADERS)
+        return PlainTextResponse(_MISSING.format(install=how_to_install("dashboard")), 501, headers=HEADERS)
     body = environment.get_template(template).render(values)
     return Page(body, status, HEADERS, media_type="text/html")
 

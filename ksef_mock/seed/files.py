@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ksef_mock.core.installed import how_to_install
 from ksef_mock.seed.model import Seed, SeedError, read_seed
 
 _LARGEST_FILE = 10_000_000
@@ -78,7 +79,7 @@ def _yaml(content: bytes) -> Any:
         import yaml
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "a seed in YAML needs PyYAML: pip install 'ksef-mock[seed]', or write it in JSON"
+            f"a seed in YAML needs PyYAML: {how_to_install('seed')}, or write it in JSON"
         ) from None
 
     class Loader(yaml.BaseLoader):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ksef_mock.clock import Clock
+from ksef_mock.core.installed import how_to_install
 from ksef_mock.state.memory import MemoryStore
 from ksef_mock.state.store import Dump, Store, Table
 
@@ -34,6 +35,6 @@ def open_store(spec: str, clock: Clock) -> Store:
         try:
             from ksef_mock.state.redis import RedisStore
         except ImportError:
-            raise ValueError("a store in Redis needs: pip install 'ksef-mock[redis]'") from None
+            raise ValueError(f"a store in Redis needs: {how_to_install('redis')}") from None
         return RedisStore(spec, clock)
     raise ValueError(f"unknown store {spec!r}: {STORES}")

@@ -12,6 +12,7 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from ksef_mock.core.installed import how_to_install
 from ksef_mock.xades.document import find_signature
 from ksef_mock.xades.parsing import parse
 from ksef_mock.xades.reading import Reading
@@ -89,7 +90,7 @@ def second_opinion(reading: Reading, report: Report) -> Opinion:
     try:
         import xmlsec
     except ImportError as error:
-        raise Missing(f"pip install 'ksef-mock[judge]' ({error})") from None
+        raise Missing(f"{how_to_install('judge')} ({error})") from None
     except Exception as error:  # xmlsec.Error, whose name is not to be had then
         libxml = ".".join(map(str, etree.LIBXML_VERSION))
         raise Missing(

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from ksef_mock.app import create_app
+from ksef_mock.core.installed import how_to_install
 from ksef_mock.dashboard import render
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
@@ -221,7 +222,7 @@ def test_without_jinja2_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     render._environment.cache_clear()
     assert response.status_code == 501
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "pip install 'ksef-mock[dashboard]'" in response.text
+    assert how_to_install("dashboard") in response.text
 
 
 def test_the_server_does_not_load_jinja2_until_a_page_is_asked_for() -> None:

@@ -174,19 +174,19 @@ def test_commands_of_the_server_need_no_extra(bare: Installation, tmp_path: Path
     ],
 )
 def test_command_without_its_extra_says_in_one_line_what_to_install(
-    bare: Installation, extra: str, command: list[str]
+    bare: Installation, wheel: Path, extra: str, command: list[str]
 ) -> None:
     (bare.folder / "seed.yaml").write_text("tokens: []\n")
     done = bare.run(*command)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
-    assert f"pip install 'ksef-mock[{extra}]'" in line
+    assert f'pip install "{wheel}[{extra}]"' in line
 
 
-def test_client_says_what_it_needs_and_the_rest_of_it_works(bare: Installation) -> None:
+def test_client_says_what_it_needs_and_the_rest_of_it_works(bare: Installation, wheel: Path) -> None:
     done = bare.run("python", "-c", "from ksef_client_min import KsefClient")
-    assert done.stderr.endswith("KsefClient needs httpx: pip install 'ksef-mock[client]'\n")
+    assert done.stderr.endswith(f'KsefClient needs httpx: pip install "{wheel}[client]"\n')
     assert imported(bare, "from ksef_client_min import TEST, Credentials, load_pem") & OF_EXTRAS == set()
 
 

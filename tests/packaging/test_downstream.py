@@ -44,8 +44,8 @@ def test_command_is_there(downstream: Installation, tmp_path: Path) -> None:
     assert "KSEF-KEYS-001" in page.read_text()
 
 
-def test_conformance_says_in_one_line_what_it_needs(bare: Installation) -> None:
+def test_conformance_says_in_one_line_what_it_needs(bare: Installation, wheel: Path) -> None:
     done = bare.run("ksef-conformance", "list")
     assert done.returncode == 2
-    assert done.stderr.endswith("pip install 'ksef-mock[conformance]'\n")
+    assert done.stderr.endswith(f'pip install "{wheel}[conformance]"\n')
     assert "Traceback" not in done.stderr

@@ -9,7 +9,7 @@ def html(report: Report) -> str:
     """The document; it needs nothing but itself.
 
     Raises:
-        ModuleNotFoundError: Jinja2 is not installed (`pip install ksef-mock[conformance]`).
+        ModuleNotFoundError: Jinja2 is not installed.
     """
     from contract_tests.common.html import rendered
 
