@@ -10,6 +10,7 @@ RUN python -m venv --without-pip /opt/ksef-mock \
     && python -m pip --python /opt/ksef-mock/bin/python install \
         --require-hashes --only-binary :all: -r docker/requirements.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY release release
 COPY ksef_mock ksef_mock
 COPY ksef_client_min ksef_client_min
 COPY contract_tests contract_tests
@@ -18,9 +19,17 @@ RUN python -m hatchling build -t wheel -d dist \
     && mkdir -p /var/lib/ksef-mock
 
 FROM python:3.13.7-slim-bookworm
+# Who builds it for others tells where from: --build-arg SOURCE=https://… --build-arg REVISION=$(git rev-parse HEAD)
+ARG SOURCE=""
+ARG REVISION=""
 LABEL org.opencontainers.image.title="ksef-mock" \
-      org.opencontainers.image.description="A simulator of the authentication API of KSeF, Poland's national e-invoicing system" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.description="A simulator of KSeF, Poland's national e-invoicing system (API v2)" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.vendor="ksef-mock contributors" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13.7-slim-bookworm"
 COPY --from=build /opt/ksef-mock /opt/ksef-mock
 # The only place that the mock writes to: the CA of --tls, stores, seeds. A number needs no entry in /etc/passwd.
 COPY --from=build --chown=10001:10001 /var/lib/ksef-mock /var/lib/ksef-mock
@@ -35,7 +44,9 @@ USER 10001:10001
 WORKDIR /var/lib/ksef-mock
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=2s --timeout=2s --start-period=10s --retries=3 \
+# Asked often until it answers, so that tests start at once, and seldom afterwards. Engines older than 25 know
+# no --start-interval: docs/docker.md.
+HEALTHCHECK --interval=30s --timeout=3s --start-period=60s --start-interval=1s --retries=3 \
     CMD ["python", "-m", "ksef_mock.healthcheck"]
 ENTRYPOINT ["ksef-mock"]
 CMD ["serve"]

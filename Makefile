@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test quick versions hooks changelog serve lint types bench docs api-diff schemathesis lock clean
+.PHONY: help demo test quick versions hooks changelog release-check serve lint types bench docs api-diff schemathesis lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ hooks: $(STAMP) ## lint and layers before each commit
 
 changelog: $(STAMP) ## move changelog.d/ into CHANGELOG.md; VERSION=1.2.3 makes it a release
 	$(BIN)/python changelog.d/assemble.py $(VERSION)
+
+release-check: $(STAMP) ## can this be published? REPOSITORY=https://… is where it is
+	KSEF_MOCK_REPOSITORY="$(REPOSITORY)" $(BIN)/python -m release.check
 
 serve: $(VENV)/.demo ## run the mock on http://127.0.0.1:8080
 	$(BIN)/ksef-mock serve

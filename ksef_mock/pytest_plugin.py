@@ -186,8 +186,12 @@ def ksef_certificate(ksef_mock: MockServer, _ksef_nip: str) -> Credential:
 @pytest.fixture
 def ksef_client(ksef_mock: MockServer) -> Iterator[KsefClient]:
     """A `ksef_client_min.KsefClient` of `ksef_mock`, not logged in; closed after the test."""
-    from ksef_client_min import KsefClient
+    try:
+        from ksef_client_min import KsefClient
+    except ModuleNotFoundError:
+        from ksef_mock.core.installed import how_to_install
 
+        pytest.fail(f"ksef_client needs httpx: {how_to_install('pytest')}", pytrace=False)
     transport = None
     if ksef_mock.url.startswith("https:"):
         import httpx

@@ -99,6 +99,8 @@ class Builder:
         self._finished = folder / "stages"
         self.root = folder / "root"
         self.image = Image("scratch")
+        #: The defaults of ARG in this stage.
+        self.arguments: dict[str, str] = {}
         copy_context(context, self._context)
 
     def build(self, text: str) -> Image:
@@ -146,6 +148,7 @@ class Builder:
         base, *name = re.split(r"\s+as\s+", instruction.rest, flags=re.IGNORECASE)
         self._finished.mkdir(exist_ok=True)
         self.image = Image(base, name[0] if name else None)
+        self.arguments = {}
         venv.create(self.path(_PYTHON), with_pip=True)
 
     def _copy(self, instruction: Instruction) -> None:
@@ -194,8 +197,14 @@ class Builder:
                 r"\$\{?(\w+)\}?", lambda variable: self.image.environment.get(variable[1], ""), value
             )
 
+    def _arg(self, instruction: Instruction) -> None:
+        self.arguments |= instruction.pairs
+
     def _label(self, instruction: Instruction) -> None:
-        self.image.labels |= instruction.pairs
+        for name, value in instruction.pairs.items():
+            self.image.labels[name] = re.sub(
+                r"\$\{(\w+)\}", lambda variable: self.arguments[variable[1]], value
+            )
 
     def _user(self, instruction: Instruction) -> None:
         self.image.user = instruction.rest

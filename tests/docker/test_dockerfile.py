@@ -183,7 +183,11 @@ def test_locked_versions_are_those_that_the_project_allows() -> None:
 def test_image_is_described(built: Builder) -> None:
     image: Image = built.image
     assert image.labels["org.opencontainers.image.title"] == "ksef-mock"
-    assert {"org.opencontainers.image.description", "org.opencontainers.image.licenses"} <= set(image.labels)
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in image.labels.items()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (labels["version"], labels["licenses"]) == (project["version"], project["license"])
+    assert labels["base.name"] == f"docker.io/library/{image.base}"
+    assert {"description", "vendor", "source", "revision"} <= labels.keys()
     assert image.ports == [8080]
     assert image.environment["KSEF_MOCK_HOST"] == "0.0.0.0"
 
@@ -242,6 +246,21 @@ def test_container_with_tls_is_healthy_and_keeps_its_ca(built: Builder) -> None:
 
 
 # -- the health check -------------------------------------------------------------------------------------
+
+
+def test_health_check_seldom_starts_python_but_is_quick_at_the_start() -> None:
+    (health,) = (each for each in read(TEXT) if each.keyword == "HEALTHCHECK")
+    seconds = {
+        name: float(value.removesuffix("s")) for name, value in health.flags.items() if value[-1] == "s"
+    }
+    assert seconds["interval"] >= 30
+    assert seconds["start-interval"] <= 1 <= seconds["start-period"]
+
+
+def test_health_check_imports_next_to_nothing() -> None:
+    code = "import sys, ksef_mock.healthcheck; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert not {"urllib.request", "http.client", "ssl", "json", "re"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("tls", [False, True])
