@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from tests.docs.test_snippets import run
 EXAMPLES = ROOT / "examples"
 FILES = sorted([*EXAMPLES.glob("*.yml"), *EXAMPLES.glob("*.yaml")])
 NIP = "5265877635"
+#: Where the commands of this project are.
+BIN = Path(sys.executable).parent
 
 
 def load(name: str) -> Any:
@@ -57,6 +62,85 @@ def test_script_of_the_gitlab_job_gets_a_token(guarded: MockServer, tmp_path: Pa
     assert logs_in(guarded, done.stdout, tmp_path)
 
 
+def as_written(lines: list[str]) -> str:
+    """The commands of a recipe: but for the installation, and with a login in the place of the tests."""
+    assert any("pip install" in line for line in lines)
+    assert any("make test" in line for line in lines)
+    kept = [line for line in lines if "pip install" not in line]
+    return "\n".join(kept).replace("make test", "ksef auth login").replace("--detach", "--detach --port 0")
+
+
+def test_gitlab_job_without_an_image_logs_in_and_stops(tmp_path: Path) -> None:
+    job = load("gitlab-ci-package.yml")["test"]
+    script = as_written(job["before_script"] + job["script"])
+    # `after_script` is a shell of its own.
+    after = "\n".join(job["after_script"]).replace("--failed", '--failed --url "$(cut -d= -f2 url)"')
+    done = run(["bash", "-e", "-c", f"{script}\ngrep KSEF_URL ksef.env > url"], tmp_path)
+    ended = run(["bash", "-e", "-c", after], tmp_path)
+    assert (done.returncode, ended.returncode) == (0, 0), done.stderr + ended.stderr
+    assert "stopped process" in ended.stdout
+
+
+def test_azure_pipeline_logs_in_and_stops(tmp_path: Path) -> None:
+    steps = [step["script"] for step in load("azure-pipelines.yml")["steps"] if "script" in step]
+    install, *others = steps
+    start, tests, stop = as_written([install, "\0".join(others)]).split("\0")
+    assert "setvariable" in start
+    done = run(["bash", "-e", "-c", start], tmp_path)
+    assert done.returncode == 0, done.stderr
+    variables = dict(re.findall(r"##vso\[task\.setvariable variable=(\w+)\](.+)", done.stdout))
+    assert variables.keys() == {"KSEF_URL", "KSEF_NIP", "KSEF_TOKEN"}
+    variables["KSEF_MOCK_URL"] = variables["KSEF_URL"]
+    for script in (tests, stop):
+        done = run(["bash", "-e", "-c", script], tmp_path, BIN, KSEF_HOME=str(tmp_path), **variables)
+        assert done.returncode == 0, done.stderr
+    assert "stopped process" in done.stdout
+
+
+def test_action_installs_starts_and_tells_where(tmp_path: Path) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    given = {f"inputs.{name}": each["default"] for name, each in action["inputs"].items()}
+    given |= {"github.action_path": str(ROOT), "inputs.options": "--token-key ec --profile demo"}
+    files = {name: tmp_path / name for name in ("GITHUB_PATH", "GITHUB_ENV", "GITHUB_OUTPUT")}
+    environment = {name: str(path) for name, path in files.items()} | {"RUNNER_TEMP": str(tmp_path)}
+    for path in files.values():
+        path.touch()
+    try:
+        for step in action["runs"]["steps"]:
+            assert step["shell"] == "bash"
+            values = {name: given[value.strip("${} ")] for name, value in step["env"].items()}
+            search = ":".join([*reversed(files["GITHUB_PATH"].read_text().split()), os.environ["PATH"]])
+            command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+            # What a step has put on the path comes first there.
+            command = ["env", f"PATH={search}", *command]
+            done = run(command, tmp_path, BIN, **environment, **values)
+            assert done.returncode == 0, done.stdout + done.stderr
+        outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
+        assert outputs.keys() == {"url", "nip", "token"} == action["outputs"].keys() - {"ca"}
+        told = dict(line.split("=", 1) for line in files["GITHUB_ENV"].read_text().splitlines())
+        assert told == {f"KSEF_{name.upper()}": value for name, value in outputs.items()}
+        assert httpx.get(f"{outputs['url']}/_mock/health").json()["profile"] == "demo"
+        command = ["ksef", "auth", "login"]
+        assert run(command, tmp_path, BIN, KSEF_HOME=str(tmp_path), **told).returncode == 0
+    finally:
+        run(["ksef-mock", "stop"], tmp_path)
+
+
+def test_workflow_uses_what_the_action_has() -> None:
+    (job,) = load("github-actions-package.yml")["jobs"].values()
+    (step,) = (each for each in job["steps"] if "ksef-mock@" in each.get("uses", ""))
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert step["uses"].endswith(f"@v{version}")
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert step["with"].keys() <= action["inputs"].keys()
+
+
+def test_compose_file_says_how_it_ends_with_the_exit_code_of_the_application() -> None:
+    first = (EXAMPLES / "compose.yaml").read_text().splitlines()[0]
+    (service,) = re.findall(r"^# docker compose -f \S+ up --exit-code-from (\w+)$", first)
+    assert service in load("compose.yaml")["services"]
+
+
 def test_application_of_the_compose_file_reaches_ksef_by_its_own_name(tmp_path: Path) -> None:
     services = load("compose.yaml")["services"]
     (alias,) = services["ksef"]["networks"]["default"]["aliases"]
@@ -75,7 +159,7 @@ def test_application_of_the_compose_file_reaches_ksef_by_its_own_name(tmp_path: 
 def test_environment_variables_are_options_of_the_server(path: Path) -> None:
     from ksef_mock.commands.serve import serve
 
-    options = {p.name for p in serve.params}
+    options = {p.name for p in serve.params} | {"url"}  # of the commands that ask a running mock
     for name in re.findall(r"KSEF_MOCK_([A-Z_]+)", path.read_text()):
         assert name.lower() in options, name
 
