@@ -10,9 +10,9 @@ from __future__ import annotations
 import bisect
 import heapq
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ R = TypeVar("R", bound=msgspec.Struct)
 _SWEEP = 4
 #: Entries of an index that lie in one list.
 _RUN = 512
+#: Entries of an index that are all looked at to find one.
+_FEW = 8
 _INDEX = "#index"  # the heap's mark of an index entry; no table is called so
 
 
@@ -54,10 +56,9 @@ class MemoryStore:
         self._clock = clock
         self._lock = threading.Lock()
         self._shared: tuple[str, bytes] | None = None
-        self._rows: Shards[tuple[str, str], tuple[Any, Instant | None]] = Shards()  # by table and key
-        # By index and member: position and expiry. Beside it, by index, positions and members in order.
-        self._members: Shards[tuple[str, str], tuple[Instant, Instant | None]] = Shards()
-        self._orders: Shards[str, _Order] = Shards()
+        # By table and key: records, and `_Until` of those that expire.
+        self._tables: defaultdict[str, Shards[str, Any]] = defaultdict(Shards)
+        self._orders: Shards[str, _Order] = Shards()  # by index
         self._due: list[tuple[Instant, str, str, str]] = []  # (expires_at, table, key, index member)
         self._spool = Spool()  # of records that are bulky
         self._log: deque[tuple[int, bytes]] = deque()
@@ -67,7 +68,8 @@ class MemoryStore:
 
     def __len__(self) -> int:
         """Rows and index entries held in memory, expired ones that have not left yet included."""
-        return len(self._rows) + len(self._members)
+        rows = sum(map(len, self._tables.values()))
+        return rows + sum(len(order) for _, order in self._orders.items())
 
     async def get(self, table: Table[R], key: str) -> R | None:
         row = self._row(table, key)
@@ -77,8 +79,7 @@ class MemoryStore:
         return found
 
     async def count(self, table: Table[R]) -> int:
-        wanted = table.name
-        return sum(name == wanted for name, _ in self._rows)
+        return len(self._tables[table.name])
 
     async def insert(self, table: Table[R], key: str, record: R, expires_at: Instant | None) -> bool:
         self._drop_due()
@@ -114,9 +115,8 @@ class MemoryStore:
         for entry in order.backwards(before):
             if len(found) == limit:
                 break
-            _, expires_at = self._members[name, entry[1]]
-            if expires_at is None or expires_at > now:
-                found.append(entry)
+            if len(entry) == 2 or entry[2] > now:
+                found.append(entry[:2])
         return found
 
     async def commit(self, *writes: Write) -> bool:
@@ -128,11 +128,10 @@ class MemoryStore:
                 case Insert(table, key, record, expires_at):
                     self._write(table.name, key, self._kept(table, record), expires_at)
                 case Put(table, key, record, expires_at):
-                    present = self._rows.get((table.name, key))
-                    replaced = present[1] if present else None
+                    _, replaced = _parted(self._tables[table.name].get(key))
                     self._write(table.name, key, self._kept(table, record), expires_at, replaced)
                 case Swap(table, key, _, new, expires_at):
-                    _, replaced = self._rows[table.name, key]
+                    _, replaced = _parted(self._tables[table.name].get(key))
                     self._write(table.name, key, self._kept(table, new), expires_at, replaced)
                 case Delete(table, key):
                     self._drop(table.name, key)
@@ -170,13 +169,15 @@ class MemoryStore:
         now = self._clock.now()
         rows = [
             Row(table, key, self._encoded(record), expires_at)
-            for (table, key), (record, expires_at) in self._rows.items()
+            for table, kept in self._tables.items()
+            for key, (record, expires_at) in ((key, _parted(row)) for key, row in kept.items())
             if expires_at is None or expires_at > now
         ]
         entries = [
-            (name, member, position, expires_at)
-            for (name, member), (position, expires_at) in self._members.items()
-            if expires_at is None or expires_at > now
+            (name, entry[1], entry[0], entry[2] if len(entry) == 3 else None)
+            for name, order in self._orders.items()
+            for entry in order.backwards(None)
+            if len(entry) == 2 or entry[2] > now
         ]
         return Dump(rows, entries)
 
@@ -211,8 +212,7 @@ class MemoryStore:
 
     def _forget(self) -> None:
         self._spool.clear()
-        self._rows.clear()
-        self._members.clear()
+        self._tables.clear()
         self._orders.clear()
         self._due.clear()
 
@@ -228,18 +228,17 @@ class MemoryStore:
         return True
 
     def _row(self, table: Table[Any], key: str) -> tuple[Any, Instant | None] | None:
-        row = self._rows.get((table.name, key))
-        if row is None:
+        """A record that is there, and when it expires."""
+        record, expires_at = _parted(self._tables[table.name].get(key))
+        if record is None or (expires_at is not None and expires_at <= self._clock.now()):
             return None
-        if row[1] is not None and row[1] <= self._clock.now():
-            return None
-        if type(row[0]) is _Encoded:  # restored, and not read since
-            record = msgspec.msgpack.decode(row[0].data, type=table.record)
-            self._rows[table.name, key] = (self._kept(table, record), row[1])
-            return record, row[1]
-        if type(row[0]) is Spooled:
-            return msgspec.msgpack.decode(self._spool.read(row[0]), type=table.record), row[1]
-        return row
+        if type(record) is _Encoded:  # restored, and not read since
+            read = msgspec.msgpack.decode(record.data, type=table.record)
+            self._tables[table.name][key] = _dated(self._kept(table, read), expires_at)
+            return read, expires_at
+        if type(record) is Spooled:
+            return msgspec.msgpack.decode(self._spool.read(record), type=table.record), expires_at
+        return record, expires_at
 
     def _kept(self, table: Table[Any], record: Any) -> Any:
         """What is kept of a record: its place in a file if it is bulky."""
@@ -248,39 +247,35 @@ class MemoryStore:
     def _write(
         self, table: str, key: str, record: Any, expires_at: Instant | None, replaced: Instant | None = None
     ) -> None:
+        rows = self._tables[table]
         if type(record) is Spooled:
-            self._let_go(self._rows.get((table, key)))
-        self._rows[table, key] = (record, expires_at)
+            self._let_go(rows.get(key))
+        rows[key] = _dated(record, expires_at)
         if expires_at is not None and expires_at != replaced:  # else it is on the heap already
             heapq.heappush(self._due, (expires_at, table, key, ""))
 
     def _drop(self, table: str, key: str) -> None:
-        self._let_go(self._rows.pop((table, key)))
+        self._let_go(self._tables[table].pop(key))
 
-    def _let_go(self, row: tuple[Any, Instant | None] | None) -> None:
+    def _let_go(self, row: Any) -> None:
         """Of the place in the file that a record had, if it was bulky."""
-        if row is not None and type(row[0]) is Spooled:
-            self._spool.remove(row[0])
+        record, _ = _parted(row)
+        if type(record) is Spooled:
+            self._spool.remove(record)
 
     def _index(self, name: str, member: str, position: Instant, expires_at: Instant | None) -> None:
-        known = self._members.get((name, member))
-        self._members[name, member] = (position, expires_at)
-        if known is None or known[0] != position:
-            order = self._orders.get(name)
-            if order is None:
-                order = self._orders[name] = _Order()
-            elif known is not None:
-                order.remove((known[0], member))
-            order.add((position, member))
+        order = self._orders.get(name)
+        if order is None:
+            order = self._orders[name] = _Order()
+        order.put((position, member) if expires_at is None else (position, member, expires_at))
         if expires_at is not None:
             heapq.heappush(self._due, (expires_at, _INDEX, name, member))
 
     def _unindex(self, name: str, member: str) -> None:
-        known = self._members.pop((name, member))
-        if known is not None:
-            order = self._orders[name]
-            order.remove((known[0], member))
-            if not order:
+        order = self._orders.get(name)
+        if order is not None:
+            order.remove(member)
+            if not len(order):
                 del self._orders[name]
 
     def _drop_due(self) -> None:
@@ -293,14 +288,14 @@ class MemoryStore:
             expires_at, table, key, member = heapq.heappop(self._due)
             # An entry whose expiry was moved since has another place on the heap.
             if table == _INDEX:
-                entry = self._members.get((key, member))
-                if entry is not None and entry[1] == expires_at:
+                order = self._orders.get(key)
+                entry = None if order is None else order.find(member)
+                if entry is not None and entry[2:] == (expires_at,):
                     self._unindex(key, member)
             else:
-                row = self._rows.get((table, key))
-                if row is not None and row[1] == expires_at:
-                    self._let_go(row)
-                    del self._rows[table, key]
+                _, until = _parted(self._tables[table].get(key))
+                if until == expires_at:
+                    self._drop(table, key)
 
 
 class _Encoded(NamedTuple):
@@ -309,18 +304,56 @@ class _Encoded(NamedTuple):
     data: bytes
 
 
-class _Order:
-    """Entries (position, member) in order, in runs short enough to insert into and to delete from."""
+class _Until(NamedTuple):
+    """A record that expires."""
 
-    __slots__ = ("_runs",)
+    record: Any
+    expires_at: Instant
+
+
+def _dated(record: Any, expires_at: Instant | None) -> Any:
+    """What a table holds."""
+    return record if expires_at is None else _Until(record, expires_at)
+
+
+def _parted(row: Any) -> tuple[Any, Instant | None]:
+    """The record of what a table holds, and when it expires; two times None of nothing."""
+    return row if type(row) is _Until else (row, None)
+
+
+#: Of an index: position and member, and when it expires if it does.
+_Entry: TypeAlias = tuple[Instant, str] | tuple[Instant, str, Instant]
+
+
+class _Order:
+    """Entries of an index in order, in runs short enough to insert into and to delete from."""
+
+    __slots__ = ("_entries", "_runs")
 
     def __init__(self) -> None:
-        self._runs: list[list[tuple[Instant, str]]] = []  # none of them empty
+        self._runs: list[list[_Entry]] = []  # none of them empty
+        #: By member; None as long as there are so few that all are looked at.
+        self._entries: Shards[str, _Entry] | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self._runs)
+    def __len__(self) -> int:
+        return sum(map(len, self._runs)) if self._entries is None else len(self._entries)
 
-    def add(self, entry: tuple[Instant, str]) -> None:
+    def find(self, member: str) -> _Entry | None:
+        """The entry of a member."""
+        if self._entries is not None:
+            return self._entries.get(member)
+        return next((entry for run in self._runs for entry in run if entry[1] == member), None)
+
+    def put(self, entry: _Entry) -> None:
+        """Add an entry, in place of the one of the same member."""
+        member = entry[1]
+        self.remove(member)
+        if self._entries is None and len(self) == _FEW:
+            self._entries = Shards()
+            for each in self.backwards(None):
+                self._entries[each[1]] = each
+        if self._entries is not None:
+            self._entries[member] = entry
         at = self._run_of(entry)
         if at == len(self._runs):
             if not self._runs or len(self._runs[-1]) >= _RUN:
@@ -332,15 +365,20 @@ class _Order:
         if len(run) > _RUN:
             self._runs[at : at + 1] = [run[: _RUN // 2], run[_RUN // 2 :]]
 
-    def remove(self, entry: tuple[Instant, str]) -> None:
-        """Take out an entry that is there."""
+    def remove(self, member: str) -> None:
+        """Take out the entry of a member, if there is one."""
+        entry = self.find(member)
+        if entry is None:
+            return
+        if self._entries is not None:
+            self._entries.pop(member)
         at = self._run_of(entry)
         run = self._runs[at]
         del run[bisect.bisect_left(run, entry)]
         if not run:
             del self._runs[at]
 
-    def backwards(self, before: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
+    def backwards(self, before: tuple[Instant, str] | None) -> Iterator[_Entry]:
         """The entries before `before`, or all, the last one first."""
         at = len(self._runs) - 1
         if before is not None:
@@ -352,12 +390,12 @@ class _Order:
         for position in range(at, -1, -1):
             yield from reversed(self._runs[position])
 
-    def _run_of(self, entry: tuple[Instant, str]) -> int:
+    def _run_of(self, entry: _Entry) -> int:
         """The first run that does not end before the entry; their number if all do."""
         if self._runs and entry > self._runs[-1][-1]:  # almost always: what is new comes last
             return len(self._runs)
         return bisect.bisect_left(self._runs, entry, key=_last)
 
 
-def _last(run: list[tuple[Instant, str]]) -> tuple[Instant, str]:
+def _last(run: list[_Entry]) -> _Entry:
     return run[-1]

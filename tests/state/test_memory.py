@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -83,9 +84,9 @@ def test_letting_go_never_looks_at_what_stays(store: MemoryStore, clock: Clock) 
             return super().get(key)
 
     watched = Watched()
-    for key, row in store._rows.items():
+    for key, row in store._tables[ROWS.name].items():
         watched[key] = row
-    store._rows = watched
+    store._tables[ROWS.name] = watched
     clock.advance(1)
     run(store.insert(ROWS, "new", Row(0), None))
     assert len(looked_at) == 4  # the new one, and those that were due
@@ -164,3 +165,32 @@ def test_shards_agree_with_a_dictionary(changes: list[tuple[str, int]]) -> None:
     assert all(shards[key] == value for key, value in model.items())
     with pytest.raises(KeyError):
         _ = shards["nothing"]
+
+
+def test_an_index_of_many_that_move_and_go_is_as_one_of_few(store: MemoryStore, clock: Clock) -> None:
+    chance = random.Random(1)
+    kept: dict[str, int] = {}
+    for number in range(12_000):
+        member = str(chance.randrange(6_000 if number > 6_000 else 12))
+        if chance.random() < 0.2 and member in kept:
+            run(store.commit(Unindex("list", member)))
+            del kept[member]
+        else:
+            kept[member] = chance.randrange(100)
+            run(store.commit(Index("list", member, kept[member], None)))
+    expected = sorted(((position, member) for member, position in kept.items()), reverse=True)
+    assert run(store.newest("list", 20_000)) == expected
+    assert len(store) == len(kept)
+    assert [entry[:3] for entry in run(store.dump()).entries] == [("list", m, p) for p, m in expected]
+
+
+def test_a_mapping_of_many_is_as_one_of_few() -> None:
+    shards: Shards[int, int] = Shards()
+    for key in range(10_000):
+        shards[key] = -key
+    for key in range(0, 10_000, 2):
+        assert shards.pop(key) == -key
+    assert dict(shards.items()) == {key: -key for key in range(1, 10_000, 2)}
+    assert (shards.get(1), shards.get(2), shards[3], len(shards)) == (-1, None, -3, 5_000)
+    shards.clear()
+    assert list(shards) == []

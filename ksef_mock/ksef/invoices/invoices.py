@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -34,15 +36,26 @@ from ksef_mock.ksef.invoices.metadata import (
     SubjectType,
 )
 from ksef_mock.ksef.invoices.numbers import new_ksef_number
-from ksef_mock.state.paging import Page, members, page
+from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
 from ksef_mock.state.update import committed
+
+P = TypeVar("P")
 
 #: A set of filters leads to no more invoices than this (OpenAPI: POST /invoices/query/metadata).
 MOST_RESULTS = 10_000
 
 #: Index entries that are looked at before others have their turn.
 _CHUNK = 100
+#: Entries of an index of hashes that are read at once.
+_FEW = 8
+
+#: Indexes of all invoices by the beginning of a hash -> the member of `Content` that it is. One index for all
+#: of them: one for each would take more memory than the record.
+_BY_HASH = {
+    "invoices-by-hash": "invoice_hash",
+    "invoices-by-corrected-hash": "hash_of_corrected_invoice",
+}
 
 #: The index of all invoices.
 _EVERY = "invoices-all"
@@ -191,12 +204,12 @@ class Invoices:
         content = Content(
             ksef_number=number,
             invoice_number=document.number or "",
-            seller=seller,
-            buyer=document.buyer,
+            seller=_alike(seller),
+            buyer=_alike(document.buyer),
             net_amount=float(document.net),
             gross_amount=float(document.gross),
             vat_amount=float(document.vat),
-            currency=document.currency or "PLN",
+            currency=_alike(document.currency or "PLN"),
             invoicing_mode=accepted.mode,
             invoice_type=document.invoice_type,
             form_code=accepted.form,
@@ -294,9 +307,18 @@ class Invoices:
 
     async def by_hash(self, digest: str) -> Sequence[Invoice]:
         """The invoices with a file of this SHA-256 (Base64), and corrections of such a refused file."""
-        numbers = await members(self._store, _by_hash(digest))
-        found = [await self._store.get(INVOICES, number) for number in numbers]
-        return [invoice for invoice in found if invoice is not None]
+        found = []
+        for index, member in _BY_HASH.items():
+            cursor = (_place(digest) + 1, "")
+            while entries := await self._store.newest(index, _FEW, before=cursor):
+                for place, number in entries:
+                    invoice = await self._store.get(INVOICES, number) if place == _place(digest) else None
+                    if invoice is not None and getattr(invoice.content, member) == digest:
+                        found.append(invoice)
+                cursor = entries[-1]
+                if cursor[0] != _place(digest):
+                    break
+        return sorted(found, key=attrgetter("acquired_at"), reverse=True)
 
     def is_stored(self, invoice: Invoice, at: Instant | None = None) -> bool:
         """Whether an invoice has come to be stored for good; seeded ones are, whatever their dates.
@@ -378,7 +400,6 @@ def _insertion(invoice: Invoice) -> list[Write]:
 
 def _indexing(invoice: Invoice) -> list[Write]:
     content = invoice.content
-    hashes = {content.invoice_hash, content.hash_of_corrected_invoice} - {None}
     return [
         *(
             Index(_index(subject_type, party, date_type), content.ksef_number, invoice.dated(date_type), None)
@@ -386,11 +407,22 @@ def _indexing(invoice: Invoice) -> list[Write]:
             for date_type in DateType
         ),
         *(
-            Index(_by_hash(digest), content.ksef_number, invoice.acquired_at, None)
-            for digest in hashes
-            if digest is not None
+            Index(index, content.ksef_number, _place(digest), None)
+            for index, member in _BY_HASH.items()
+            if (digest := getattr(content, member)) is not None
         ),
     ]
+
+
+def _alike(part: P) -> P:
+    """The same, as one object in all invoices that were accepted lately: sellers, buyers, currencies."""
+    found: P = _kept_alike(part)
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _kept_alike(part: Any) -> Any:
+    return part
 
 
 @lru_cache(maxsize=256)
@@ -409,8 +441,9 @@ def _joined(key: tuple[str, str, str]) -> str:
     return "|".join(key)
 
 
-def _by_hash(digest: str) -> str:
-    return f"invoices-by-hash:{digest}"
+def _place(digest: str) -> int:
+    """Where a hash stands in an index of hashes, perhaps beside others that begin so."""
+    return int.from_bytes(digest[:6].encode(), "big")
 
 
 def _index(subject_type: SubjectType, party: Identifier, date_type: DateType) -> str:

@@ -85,7 +85,9 @@ class Outcomes:
             stored_at=sent.acquired_at + round(self._storage_delay * SECOND),
             hash_of_corrected=corrected_hash,
         )
-        invoice, writes = self._invoices.acceptance(document, octets, accepted, report.digest)
+        invoice, writes = self._invoices.acceptance(
+            document, octets, accepted, sent.hash if sent.hash == report.digest else report.digest
+        )
         return (
             msgspec.structs.replace(
                 _read(sent, report),
