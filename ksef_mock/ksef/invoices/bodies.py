@@ -172,6 +172,8 @@ class InvoiceQueryFilters(Body):
 class InvoiceMetadata(Content, frozen=True, kw_only=True):
     """OpenAPI: InvoiceMetadata."""
 
+    #: Without a default: an empty list is written, as in the document's example.
+    third_subjects: tuple[ThirdSubject, ...]
     issue_date: str
     invoicing_date: str
     acquisition_date: str

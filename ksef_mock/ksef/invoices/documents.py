@@ -36,6 +36,10 @@ FA_TYPES: dict[str, InvoiceType] = {
     "KOR_ROZ": "KorRoz",
 }
 RR_TYPES: dict[str, InvoiceType] = {"VAT_RR": "VatRr", "KOR_VAT_RR": "KorVatRr"}
+#: PEF has no RodzajFaktury; KSeF 1.0 called its kinds so.
+PEF_TYPES: dict[str, InvoiceType] = {"VAT_PEF": "VatPef", "VAT_PEF_SP": "VatPefSp", "KOR_PEF": "KorPef"}
+#: Part of the ProfileID of a specialised PEF invoice, `urn:fdc:www.efaktura.gov.pl:ver2.0:plinv:ver1.4`.
+_SPECIAL = ":www.efaktura.gov.pl:ver2.0:plinv:"
 _NONE = PartyIdentifier("None")
 _ZERO = Decimal()
 _AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,10})?").fullmatch
@@ -67,7 +71,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     gross: Decimal = Decimal()
     vat: Decimal = Decimal()
     currency: str | None = None
-    #: RodzajFaktury, or UBL's type code.
+    #: RodzajFaktury; of PEF, which has none, a key of `PEF_TYPES`.
     kind: str | None = None
     invoice_type: InvoiceType | None = None
     is_self_invoicing: bool = False
@@ -213,6 +217,7 @@ def _role(element: etree._Element | None, most: int) -> int | None:
 
 
 def _read_ubl(root: etree._Element, form: Form) -> Document:
+    kind = _pef_kind(root, form)
     code = _text(root.find("{*}InvoiceTypeCode" if form.root == "Invoice" else "{*}CreditNoteTypeCode"))
     currency = _text(root.find("{*}DocumentCurrencyCode"))
     seller = _ubl_party(root.find("{*}AccountingSupplierParty/{*}Party"))
@@ -233,11 +238,19 @@ def _read_ubl(root: etree._Element, form: Form) -> Document:
         gross=_amount(amounts.get("TaxInclusiveAmount")),
         vat=_amount(next(vat, None)),
         currency=currency,
-        kind=code or form.root,
-        invoice_type="VatPef" if form.root == "Invoice" else "KorPef",
+        kind=kind,
+        invoice_type=PEF_TYPES[kind],
         is_self_invoicing=code in _SELF_BILLED,
         has_attachment=root.find("{*}AdditionalDocumentReference/{*}Attachment") is not None,
     )
+
+
+def _pef_kind(root: etree._Element, form: Form) -> str:
+    if form.root != "Invoice":
+        return "KOR_PEF"
+    # The ministry's own generator of PDFs tells specialised invoices (faktura specjalizowana) by this.
+    is_special = _SPECIAL in (_text(root.find("{*}ProfileID")) or "")
+    return "VAT_PEF_SP" if is_special else "VAT_PEF"
 
 
 def _ubl_party(party: etree._Element | None) -> Buyer:

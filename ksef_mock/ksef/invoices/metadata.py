@@ -165,6 +165,10 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         yield SubjectType.SELLER, Identifier("Nip", content.seller.nip)
         if content.buyer.identifier.type == "Nip" and content.buyer.identifier.value:
             yield SubjectType.BUYER, Identifier("Nip", content.buyer.identifier.value)
+        elif content.buyer.identifier.type == "VatUe":
+            # An EU entity has a context with each Polish firm that lets it invoice itself.
+            compound = f"{content.seller.nip}-{content.buyer.identifier.value}"
+            yield SubjectType.BUYER, Identifier("NipVatUe", compound)
         for third in content.third_subjects:
             if third.identifier.type in ("Nip", "InternalId") and third.identifier.value:
                 yield SubjectType.THIRD, Identifier(third.identifier.type, third.identifier.value)
