@@ -139,6 +139,7 @@ def test_seller_alone_makes_a_complete_invoice(mock: MockServer, api: Api, beare
         "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
         "isSelfInvoicing": False,
         "hasAttachment": False,
+        "thirdSubjects": [],
     }
 
 
