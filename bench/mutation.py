@@ -46,6 +46,7 @@ _NEAR = {
     "keys": ("KEYS",),
     "bodies": ("ERR",),
     "collective": ("COLL",),
+    "invoicing": ("PARTY",),
     "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
     "permissions": ("PERM",),

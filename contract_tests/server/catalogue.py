@@ -172,6 +172,7 @@ AREAS: dict[str, str] = {
     "SEND": "Interactive sessions",
     "UPO": "Confirmations of receipt (UPO)",
     "INV": "Invoices and their metadata",
+    "PARTY": "Who issues whose invoices, who finds them, and what is told of them",
     "COLL": "Collective identifiers",
 }
 

@@ -112,6 +112,7 @@ def organization(
     *,
     nip: str | None = None,
     identifier: str | None = None,
+    common_name: str = "Przykład sp. z o.o.",
     without: tuple[x509.ObjectIdentifier, ...] = (),
 ) -> x509.Name:
     """The subject of an organisation's seal, known by a NIP or as `identifier` says."""
@@ -121,7 +122,7 @@ def organization(
         {
             NameOID.ORGANIZATION_NAME: "Przykład sp. z o.o.",
             ORGANIZATION_IDENTIFIER: identifier,
-            NameOID.COMMON_NAME: "Przykład sp. z o.o.",
+            NameOID.COMMON_NAME: common_name,
             NameOID.COUNTRY_NAME: "PL",
         },
         without,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from contract_tests.server import cipher, shapes
+from contract_tests.server.documents import BUYER, FA3, NAMESPACE
+from contract_tests.server.documents import fa as document
 from contract_tests.server.expect import Failed, equal
 from contract_tests.server.probe import Probe
 from contract_tests.server.reply import Reply
 from contract_tests.server.workspace import Session
 
-FA3 = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
-NAMESPACE = "http://crd.gov.pl/wzor/2025/06/25/13775/"
-#: NIP of the buyer in the invoices; nobody's.
-BUYER = "1111111111"
+__all__ = ["BUYER", "FA3", "NAMESPACE", "document"]  # of use wherever something is sent
+
 USAGE = "SymmetricKeyEncryption"
 
 OPENED = shapes.obj(referenceNumber=shapes.reference("SO"), validUntil=shapes.timestamp)
@@ -89,33 +88,6 @@ def sha256(octets: bytes) -> str:
     return base64.b64encode(hashlib.sha256(octets).digest()).decode()
 
 
-def document(seller: str, number: str | None = None, *, kind: str = "VAT", day: str = "2026-02-02") -> bytes:
-    """A valid FA(3), made online or offline by its day; each with a number of its own."""
-
-    def party(nip: str, name: str) -> str:
-        return (
-            f"<DaneIdentyfikacyjne><NIP>{nip}</NIP><Nazwa>{name}</Nazwa></DaneIdentyfikacyjne>"
-            "<Adres><KodKraju>PL</KodKraju><AdresL1>ul. Prosta 1, 00-001 Warszawa</AdresL1></Adres>"
-        )
-
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<Faktura xmlns="{NAMESPACE}"><Naglowek>'
-        '<KodFormularza kodSystemowy="FA (3)" wersjaSchemy="1-0E">FA</KodFormularza>'
-        "<WariantFormularza>3</WariantFormularza>"
-        "<DataWytworzeniaFa>2026-02-02T10:00:00Z</DataWytworzeniaFa></Naglowek>"
-        f"<Podmiot1>{party(seller, 'Sprzedawca')}</Podmiot1>"
-        f"<Podmiot2>{party(BUYER, 'Nabywca')}<JST>2</JST><GV>2</GV></Podmiot2>"
-        f"<Fa><KodWaluty>PLN</KodWaluty><P_1>{day}</P_1><P_2>{number or secrets.token_hex(12)}</P_2>"
-        "<P_13_1>100.00</P_13_1><P_14_1>23.00</P_14_1><P_15>123.00</P_15>"
-        "<Adnotacje><P_16>2</P_16><P_17>2</P_17><P_18>2</P_18><P_18A>2</P_18A>"
-        "<Zwolnienie><P_19N>1</P_19N></Zwolnienie>"
-        "<NoweSrodkiTransportu><P_22N>1</P_22N></NoweSrodkiTransportu>"
-        "<P_23>2</P_23><PMarzy><P_PMarzyN>1</P_PMarzyN></PMarzy></Adnotacje>"
-        f"<RodzajFaktury>{kind}</RodzajFaktury></Fa></Faktura>"
-    ).encode()
-
-
 def sealed(sending: Sending, octets: bytes) -> bytes:
     """AES-256-CBC with PKCS#7."""
     padder = padding.PKCS7(128).padder()
@@ -131,7 +103,7 @@ def symmetric_key(ctx: Probe, usage: str = USAGE) -> tuple[str, rsa.RSAPublicKey
     raise Failed(f"expected a published RSA key for {usage}, received none")
 
 
-def order(ctx: Probe, **changes: Any) -> tuple[dict[str, Any], bytes, bytes]:
+def order(ctx: Probe, form: dict[str, str] = FA3, **changes: Any) -> tuple[dict[str, Any], bytes, bytes]:
     """The body of a right opening, but for `changes` of `encryption` (None removes), its key and IV."""
     key, iv = os.urandom(32), os.urandom(16)
     identifier, public = symmetric_key(ctx)
@@ -141,7 +113,7 @@ def order(ctx: Probe, **changes: Any) -> tuple[dict[str, Any], bytes, bytes]:
         "publicKeyId": identifier,
     } | changes
     encryption = {name: value for name, value in encryption.items() if value is not None}
-    return {"formCode": FA3, "encryption": encryption}, key, iv
+    return {"formCode": form, "encryption": encryption}, key, iv
 
 
 def open_(ctx: Probe, body: Any, login: Session | None = None) -> Reply:
@@ -149,10 +121,10 @@ def open_(ctx: Probe, body: Any, login: Session | None = None) -> Reply:
     return ctx.post("/sessions/online", json=body, bearer=(login or ctx.owner.session).access_token)
 
 
-def opened(ctx: Probe, login: Session | None = None, **changes: Any) -> Sending:
+def opened(ctx: Probe, login: Session | None = None, form: dict[str, str] = FA3, **changes: Any) -> Sending:
     """A session that could be opened."""
     login = login or ctx.owner.session
-    body, key, iv = order(ctx, **changes)
+    body, key, iv = order(ctx, form, **changes)
     reply = open_(ctx, body, login).answers(201, OPENED)
     return Sending(login, reply.at("referenceNumber"), key, iv, reply)
 

@@ -27,6 +27,7 @@ def test_there_are_defects_of_every_area() -> None:
         "certificates",
         "challenges",
         "collective",
+        "invoicing",
         "jwts",
         "keys",
         "operations",
