@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ksef_mock.core.errors import KsefError
 from ksef_mock.core.paths import api_path
-from ksef_mock.gateway.addresses import Addresses
 from ksef_mock.gateway.gateway import Gateway
 from ksef_mock.system.system import System
 from ksef_mock.xades import CheckResult, Outcome, Reading, Report, passed
@@ -82,9 +81,11 @@ class Mock:
         self.app = app
         self.system: System = app.state.system
         outermost = app.build_middleware_stack()
-        gateway = outermost._app if isinstance(outermost, Addresses) else outermost
-        if not isinstance(gateway, Gateway):
-            raise Outdated("the gateway is not the outermost layer of the application but for the addresses")
+        gateway: Any = outermost
+        while not isinstance(gateway, Gateway):
+            gateway = getattr(gateway, "_app", None)
+            if gateway is None:
+                raise Outdated("there is no gateway below the outer layers of the application")
         self._gateway = gateway
         app.middleware_stack = outermost
         self._max_body = self.system.settings.max_body
