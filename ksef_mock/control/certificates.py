@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, system_of
-from ksef_mock.clock import from_datetime, iso
+from ksef_mock.clock import Instant, from_datetime, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest, NotFound
@@ -32,7 +32,7 @@ from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, person, seal
 from ksef_mock.ksef.certificates.certificates import KsefCertificate
-from ksef_mock.state.store import Table
+from ksef_mock.state.store import Index, Insert, Table
 from ksef_mock.system.system import System
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=31)]
@@ -148,8 +148,16 @@ class IssuedCertificate(msgspec.Struct, frozen=True):
     """Leads from the serial number of a certificate that was ordered here to its fingerprint."""
 
     fingerprint: str
+    #: As ordered, e.g. `qualified`.
+    kind: str = ""
+    #: RFC 4514.
+    subject: str = ""
+    valid_from: Instant = 0
+    valid_to: Instant = 0
 
 
+#: Index of the serial numbers, by the moment of the order.
+ALL_ISSUED = "issued-certificates"
 ISSUED: Table[IssuedCertificate] = Table("issued-certificate", IssuedCertificate)
 
 
@@ -163,7 +171,14 @@ async def issue(request: Request) -> Response:
         raise BadRequest(Code.VALIDATION, str(error)) from None
     certificate = credential.certificate
     serial = f"{certificate.serial_number:016X}"
-    await system.store.insert(ISSUED, serial, IssuedCertificate(credential.fingerprint), None)
+    valid_from, valid_to = map(
+        from_datetime, (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    )
+    subject = certificate.subject.rfc4514_string()
+    issued = IssuedCertificate(credential.fingerprint, order.kind, subject, valid_from, valid_to)
+    await system.store.commit(
+        Insert(ISSUED, serial, issued, None), Index(ALL_ISSUED, serial, system.clock.now(), None)
+    )
     if order.purpose is Purpose.OFFLINE:  # KOD II names it by its serial number
         await system.certificates.keep(certificate, order.purpose, order.holder(credential.fingerprint))
     role = _ROLES.get(order.kind)
@@ -176,11 +191,11 @@ async def issue(request: Request) -> Response:
             certificate_pem=credential.certificate_pem.decode(),
             private_key_pem=credential.key_pem.decode(),
             chain_pem=chain.decode(),
-            subject=certificate.subject.rfc4514_string(),
+            subject=subject,
             serial_number=serial,
             fingerprint=credential.fingerprint,
-            valid_from=iso(from_datetime(certificate.not_valid_before_utc)),
-            valid_to=iso(from_datetime(certificate.not_valid_after_utc)),
+            valid_from=iso(valid_from),
+            valid_to=iso(valid_to),
             pkcs12=None if pkcs12 is None else base64.b64encode(pkcs12).decode(),
         ),
         201,
@@ -232,11 +247,16 @@ def _route(path: str, action: Callable[[System, Chosen], Awaitable[bool]]) -> Ro
     return Route(f"/certificates/{path}", endpoint, methods=["POST"], name=path)
 
 
-async def _revoke(system: System, chosen: Chosen) -> bool:
+async def revoke(system: System, chosen: Chosen) -> None:
+    """For good, in the registry of all issuers and, if KSeF issued it, in its lists."""
     if chosen.enrolled is not None:  # lists of KSeF certificates show it too
         with contextlib.suppress(BadRequest):  # it is revoked already, or has expired
             await system.certificates.revoke(chosen.enrolled)
     await system.revocations.revoke_by(chosen.fingerprint)
+
+
+async def _revoke(system: System, chosen: Chosen) -> bool:
+    await revoke(system, chosen)
     return True
 
 

@@ -31,7 +31,13 @@ NAVIGATION: dict[str, tuple[Section, ...]] = {
         _section("sending", "Sending"),
         _section("invoices", "Invoices"),
     ),
-    "Who may do what": (_section("tokens", "Tokens"), _section("portal", "Portal")),
+    "Who may do what": (
+        _section("sessions", "Sessions"),
+        _section("tokens", "Tokens"),
+        _section("certificates", "Certificates"),
+        _section("permissions", "Permissions"),
+        _section("portal", "Portal"),
+    ),
     "Controls": (
         _section("keys", "Keys"),
         _section("faults", "Faults"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ksef_mock.dashboard.pages import (
+    certificates,
     clock,
     coverage,
     faults,
@@ -11,10 +12,12 @@ from ksef_mock.dashboard.pages import (
     lighthouse,
     login,
     logins,
+    permissions,
     portal,
     requests,
     sending,
     session,
+    sessions,
     sign,
     tokens,
     verify,
@@ -31,6 +34,9 @@ ROUTES = [
     *faults.ROUTES,
     *tokens.ROUTES,
     *portal.ROUTES,
+    *sessions.ROUTES,
+    *permissions.ROUTES,
+    *certificates.ROUTES,
     *sign.ROUTES,
     *lighthouse.ROUTES,
     *verify.ROUTES,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
+
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.dashboard.support import HOSTILE, OWNER, refused_signature
 from tests.sending.erp import Erp
-from tests.support import NIP, Api, b64
+from tests.support import NIP, OTHER_NIP, Api, b64
 
 
 def settle(mock: MockServer, api: Api) -> None:
@@ -16,6 +18,10 @@ def settle(mock: MockServer, api: Api) -> None:
     _log_in(mock, api, token)
     _send(mock, api, api.login(token).access_token)
     _visit_the_portal(mock, api)
+    grant(api, HOSTILE * 3, "InvoiceRead", "InvoiceWrite")
+    suspended = order(mock, nip=NIP, surname="<b>&")
+    httpx.post(f"{mock.url}/_mock/certificates/suspend", json={"serialNumber": suspended})
+    order(mock, organization=HOSTILE, nip=NIP, key="ec")
     mock.faults.add(path="/permissions/*", status=503)
     mock.faults.add(path="/auth/challenge", delay_seconds=0.001, times=1)
     api.http.post(f"{mock.url}/_mock/lighthouse/messages", json={"category": "FAILURE", "text": HOSTILE})
@@ -39,6 +45,24 @@ def _send(mock: MockServer, api: Api, access: str) -> None:
     erp.close(session)
     mock_invoice = {"documents": [invoice("1111111111", NIP, HOSTILE).decode()]}
     assert api.http.post(f"{mock.url}/_mock/invoices", json=mock_invoice).status_code == 201
+
+
+def grant(api: Api, description: str, *permissions: str, to: str = OTHER_NIP, context: str = NIP) -> None:
+    """Let somebody do something in a context, as test data."""
+    body = {
+        "contextIdentifier": {"type": "Nip", "value": context},
+        "authorizedIdentifier": {"type": "Nip", "value": to},
+        "permissions": [{"permissionType": name, "description": description} for name in permissions],
+    }
+    assert api.http.post("/testdata/permissions", json=body).status_code == 200
+
+
+def order(mock: MockServer, **wanted: str) -> str:
+    """The serial number of a certificate for tests."""
+    answer = httpx.post(f"{mock.url}/_mock/certificates", json=wanted)
+    assert answer.status_code == 201, answer.text
+    serial: str = answer.json()["serialNumber"]
+    return serial
 
 
 def _visit_the_portal(mock: MockServer, api: Api) -> None:

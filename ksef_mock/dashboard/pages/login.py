@@ -19,6 +19,8 @@ from ksef_mock.dashboard import logins
 from ksef_mock.dashboard.frame import framed, guarded, message
 from ksef_mock.dashboard.logins import CheckView, Login, Step, plain
 from ksef_mock.dashboard.pages.logins import Row, known_logins, row_of
+from ksef_mock.ksef.auth import operation as machine
+from ksef_mock.ksef.auth.operation import State
 from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Entry
 
@@ -69,6 +71,8 @@ class LoginView:
     report: dict[str, Any] | None
     octets: Sequence[Octets]
     jwts: Sequence[JwtView]
+    #: Whether there is a session to be ended.
+    can_end: bool
     #: Other attempts with the same challenge, oldest first.
     siblings: Sequence[Row]
 
@@ -99,6 +103,8 @@ async def login_view(system: System, key: str) -> LoginView | None:
         report=report,
         octets=octets_of(entry.facts),
         jwts=_jwts(login, now // SECOND),
+        can_end=login.operation is not None
+        and machine.settle(login.operation, now).state in (State.SUCCEEDED, State.REDEEMED),
         siblings=siblings,
     )
 

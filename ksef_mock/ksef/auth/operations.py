@@ -148,7 +148,10 @@ class Operations:
         redeemed = await self._advance(
             operation,
             lambda found: machine.redeem(self._settled(found), self._clock.now(), self._lifetimes, standing),
-            lambda redeemed: [_listed(redeemed, redeemed.refresh_expires_at)],
+            lambda redeemed: [
+                _listed(redeemed, redeemed.refresh_expires_at),
+                Index(_ALL, reference, redeemed.started_at, redeemed.refresh_expires_at),
+            ],
         )
         return self._jwts.access_token(redeemed), self._jwts.refresh_token(redeemed)
 
@@ -191,13 +194,33 @@ class Operations:
             raise _no_session(reference)
         auth_rules.require_own_login(principal, operation)
         try:
-            await self._advance(
-                operation,
-                lambda found: machine.revoke(self._settled(found)),
-                lambda revoked: [Unindex(_sessions_of(revoked.context, revoked.subject), reference)],
-            )
+            await self.end(operation)
         except machine.IllegalTransition:
             raise _no_session(reference) from None
+
+    async def of_anybody(self, size: int, continuation: str | None) -> Page[Operation]:
+        """A page of all sessions whose tokens were redeemed, newest first; for people, not for clients.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        return await page(self._store, _ALL, size, continuation, self._active)
+
+    async def end(self, operation: Operation) -> None:
+        """End a session, whoever wants it.
+
+        Raises:
+            IllegalTransition: the login has not succeeded, or the session has ended before.
+        """
+        reference = operation.reference
+        await self._advance(
+            operation,
+            lambda found: machine.revoke(self._settled(found)),
+            lambda revoked: [
+                Unindex(_sessions_of(revoked.context, revoked.subject), reference),
+                Unindex(_ALL, reference),
+            ],
+        )
 
     async def _active(self, reference: str) -> Operation | None:
         operation = await self._store.get(OPERATIONS, reference)
@@ -295,6 +318,10 @@ def _listed(operation: Operation, until: Instant | None) -> Index:
     """The write that lists the operation as a session until it ends."""
     index = _sessions_of(operation.context, operation.subject)
     return Index(index, operation.reference, operation.started_at, until)
+
+
+#: Index of all sessions whose tokens were redeemed.
+_ALL = "sessions"
 
 
 def _sessions_of(context: Identifier, subject: Identifier) -> str:

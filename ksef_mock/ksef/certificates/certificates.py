@@ -34,7 +34,7 @@ from ksef_mock.crypto.pki import Pki, Purpose
 from ksef_mock.crypto.subject_name import SubjectName, has_other_attributes, readable
 from ksef_mock.ksef.certificates.revocations import Revocations
 from ksef_mock.ksef.limits.limits import Limits
-from ksef_mock.state.paging import members
+from ksef_mock.state.paging import Page, members, page
 from ksef_mock.state.store import Index, Insert, Store, Swap, Table, Write
 from ksef_mock.state.update import committed, placed, update
 
@@ -265,7 +265,15 @@ class Certificates:
             valid_from=from_datetime(certificate.not_valid_before_utc),
             valid_to=from_datetime(certificate.not_valid_after_utc),
         )
-        await self._store.insert(CERTIFICATES, kept.serial, kept, None)
+        await self._store.commit(*_insertion(kept))
+
+    async def of_anybody(self, size: int, continuation: str | None) -> Page[KsefCertificate]:
+        """A page of all certificates, the latest request first; for people, not for clients.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        return await page(self._store, _ALL, size, continuation, self.get)
 
     async def of_subjects(self, subjects: Iterable[Identifier]) -> list[KsefCertificate]:
         """Every certificate of these identifiers, the latest request first."""
@@ -362,7 +370,7 @@ class Certificates:
             if detail is None:
                 certificate = certificate or self._issue(present, public_key or _load_key(present.public_key))
                 done = decide(present, serial=certificate.serial)
-                writes.append(Insert(CERTIFICATES, certificate.serial, certificate, None))
+                writes += _insertion(certificate)
                 if known is None:
                     writes.append(Insert(_KEY_HOLDERS, key, holder, None))
             else:
@@ -414,6 +422,15 @@ class Certificates:
 
 
 _ACTIVE = CertificateStatus.ACTIVE
+#: Index of all certificates.
+_ALL = "ksef-certificates"
+
+
+def _insertion(certificate: KsefCertificate) -> list[Write]:
+    return [
+        Insert(CERTIFICATES, certificate.serial, certificate, None),
+        Index(_ALL, certificate.serial, certificate.requested_at, None),
+    ]
 
 
 def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:

@@ -30,7 +30,7 @@ from ksef_mock.ksef.permissions.changes import CHANGES, Change, decide, is_due, 
 from ksef_mock.ksef.permissions.grants import GRANTS, EuEntity, Grant, GrantKind, SubjectDetails
 from ksef_mock.ksef.permissions.rules import Facts, Judgement
 from ksef_mock.ksef.subjects.subjects import Person, Subjects
-from ksef_mock.state.paging import members, members_of
+from ksef_mock.state.paging import Page, members, members_of, page
 from ksef_mock.state.store import Delete, Get, Index, Insert, Need, Store, Swap, Table, Unindex, Write
 from ksef_mock.state.update import committed, placed, put, update
 
@@ -352,6 +352,37 @@ class Permissions:
         await self._catch_up()
         return await self._listed(_given_from(origin))
 
+    async def contexts(self, size: int, continuation: str | None) -> Page[Identifier]:
+        """A page of the contexts in which somebody holds something, the latest grant first.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        await self._catch_up()
+
+        async def shown(context: str) -> Identifier | None:
+            identifier = Identifier(*context.split(":", 1))
+            return identifier if await self._store.newest(_given_in(identifier), 1) else None
+
+        return await page(self._store, _CONTEXTS, size, continuation, shown)
+
+    async def of_context(self, context: Identifier, size: int, continuation: str | None) -> Page[Grant]:
+        """A page of what anybody holds in the context, the latest grant first.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        await self._catch_up()
+
+        async def shown(grant_id: str) -> Grant | None:
+            return await self._store.get(GRANTS, grant_id)
+
+        return await page(self._store, _given_in(context), size, continuation, shown)
+
+    async def find(self, grant_id: str) -> Grant | None:
+        """The grant with this id."""
+        return await self._store.get(GRANTS, grant_id)
+
     async def delegations(self, entity: Identifier) -> set[tuple[Identifier, str]]:
         """What the entity may pass on to persons: contexts of its clients with the permission."""
         return _delegated(await self._listed(_held_by(entity)))
@@ -429,7 +460,9 @@ def _delegated(grants: Iterable[Grant]) -> set[tuple[Identifier, str]]:
 
 
 def _insertion(grant: Grant) -> list[Write]:
-    listed = (Index(index, grant.id, grant.granted_at, None) for index in _indexes_of(grant))
+    listed = [Index(index, grant.id, grant.granted_at, None) for index in _indexes_of(grant)]
+    if grant.context is not None:
+        listed.append(Index(_CONTEXTS, str(grant.context), grant.granted_at, None))
     return [Insert(GRANTS, grant.id, grant, None), *listed]
 
 
@@ -453,6 +486,10 @@ def _held_in(authorized: Identifier, context: Identifier | None) -> str:
 
 def _held_by(authorized: Identifier) -> str:
     return f"grants-of:{authorized}"
+
+
+#: Index of the contexts in which something was granted.
+_CONTEXTS = "grants-contexts"
 
 
 def _given_in(context: Identifier) -> str:

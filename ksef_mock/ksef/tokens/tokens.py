@@ -175,6 +175,7 @@ class KsefTokens:
             Insert(_DIGESTS, token.digest, TokenDigest(reference), None),
             Insert(TOKENS, reference, token, None),
             Index(_tokens_of(context), reference, now, None),
+            Index(_tokens_of(None), reference, now, None),
         ):
             raise ValueError("a KSeF token with this text exists")
         return token, text
@@ -244,6 +245,16 @@ class KsefTokens:
 
         return await page(self._store, _tokens_of(context), size, continuation, shown)
 
+    async def of_anybody(
+        self, context: Identifier | None, size: int, continuation: str | None
+    ) -> Page[KsefToken]:
+        """A page of the tokens of a context, or of all, newest first; for people, not for clients.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+        return await page(self._store, _tokens_of(context), size, continuation, self.get)
+
     async def _advance(self, token: KsefToken, step: Callable[[KsefToken], KsefToken]) -> KsefToken:
         """Apply `step` to the token as it is by then; the one given if a reset has forgotten it meanwhile."""
         return await update(self._store, TOKENS, token.reference, step) or token
@@ -254,8 +265,8 @@ def new_text(context: Identifier, now: Instant) -> str:
     return f"{new_reference(Kind.KSEF_TOKEN, now)}|{_prefix(context)}|{secrets.token_hex(32)}"
 
 
-def _tokens_of(context: Identifier) -> str:
-    return f"ksef-tokens:{context}"
+def _tokens_of(context: Identifier | None) -> str:
+    return f"ksef-tokens:{context or '*'}"
 
 
 def _prefix(context: Identifier) -> str:
