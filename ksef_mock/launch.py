@@ -40,6 +40,9 @@ class Mock:
         self.app: Starlette = create_app(settings)
         self.system: System = self.app.state.system
         self.tenants: Tenants = self.app.state.tenants
+        #: What is served: the application, and what was put around it.
+        self.served: ASGIApp = self.app
+        self._beside: dict[Server, asyncio.Task[None]] = {}
         self._server: Server | None = None
         self._stopped = False
 
@@ -75,7 +78,7 @@ class Mock:
             certificate: serve by https with it.
             wrap: puts ASGI middleware around the whole mock.
         """
-        app: ASGIApp = self.app if wrap is None else wrap(self.app)
+        app = self.served = self.app if wrap is None else wrap(self.app)
 
         def ready() -> None:
             on_ready()
@@ -95,8 +98,39 @@ class Mock:
                 sockets.append(lighthouse)
             await self._server.serve(sockets=sockets)
         finally:
+            for further in list(self._beside):
+                await self.end_beside(further)
             await self.tenants.close()
             await self.system.close()
+
+    async def serve_beside(
+        self, listener: socket.socket, certificate: ServerCertificate, app: ASGIApp
+    ) -> Server:
+        """Serve `app`, which leads to this mock, by https at a further listener until `end_beside`.
+
+        Returns once requests are accepted.
+
+        Raises:
+            RuntimeError: it cannot be served.
+        """
+        ready = asyncio.Event()
+        server = Server(app, on_ready=ready.set, tls=certificate)
+        task = self._beside[server] = asyncio.create_task(server.serve(sockets=[listener]))
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            del self._beside[server]
+            listener.close()
+            raise RuntimeError("the mock cannot be served at a further port") from task.exception()
+        return server
+
+    async def end_beside(self, server: Server) -> None:
+        """End what `serve_beside` began, its connections too; does nothing if it has ended."""
+        task = self._beside.pop(server, None)
+        if task is not None:
+            server.stop()
+            await task
 
     def stop(self) -> None:
         """Stop accepting, finish what is under way, return from `serve`."""

@@ -136,6 +136,13 @@ def ksef_mock(request: pytest.FixtureRequest, _ksef_mocks: _Mocks) -> MockServer
     return mock
 
 
+@pytest.fixture
+def ksef_hosts(ksef_mock: MockServer) -> Iterator[MockServer]:
+    """`ksef_mock`, to which KSeF's own host names lead in this process: `MockServer.capture_hosts`."""
+    with ksef_mock.capture_hosts():
+        yield ksef_mock
+
+
 @pytest.fixture(scope="session")
 def ksef_mock_session() -> Iterator[MockServer]:
     """A running simulated KSeF with the usual settings for the whole session (of a worker): never reset.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from ksef_mock.clock import SECOND, Clock
 from ksef_mock.core.identifiers import Identifier
@@ -30,14 +33,36 @@ from ksef_mock.system.system import System
 from ksef_mock.trail.journal import Journal
 from ksef_mock.xades.signing import Form
 
+if TYPE_CHECKING:
+    from ksef_mock.launch import Mock
+    from ksef_mock.serving.server import Server
+    from ksef_mock.serving.tls import ServerCertificate
+
 T = TypeVar("T")
 
 #: Seconds to wait for the server's thread; reached only if something is badly wrong.
 PATIENCE = 10.0
 
 
+class _Door:
+    """Where captured requests come in: a server that is there as long as anybody captures.
+
+    One for all who do at the same time: whoever leaves must not end the connections of the others.
+    """
+
+    port: int
+    server: Server
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+
+
 class Steered(ABC):
     """A mock that is steered from any thread but that of its server."""
+
+    def __init__(self) -> None:
+        self._door = _Door()
 
     @property
     @abstractmethod
@@ -62,6 +87,25 @@ class Steered(ABC):
     @abstractmethod
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that serves it; None: none does at present."""
+
+    @property
+    @abstractmethod
+    def _mock_served(self) -> Mock:
+        """The mock by whose server it is served.
+
+        Raises:
+            RuntimeError: it has not been started.
+        """
+
+    @property
+    @abstractmethod
+    def _gateway_certificate(self) -> tuple[ServerCertificate, bytes]:
+        """For KSeF's own host names, and the CA that issued it (PEM)."""
+
+    @property
+    @abstractmethod
+    def _captured_app(self) -> ASGIApp:
+        """What a request reaches that was meant for KSeF."""
 
     @property
     def _lighthouse_address(self) -> str:
@@ -96,6 +140,51 @@ class Steered(ABC):
     def lighthouse(self) -> Lighthouse:
         """What Latarnia tells of KSeF: `announce`, `end`, `play`; its address: `lighthouse.url`."""
         return Lighthouse(self._running.lighthouse, self._call, self._lighthouse_address)
+
+    @contextmanager
+    def capture_hosts(self, *hosts: str) -> Iterator[None]:
+        """As long as it is entered, KSeF's own host names lead to this mock, in the whole of this process.
+
+        For clients that know no other addresses, made before or within: they need no change and no CA. They
+        reach port 443 by https, at a port of 127.0.0.1 that is there for so long, and verify the certificate.
+        Served are those who use Python's sockets and TLS (`ksef_mock.capture`): http.client, urllib3,
+        requests, httpx, aiohttp. Of two such contexts, the one that was entered later has the names.
+
+        Args:
+            hosts: out of `ksef_mock.serving.tls.GATEWAYS`; all of them (API, portal, QR codes, lighthouse, of
+                TEST, DEMO and production) if none is named.
+
+        Raises:
+            ValueError: a host is none of KSeF's.
+            RuntimeError: the mock is not running.
+        """
+        from ksef_mock.capture import Capture
+        from ksef_mock.serving.server import listen
+        from ksef_mock.serving.tls import GATEWAYS
+
+        strangers = [host for host in hosts if host not in GATEWAYS]
+        if strangers:
+            raise ValueError(f"{strangers[0]!r} is no host of KSeF's: {', '.join(GATEWAYS)}")
+        mock, (certificate, ca_pem) = self._mock_served, self._gateway_certificate
+        door = self._door
+        with door.lock:
+            if not door.users:
+                listener = listen("127.0.0.1", 0)
+                door.port = listener.getsockname()[1]
+                try:
+                    door.server = self._call(mock.serve_beside(listener, certificate, self._captured_app))
+                except BaseException:
+                    listener.close()
+                    raise
+            door.users += 1
+        try:
+            with Capture(hosts or GATEWAYS, door.port, ca_pem.decode()):
+                yield
+        finally:
+            with door.lock:
+                door.users -= 1
+                if not door.users and self._loop is not None:
+                    self._call(mock.end_beside(door.server))
 
     def issue_token(
         self, nip: str, permissions: Sequence[str] | None = None, *, token: str | None = None

@@ -7,23 +7,25 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ksef_mock.core.environment import Lifetimes, ProfileName, RateLimiting, TokenKey
 from ksef_mock.core.waiting import Delay
 from ksef_mock.launch import Mock
 from ksef_mock.seed.files import as_seed
 from ksef_mock.serving.server import listen, url_of
-from ksef_mock.serving.tls import TlsAuthority
+from ksef_mock.serving.tls import ServerCertificate, TlsAuthority
 from ksef_mock.settings import FirstToken, Settings
 from ksef_mock.steered import PATIENCE, Steered
 from ksef_mock.system.handles import Faults, Lighthouse
+from ksef_mock.tenants.dispatch import named
 from ksef_mock.tenants.registry import HEADER, Tenant, first_token
 
 __all__ = ["Faults", "Lighthouse", "MockServer", "MockTenant"]
@@ -70,6 +72,7 @@ class MockServer(Steered):
             ValueError: a setting or a port does not exist, or `settings` and single ones are given.
             TypeError: an argument is of a type that makes no sense.
         """
+        super().__init__()
         _require_sense(settings, profile, token_key, delay, lifetimes, port)
         self._settings = settings or Settings(
             profile=profile,
@@ -252,6 +255,19 @@ class MockServer(Steered):
         return self._started.app
 
     @property
+    def _mock_served(self) -> Mock:
+        return self._started
+
+    @cached_property
+    def _gateway_certificate(self) -> tuple[ServerCertificate, bytes]:
+        authority = self._authority or TlsAuthority.create()
+        return authority.issue(), authority.certificate_pem
+
+    @property
+    def _captured_app(self) -> ASGIApp:
+        return self._started.served
+
+    @property
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         return None if self._mock is None or self._thread is None else self._mock.loop
 
@@ -270,6 +286,7 @@ class MockTenant(Steered):
     """A mock in the server of another one: `MockServer.tenant`. Steered as a `MockServer` is."""
 
     def __init__(self, server: MockServer, tenant: Tenant) -> None:
+        super().__init__()
         self._server = server
         self._tenant = tenant
 
@@ -325,6 +342,23 @@ class MockTenant(Steered):
     @property
     def _app(self) -> Starlette:
         return self._tenant.app
+
+    @property
+    def _mock_served(self) -> Mock:
+        return self._server._started
+
+    @property
+    def _gateway_certificate(self) -> tuple[ServerCertificate, bytes]:
+        return self._server._gateway_certificate
+
+    @property
+    def _captured_app(self) -> ASGIApp:
+        name, app = self.name, self._server._captured_app
+
+        async def as_tenant(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(named(scope, name), receive, send)
+
+        return as_tenant
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop | None:

@@ -115,7 +115,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        self.loop.set_exception_handler(_Unaccepted(self.loop.get_exception_handler()))
+        others = self.loop.get_exception_handler()
+        if not isinstance(others, _Unaccepted):  # else another server of this loop has set it
+            self.loop.set_exception_handler(_Unaccepted(others))
         await super().startup(sockets)
         self._on_ready()
 

@@ -69,6 +69,13 @@ class ByTenant:
             await tenant.leave()
 
 
+def named(scope: Scope, name: str) -> Scope:
+    """The same request, as a client makes it that names a tenant by the header."""
+    if "headers" not in scope:
+        return scope
+    return dict(scope, headers=[*scope["headers"], (_HEADER, name.encode("latin-1"))])
+
+
 def _shorten(scope: Scope, prefix: str) -> None:
     """Take the prefix of a tenant from the path, and from the path as it came."""
     scope["path"] = scope["path"][len(prefix) :] or "/"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -71,6 +72,7 @@ def python_client(name: str) -> Path:
     """
     pins = Path(__file__).parent / "python" / f"{name}.txt"
     text = pins.read_text()
+    text += "".join((pins.parent / name).read_text() for name in re.findall(r"(?m)^-r (\S+)$", text))
     first = text.partition("\n")[0]
     names = [f"python{version}" for version in first.removeprefix("# python ").split()]
     base = _interpreter(name, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tarfile
 from collections.abc import Callable, Sequence
@@ -90,9 +91,8 @@ DISPUTED = "test_a_missing_token_401_is_read_as_problem_details"
 BATCH = "test_open_batch_session"
 
 
-def test_pypi_ksef2_passes_its_own_tests() -> None:
-    with MockServer() as mock:
-        without = [DISPUTED] if mock.coverage()["POST /sessions/batch"] else [DISPUTED, BATCH]
+def sources_of_ksef2() -> Path:
+    """The folder of its source distribution."""
     python, pins = python_client("ksef2"), (PYTHON / "ksef2.txt").read_text().split()
     [pin] = (line for line in pins if line.startswith("ksef2=="))
 
@@ -103,22 +103,56 @@ def test_pypi_ksef2_passes_its_own_tests() -> None:
         with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
 
-    folder = next(kept("ksef2-tests", pin.encode(), unpack).glob("ksef2-*/"))
+    return next(kept("ksef2-tests", pin.encode(), unpack).glob("ksef2-*/"))
+
+
+def ksef2_passes_its_own_tests(python: Path, plugin: str, **environment: str) -> str:
+    """All of its integration tests pass, with a plugin that leads it to a mock; what they have said."""
+    with MockServer() as mock:
+        without = [DISPUTED] if mock.coverage()["POST /sessions/batch"] else [DISPUTED, BATCH]
+    output = client(
+        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin),
+        *("-m", "integration", "-k", " and ".join(f"not {name}" for name in without)),
+        *("tests/integration", "--ignore", "tests/integration/test_examples.py"),
+        *("--ignore", "tests/integration/builders"),  # of invoices, hundreds
+        folder=sources_of_ksef2(),
+        KSEF_TEST_SUBJECT_NIP=NIP,
+        KSEF_TEST_PERSON_NIP="1234563218",
+        KSEF_TEST_PERSON_PESEL="90010112349",
+        **environment,
+    )
+    assert re.search(r"\b\d\d+ passed", output), output
+    assert "skipped" not in output, output
+    return output
+
+
+def test_pypi_ksef2_passes_its_own_tests() -> None:
     with serving() as served:
-        output = client(
-            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "led_to_the_mock"),
-            *("-m", "integration", "-k", " and ".join(f"not {name}" for name in without)),
-            *("tests/integration", "--ignore", "tests/integration/test_examples.py"),
-            *("--ignore", "tests/integration/builders"),  # of invoices, hundreds
-            folder=folder,
-            PYTHONPATH=str(PYTHON),
-            KSEF_URL=served.url,
-            KSEF_TEST_SUBJECT_NIP=NIP,
-            KSEF_TEST_PERSON_NIP="1234563218",
-            KSEF_TEST_PERSON_PESEL="90010112349",
-        )
-    assert re.search(r"\b\d\d+ passed", output.splitlines()[-1]), output
-    assert "skipped" not in output.splitlines()[-1], output
+        environment = {"PYTHONPATH": str(PYTHON), "KSEF_URL": served.url}
+        ksef2_passes_its_own_tests(python_client("ksef2"), "led_to_the_mock", **environment)
+
+
+# ---- both, told nothing but an environment: `MockServer.capture_hosts` in their own process
+
+IN_PROCESS = {"PYTHONPATH": os.pathsep.join((str(HERE.parents[1]), str(PYTHON)))}
+
+
+def test_pypi_ksef2_passes_its_own_tests_at_the_address_that_it_knows() -> None:
+    output = ksef2_passes_its_own_tests(python_client("captured"), "captured_by_a_mock", **IN_PROCESS)
+    asked = re.search(r"the mock was asked (\d+) times", output)
+    assert asked is not None, output
+    assert int(asked[1]) > 100
+
+
+def test_python_clients_that_were_made_before_and_after_log_in_at_the_address_they_know(
+    tmp_path: Path,
+) -> None:
+    command = (python_client("captured"), PYTHON / "run_captured.py", NIP)
+    seen = last_line(client(*command, folder=tmp_path, **IN_PROCESS))
+    assert seen["ksef-client"] > 0
+    assert seen["ksef2"] > 0
+    assert seen["lighthouse"].endswith("AVAILABLE")
+    assert seen["redeemed"] == [200, 200]
 
 
 # ---- PyPI pyksef, a command that logs in with the certificate in a file and does no more
