@@ -23,7 +23,7 @@ from contract_tests.server.reports import html as html_report
 from contract_tests.server.reports import markdown, terminal
 from contract_tests.server.runner import run
 from contract_tests.server.targets import TargetRefused, TargetUnreachable
-from ksef_client_min.commands.common import no_color_option
+from ksef_client_min.commands.common import no_color_option, spell_out
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +47,7 @@ def _file(option: str, text: str) -> Callable[[F], F]:
 @no_color_option
 def main() -> None:
     """Say, requirement by requirement, whether a server behaves as KSeF; and what a client survives."""
+    spell_out()
 
 
 main.add_command(client)

@@ -12,7 +12,7 @@ from ksef_client_min.commands.auth import auth
 from ksef_client_min.commands.batch import batch
 from ksef_client_min.commands.cert import cert
 from ksef_client_min.commands.collective import collective
-from ksef_client_min.commands.common import no_color_option
+from ksef_client_min.commands.common import no_color_option, spell_out
 from ksef_client_min.commands.config import config
 from ksef_client_min.commands.invoice import invoice
 from ksef_client_min.commands.qr import qr
@@ -25,6 +25,7 @@ from ksef_client_min.commands.token import token
 @no_color_option
 def main() -> None:
     """Work with KSeF, Poland's national e-invoicing system, from the command line."""
+    spell_out()
 
 
 for group in (auth, batch, cert, collective, config, invoice, qr, session, token):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -38,6 +39,13 @@ def _no_color(context: click.Context, _option: click.Parameter, value: bool) -> 
         os.environ["NO_COLOR"] = "1"
     if os.environ.get("NO_COLOR"):
         context.color = False
+
+
+def spell_out() -> None:
+    """What a terminal cannot print must not end a command: from here on it is spelled out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 no_color_option = click.option(

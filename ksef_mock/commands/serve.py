@@ -39,6 +39,10 @@ def serve(settings: Settings, serving: Serving) -> None:
             f"--workers {serving.workers} needs a store that processes share:"
             " --store sqlite:FILE or --store redis://…"
         )
+    if serving.workers > 1 and not hasattr(os, "fork"):
+        raise click.UsageError(
+            f"--workers {serving.workers}: on Windows a process cannot hand its socket to others"
+        )
     if serving.detach:
         background.launch(click.get_current_context())
         return

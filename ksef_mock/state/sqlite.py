@@ -303,7 +303,7 @@ def _claim(path: Path) -> None:
     try:
         # Windows has no such modes.
         if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
+            os.chmod(descriptor, 0o600)  # not fchmod, which Windows has not
     finally:
         os.close(descriptor)
 
