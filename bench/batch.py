@@ -3,9 +3,9 @@
 Method
 - The mock is a process of its own (`ksef-mock serve`); the client sends the package, closes the session and
   asks for its status each 50 ms. Counted is from the close on: wall clock, and CPU time of the mock.
-- The floor is a process of its own, too: it does what nobody can avoid with the same octets, one invoice after
-  the other. Parts are hashed and decrypted, the package is hashed and opened, each file is read, hashed,
-  parsed, and judged by libxml2 by the schema of FA(3). No state, no checks, no numbers, no confirmation.
+- The floor is a process of its own, too: it does what nobody can avoid with the same octets, one invoice
+  after the other. Parts are hashed and decrypted, the package is hashed and opened, each file is read,
+  hashed, parsed, and judged by libxml2 by the schema of FA(3). No state, no checks, no numbers.
 - Meanwhile another process asks the mock for `GET /_mock/health`; before that it did so while the mock idled.
 - `--memory` sends packages of 1, 4 and 16 parts as large as `--part` says, full of incompressible attachments
   (files that are no invoices), and reads the most memory that the mock has ever held after each.

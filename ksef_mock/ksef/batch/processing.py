@@ -53,6 +53,8 @@ _AT_ONCE = 2
 _SILENCE = 5.0
 _SECOND = 1_000_000_000
 _MB = 1_000_000
+#: Invoices that are kept in one step of a store of this process: nobody else has a turn meanwhile.
+_LOCAL_STEP = 4
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
@@ -237,8 +239,9 @@ class Processing:
 
     async def _keep(self, session: Session, group: Sequence[Judged]) -> None:
         waiting = list(group)
+        most = _LOCAL_STEP if self._store.is_local else len(group)
         while waiting:
-            kept = await committed(self._store, lambda: self._attempt(session, waiting))
+            kept = await committed(self._store, lambda: self._attempt(session, waiting[:most]))
             del waiting[:kept]
             await asyncio.sleep(0)
 
