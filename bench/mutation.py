@@ -44,6 +44,7 @@ _NEAR = {
     "challenges": ("CHAL",),
     "jwts": ("JWT", "REFRESH"),
     "keys": ("KEYS",),
+    "batch": ("BATCH",),
     "bodies": ("ERR",),
     "collective": ("COLL",),
     "invoicing": ("PARTY",),

@@ -170,6 +170,7 @@ AREAS: dict[str, str] = {
     "PERM": "Permissions",
     "DATA": "Test data",
     "SEND": "Interactive sessions",
+    "BATCH": "Batch sessions",
     "UPO": "Confirmations of receipt (UPO)",
     "INV": "Invoices and their metadata",
     "PARTY": "Who issues whose invoices, who finds them, and what is told of them",

@@ -23,6 +23,7 @@ def test_there_are_defects_of_every_area() -> None:
     areas = Counter(defect.area for defect in catalogue().values())
     assert set(areas) == {
         "answers",
+        "batch",
         "bodies",
         "certificates",
         "challenges",
