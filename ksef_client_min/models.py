@@ -53,6 +53,8 @@ class Status(_Answer, frozen=True):
     code: int
     description: str
     details: tuple[str, ...] | None = None
+    #: Of an invoice's: what it says to programs, such as `originalKsefNumber` of a duplicate.
+    extensions: dict[str, str | None] | None = None
 
 
 class AuthenticationStatus(_Answer, frozen=True):

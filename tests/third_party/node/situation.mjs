@@ -1,5 +1,5 @@
 // Logs in with the unmodified npm client `ksef-client-ts` as `ksef-conformance client` asks for, and makes two
-// requests.
+// requests, or sends an invoice and fetches the UPO of its session.
 //
 //   node situation.mjs NODE_MODULES
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,8 @@ import { join } from 'node:path';
 
 const [nodeModules] = process.argv.slice(2);
 const ksef = createRequire(join(nodeModules, 'situation.cjs'))('ksef-client-ts');
-const { KSEF_URL, KSEF_NIP, KSEF_TOKEN, KSEF_METHOD, KSEF_CERTIFICATE, KSEF_KEY } = process.env;
+const { KSEF_URL, KSEF_NIP, KSEF_TOKEN, KSEF_METHOD, KSEF_CERTIFICATE, KSEF_KEY, KSEF_TASK, KSEF_INVOICE } =
+  process.env;
 
 const client = new ksef.KSeFClient({ baseUrl: KSEF_URL });
 if (KSEF_METHOD === 'certificate') {
@@ -17,5 +18,13 @@ if (KSEF_METHOD === 'certificate') {
 } else {
   await client.loginWithToken(KSEF_TOKEN, KSEF_NIP);
 }
-await client.activeSessions.getActiveSessions();
-await client.limits.getContextLimits();
+if (KSEF_TASK === 'send') {
+  const session = await ksef.openOnlineSession(client);
+  await session.sendInvoice(readFileSync(KSEF_INVOICE));
+  await session.close();
+  const { successfulInvoiceCount } = await session.waitForUpoParsed({ intervalMs: 100, maxAttempts: 100 });
+  if (successfulInvoiceCount !== 1) throw new Error('the invoice was not accepted');
+} else {
+  await client.activeSessions.getActiveSessions();
+  await client.limits.getContextLimits();
+}
