@@ -77,6 +77,18 @@ def test_refused_invoice_says_why(client: KsefClient) -> None:
     assert failed.reference_number == found.reference_number
 
 
+def test_a_duplicate_names_its_original(client: KsefClient) -> None:
+    session = client.open_session()
+    original, again = (
+        client.await_invoice(session, client.send_invoice(session, sample(NIP))) for _ in range(2)
+    )
+    assert again.status.code == 440
+    assert again.status.extensions == {
+        "originalSessionReferenceNumber": session.reference_number,
+        "originalKsefNumber": original.ksef_number,
+    }
+
+
 def test_technical_correction_names_the_refused_file(client: KsefClient) -> None:
     session = client.open_session()
     refused = client.await_invoice(session, client.send_invoice(session, b"no XML", offline_mode=True))

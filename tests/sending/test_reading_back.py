@@ -11,6 +11,7 @@ import httpx
 import pytest
 from lxml import etree
 
+from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.sending.erp import Erp
@@ -105,6 +106,22 @@ def test_the_upo_of_a_session_lists_its_good_invoices(
     upo = etree.fromstring(document)
     assert [each.text for each in upo.iterfind("u:Dokument/u:NumerKSeFDokumentu", UPO)] == numbers
     assert xmlsec1_accepts(document, tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_processed_session_has_no_unfinished_invoices(serve: Serve) -> None:
+    mock, api = serve(delay=Delay(polls=3))
+    erp = erp_of(mock, api)
+    session = erp.open()
+    references = [erp.send(session, document).json()["referenceNumber"] for document in (good(), b"none")]
+    assert erp.closed(session)["status"]["code"] == 170
+    states = [erp.status(session) for _ in range(3)]
+    assert [each["status"]["code"] for each in states] == [170, 170, 200]
+    # Nobody has asked for the invoices meanwhile.
+    (page,) = states[-1]["upo"]["pages"]
+    upo = etree.fromstring(checked(httpx.get(page["downloadUrl"])))
+    accepted, refused = (erp.invoice(session, reference) for reference in references)
+    assert [accepted["status"]["code"], refused["status"]["code"]] == [200, 450]
+    assert upo.findtext("u:Dokument/u:NumerKSeFDokumentu", None, UPO) == accepted["ksefNumber"]
 
 
 def test_what_has_no_upo_is_21178(erp: Erp) -> None:

@@ -306,6 +306,16 @@ def give_up(session: Session, moment: Instant) -> Session:
     return msgspec.structs.replace(_after(session, Event.GIVE_UP, moment), details=(rules.TOO_LATE,))
 
 
+def shown_in(session: Session, invoice: SentInvoice) -> SentInvoice:
+    """An invoice as it shows in its session: when that is over, none of them waits for polls any more."""
+    if session.status in _UNFINISHED or not invoice.wait.polls:
+        return invoice
+    return msgspec.structs.replace(invoice, wait=Wait(invoice.wait.ends_at))
+
+
+_UNFINISHED = frozenset((SessionStatus.OPEN, SessionStatus.PROCESSING, SessionStatus.CLOSED))
+
+
 def _after(session: Session, event: Event, moment: Instant) -> Session:
     target = _TRANSITIONS.get((session.status, event))
     if target is None:

@@ -239,8 +239,12 @@ class Sessions:
         """The invoice of a session; of a batch session once its package is processed."""
         if session.status is SessionStatus.PROCESSING:
             return None
-        found = await self._store.get(SENT, reference)
+        found = await self._sent(session, reference)
         return found if found is not None and found.session == session.reference else None
+
+    async def _sent(self, session: Session, reference: str) -> SentInvoice | None:
+        found = await self._store.get(SENT, reference)
+        return None if found is None else machine.shown_in(session, found)
 
     async def by_number(self, session: Session, ksef_number: str) -> SentInvoice | None:
         """The invoice of a session that was given this KSeF number."""
@@ -272,7 +276,7 @@ class Sessions:
         now = self._clock.now()
 
         async def shown(reference: str) -> SentInvoice | None:
-            invoice = await self._store.get(SENT, reference)
+            invoice = await self._sent(session, reference)
             return invoice if invoice is not None and not (failed and not invoice.wait.is_over(now)) else None
 
         index = _failed_of(session.reference) if failed else _invoices_of(session.reference)
@@ -282,7 +286,7 @@ class Sessions:
         """The good invoices of a session whose results show, in the order in which they were sent."""
         now = self._clock.now()
         found = [
-            await self._store.get(SENT, reference)
+            await self._sent(session, reference)
             for reference in await members(self._store, _invoices_of(session.reference))
         ]
         return [each for each in found if each is not None and each.is_good and each.wait.is_over(now)]
