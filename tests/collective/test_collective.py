@@ -29,7 +29,7 @@ BUYER, STRANGER = OTHER_NIP, "7762811692"
 NUMBER = re.compile(rf"{NIP}-IZ202607-[0-9A-F]{{12}}-[0-9A-F]{{2}}")
 #: The days before and after the moment at which the tests begin.
 JULY = {"dateCreatedFrom": "2026-07-01T00:00:00Z", "dateCreatedTo": "2026-07-31T00:00:00Z"}
-NOWHERE = f"{NIP}-20260612-6310EC800000-44"
+NOWHERE = f"{NIP}-20260612-6310EC800000-28"
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_a_payer_need_not_be_a_party(mock: MockServer, api: Api, stranger: str) 
 
 
 def test_71001_names_each_invoice_that_there_is_not(mock: MockServer, api: Api, buyer: str) -> None:
-    known, other = *invoices(mock, 1), f"{NIP}-20260612-62EAFD400000-2D"
+    known, other = *invoices(mock, 1), f"{NIP}-20260612-62EAFD400000-41"
     assert error(generate(api, buyer, [known, NOWHERE, other])) == (
         71001,
         "Faktura o podanym identyfikatorze nie istnieje.",

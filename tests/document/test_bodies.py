@@ -128,11 +128,11 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /collective-identifiers": {
         "invoices": [
             {
-                "ksefNumber": f"{NIP}-20260612-6310EC800000-44",
+                "ksefNumber": f"{NIP}-20260612-6310EC800000-28",
                 "payment": {"amount": 1, "currency": "PLN"},
                 "description": TEXT,
             },
-            {"ksefNumber": f"{NIP}-20260612-62EAFD400000-2D"},
+            {"ksefNumber": f"{NIP}-20260612-62EAFD400000-41"},
         ]
     },
     "POST /collective-identifiers/query": {
