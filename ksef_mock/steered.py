@@ -233,7 +233,9 @@ class Steered(ABC):
         from ksef_mock.ksef.invoices.seeding import add_document
 
         system = self._running
-        return self._call(add_document(system.invoices, document, system.clock.now())).content.ksef_number
+        return self._call(
+            add_document(system.invoices, system.schemas, document, system.clock.now())
+        ).content.ksef_number
 
     def export_invoices(self, folder: Path) -> Written:
         """Write all invoices into a folder, as `ksef-mock export` does; what that has changed.

@@ -33,7 +33,7 @@ async def seed_invoices(request: Request) -> Response:
         numbers.append(number)
     for place, document in enumerate(body.documents):
         try:
-            added = await add_document(system.invoices, document.encode(), system.clock.now())
+            added = await add_document(system.invoices, system.schemas, document.encode(), system.clock.now())
         except ValueError as error:
             raise BadRequest(Code.VALIDATION, f"documents[{place}]: {error}") from None
         numbers.append(added.content.ksef_number)

@@ -170,7 +170,7 @@ async def _plant(system: Parts, seed: Seed) -> None:
         from ksef_mock.ksef.invoices.seeding import add_document
 
         with _at(place):
-            await add_document(system.invoices, document.strip().encode(), system.clock.now())
+            await add_document(system.invoices, system.schemas, document.strip().encode(), system.clock.now())
     for place, folder in _placed("invoiceFolders", seed.invoice_folders):
         with _at(place):
             await import_folder(system, Path(folder))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from ksef_mock.core.identifiers import has_check_digit
 from ksef_mock.crypto.pki import person, provider
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import Settings
@@ -57,6 +58,11 @@ def visible(erp: Erp, world: World, subject: str, **filters: Any) -> list[dict[s
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["invoices"]
     return found
+
+
+def internal_id(nip: str) -> str:
+    """An internal identifier with its check digit."""
+    return next(f"{nip}-1234{digit}" for digit in range(10) if has_check_digit(f"{nip}-1234{digit}"))
 
 
 def pef(template: str, original: str = "") -> bytes:
@@ -311,3 +317,63 @@ def test_fa_2_is_found_among_fa_with_its_own_code(validating: World) -> None:
     assert found["formCode"] == {"systemCode": "FA (2)", "schemaVersion": "1-0E", "value": "FA"}
     assert found["invoiceType"] == "Vat"
     assert query(erp, "Subject1", "Invoicing", *around(world, days=1)) == [found]
+
+
+def test_an_employee_of_an_enforcement_authority_issues_for_the_debtor(world: World) -> None:
+    world.test_data("subject", subjectNip=THIRD, subjectType="EnforcementAuthority", description="organ")
+    authority = logged_in(world, THIRD)
+    for pesel, permission in (("90010112349", "EnforcementOperations"), ("92060512186", "InvoiceWrite")):
+        assert world.grant_person(authority.access, ("Pesel", pesel), permission) == 200
+    document = invoice(SELLER, BUYER, "FA/1", authorized=(THIRD, 1))
+    codes = {}
+    for pesel in ("92060512186", "90010112349"):
+        employee = world.certificate(person("Ewa", "Bis", pesel=pesel))
+        erp = Erp(world.api, world.log_in(employee, ("Nip", THIRD)), THIRD)
+        codes[pesel] = erp.sent(erp.open(), document)["status"]["code"]
+    assert codes == {"92060512186": 410, "90010112349": 200}
+    (found,) = visible(authority, world, "SubjectAuthorized")
+    assert found["authorizedSubject"]["role"] == 1
+
+
+def test_a_unit_issues_in_its_own_context_for_its_firm_alone(world: World) -> None:
+    firm = logged_in(world, SELLER)
+    unit, pesel = ("InternalId", internal_id(SELLER)), ("Pesel", "90010112349")
+    assert world.grant_subunit(firm.access, pesel, unit) == 200
+    adam = world.certificate(person("Adam", "Abacki", pesel=pesel[1]))
+    assert world.grant_person(world.log_in(adam, unit), pesel, "InvoiceWrite", "InvoiceRead") == 200
+    erp = Erp(world.api, world.log_in(adam, unit), unit[1])
+    session = erp.open()
+    mark = b"<NIP>7777777777</NIP>"
+    third = invoice(SELLER, BUYER, "FA/1", third=[("7777777777", 5)])
+    accepted = erp.sent(session, third.replace(mark, f"<IDWew>{unit[1]}</IDWew>".encode()))
+    assert accepted["status"]["code"] == 200, accepted
+    plain = erp.sent(session, invoice(SELLER, BUYER, "FA/2"))
+    assert plain["status"]["code"] == 200
+    refused = erp.sent(session, invoice(THIRD, BUYER, "FA/3"))["status"]
+    assert refused["details"] == [
+        f"Kontekst {unit[1]} nie jest uprawniony do wystawienia faktury w imieniu sprzedawcy (NIP: {THIRD})"
+    ]
+    assert erp.closed(session)["status"]["code"] == 200
+    upo = erp.call("GET", f"/sessions/{session.reference}/invoices/ksef/{accepted['ksefNumber']}/upo")
+    assert etree.fromstring(upo.content).findtext(".//u:IdKontekstu/u:IdWewnetrzny", None, UPO) == unit[1]
+    # The unit finds what names it; the firm everything.
+    (found,) = visible(erp, world, "Subject3")
+    assert (found["ksefNumber"], found["thirdSubjects"][0]["role"]) == (accepted["ksefNumber"], 5)
+    assert visible(erp, world, "Subject1") == []
+    assert len(visible(firm, world, "Subject1")) == 2
+
+
+@needs_official
+@pytest.mark.parametrize("folder", [None, OFFICIAL / "schemas"], ids=["without schemas", "with schemas"])
+def test_documents_are_seeded_as_the_schemas_at_hand_say(serve: Serve, folder: Path | None) -> None:
+    world = World(*serve(settings=Settings(schemas=folder)))
+    document = filled("fa-rr-1", SELLER, buyer_nip=BUYER)
+    number = world.mock.add_invoice(document)
+    (found,) = visible(logged_in(world, SELLER), world, "Subject1")
+    assert (found["ksefNumber"], found["invoiceType"]) == (number, "VatRr")
+    wrong = filled("fa-rr-1", SELLER, buyer_nip=BUYER).replace(b"<P_5>", b"<P_99/><P_5>")
+    if folder is None:
+        assert world.mock.add_invoice(wrong)
+    else:
+        with pytest.raises(ValueError, match="schema"):
+            world.mock.add_invoice(wrong)

@@ -114,7 +114,6 @@ def ksef2_passes_its_own_tests(python: Path, plugin: str, **environment: str) ->
         *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin),
         *("-m", "integration", "-k", " and ".join(f"not {name}" for name in without)),
         *("tests/integration", "--ignore", "tests/integration/test_examples.py"),
-        *("--ignore", "tests/integration/builders"),  # of invoices, hundreds
         folder=sources_of_ksef2(),
         KSEF_TEST_SUBJECT_NIP=NIP,
         KSEF_TEST_PERSON_NIP="1234563218",

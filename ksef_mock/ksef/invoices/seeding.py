@@ -10,7 +10,7 @@ from ksef_mock.ksef.invoices.schemas import Schemas
 from ksef_mock.ksef.invoices.verification import Rules, form_of, verify
 
 
-async def add_document(invoices: Invoices, file: bytes, now: Instant) -> Invoice:
+async def add_document(invoices: Invoices, schemas: Schemas, file: bytes, now: Instant) -> Invoice:
     """Accept an invoice at once, stored for good, as if its seller had sent it online.
 
     Args:
@@ -20,7 +20,7 @@ async def add_document(invoices: Invoices, file: bytes, now: Instant) -> Invoice
         ValueError: KSeF would refuse it; the message says why.
     """
     form = form_of(file)
-    report = verify(file, Rules(form=form, schemas=Schemas(None), is_interactive=False), at=now)
+    report = verify(file, Rules(form=form, schemas=schemas, is_interactive=False), at=now)
     if report.failure is not None:
         raise ValueError(f"{report.failure.check}: {report.failure.reason}")
     assert report.document is not None

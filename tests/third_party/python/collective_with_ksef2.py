@@ -40,4 +40,4 @@ seen = {
     "paid": sorted({(each.payment.amount, each.payment.currency) for each in invoices}),
     "of_invoice": len(list(collective.list_for_invoice(numbers[0]))),
 }
-print(json.dumps(seen))
+sys.stdout.write(json.dumps(seen) + "\n")

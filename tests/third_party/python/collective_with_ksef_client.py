@@ -1,4 +1,4 @@
-"""Makes and resolves collective identifiers with PyPI `ksef-client`, which checks numbers and their CRC itself.
+"""Makes and resolves collective identifiers with PyPI `ksef-client`, which checks numbers and CRC itself.
 
     collective_with_ksef_client.py URL NIP TOKEN FIRST LAST KSEF_NUMBER...
 
@@ -63,4 +63,4 @@ with KsefClient(KsefClientOptions(base_url=url)) as ksef:
         "hidden": any(each.details_hidden for each in invoices),
         "of_invoice": len(list(collective.iter_by_ksef_number(numbers[0], page_size=10, **who))),
     }
-    print(json.dumps(seen))
+    sys.stdout.write(json.dumps(seen) + "\n")
