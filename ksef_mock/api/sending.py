@@ -157,9 +157,11 @@ async def _invoice(request: Request, session: Session) -> SentInvoice:
 
 
 async def _list(request: Request, *, failed: bool) -> Response:
-    session = await _session(request)
+    actor = await caller(request)
+    # What is asked for comes before where: a query is read before anything is looked up.
     size = query_integer(request, "pageSize", default=10, minimum=10, maximum=1_000)
     system = system_of(request)
+    session = await system.sessions.seen(path_reference(request), actor)
     page = await system.sessions.invoices(session, size, continuation_token(request), failed=failed)
     return answer(wire.SessionInvoicesResponse.of(page, system.clock.now(), _links(request)))
 
