@@ -38,9 +38,11 @@ def typed_parameters() -> Iterator[tuple[str, str, list[str]]]:
                 schema = resolved(each.get("schema", {}))
                 if each["in"] != "query":
                     continue
-                items = resolved(schema.get("items", {}))
+                items: dict[str, Any] = resolved(schema.get("items", {}))
                 inner = [resolved(part) for part in schema.get("allOf", ())]
-                words = next((kind["enum"] for kind in (schema, items, *inner) if "enum" in kind), [])
+                words: list[str] = next(
+                    (kind["enum"] for kind in (schema, items, *inner) if "enum" in kind), []
+                )
                 if words or schema.get("type") in ("integer", "boolean") or "format" in schema:
                     yield f"{method.upper()} {path}", each["name"], words
 

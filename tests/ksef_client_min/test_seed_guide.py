@@ -1,12 +1,16 @@
-"""The command blocks of the guide that the `ksef` command follows, run as they are written there.
+"""The guide that the `ksef` command follows, line by line: its commands, and the steps of its library.
 
-Changed are the environment (a mock), the placeholders in capitals and angle brackets, and nothing else.
-Documents are signed by another tool, signxml, where the guide says to sign them elsewhere.
+Commands are run as they are written there. Changed are the environment (a mock), the placeholders in capitals
+and angle brackets, and nothing else. Documents are signed by another tool, signxml, where the guide says to
+sign them elsewhere. The steps of the library are taken with the library itself, npm `ksef-client-ts`; what
+they are in `ksef_client_min` stands in docs/guide.md, whose snippets are tests too.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +30,8 @@ from ksef_mock.crypto.pki import Credential, person
 from ksef_mock.testing import MockServer
 from tests import openapi
 from tests.ksef_client_min.test_xades import by_signxml
+from tests.support import NIP
+from tests.third_party.node_client import NODE, install
 
 GUIDE = openapi.DOCUMENT.parent / "seed-authentication-guide.txt"
 YOURS, THEIRS, PESEL = "1234567890", "9876543210", "90010112349"
@@ -68,13 +74,82 @@ OTHERS = ("ksef auth challenge", "ksef auth status <reference-number>", "ksef au
 Run = Callable[..., str]
 
 
-@pytest.mark.skipif(not GUIDE.is_file(), reason=f"the guide is not at {GUIDE}")
-@pytest.mark.parametrize(
-    "command",
-    [*EXTERNAL, *OTHER_CONTEXT, *ENROLMENT, *WITH_LOCKED_KEY, *WITH_OPEN_KEY, *BY_TOKEN, *OTHERS],
-)
-def test_commands_stand_in_the_guide_as_they_are_run_here(command: str) -> None:
-    assert command in GUIDE.read_text()
+@pytest.fixture(scope="module")
+def node_modules() -> Path:
+    return install()
+
+
+COMMANDS = {*EXTERNAL, *OTHER_CONTEXT, *ENROLMENT, *WITH_LOCKED_KEY, *WITH_OPEN_KEY, *BY_TOKEN, *OTHERS}
+
+#: What the guide's library is told to do, and the step of tests/third_party/node/guide.mjs that does it.
+STEPS = {
+    "loginWithToken(": "token",
+    "invoices.queryInvoiceMetadata(": "token",
+    "client.logout(": "token",
+    "loginWithCertificate(": "certificate",
+    "authenticateWithExternalSignature(": "external",
+    "auth.getChallenge(": "manual",
+    "crypto.init(": "manual",
+    "crypto.encryptKsefToken(": "manual",
+    "auth.submitKsefTokenAuthRequest(": "manual",
+    "auth.getAccessToken(": "manual",
+    "authManager.setAccessToken(": "manual",
+    "authManager.setRefreshToken(": "manual",
+    "authManager.onUnauthorized(": "refresh",
+    "KSeFUnauthorizedError": "failedRefresh",
+    "new MyAuthManager(": "manager",
+    "requireSession(": "hydration",
+}
+needs_guide = pytest.mark.skipif(not GUIDE.is_file(), reason=f"the guide is not at {GUIDE}")
+
+
+@needs_guide
+def test_all_commands_of_the_guide_are_run_here() -> None:
+    text = GUIDE.read_text()
+    assert {command for command in COMMANDS if command not in text} == set()
+    # As the page was saved, a sentence may follow its command without a space.
+    lines = [line for line in text.splitlines() if re.match(r"ksef [a-z]+ [a-z-]+", line)]
+    assert [line for line in lines if not line.startswith(tuple(COMMANDS))] == []
+
+
+@needs_guide
+def test_all_steps_of_the_library_are_taken_here() -> None:
+    text, script = GUIDE.read_text(), (NODE / "guide.mjs").read_text()
+    assert {call for call in STEPS if call not in text} == set()
+    called = re.findall(r"\bclient\.([a-zA-Z.]+)\(", text)
+    assert {call for call in called if f"{call}(" not in script} == set()
+
+
+def test_steps_of_the_library(node_modules: Path, ksef_mock: MockServer, tmp_path: Path) -> None:
+    mine = ksef_mock.pki.qualified(person("Jan", "Kowalski", nip=NIP))
+    (tmp_path / "cert.pem").write_bytes(mine.certificate_pem)
+    (tmp_path / "private-key.pem").write_bytes(mine.key_pem)
+    seed = {"seller": {"nip": YOURS}, "buyer": {"identifier": {"type": "Nip", "value": NIP}}}
+    httpx.post(f"{ksef_mock.url}/_mock/invoices", json={"invoices": [seed]}).raise_for_status()
+    files = (tmp_path / "cert.pem", tmp_path / "private-key.pem")
+    command = (
+        "node",
+        NODE / "guide.mjs",
+        node_modules,
+        ksef_mock.url,
+        NIP,
+        ksef_mock.issue_token(NIP),
+        *files,
+    )
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen == {
+        "token": {"invoices": 1},
+        "certificate": {"invoices": 1},
+        "external": {"invoices": 1},
+        "manual": {"invoices": 1},
+        "refresh": {"calls": 5, "refreshes": 1, "another": True, "kept": True},
+        "failedRefresh": {"unauthorized": True, "refreshes": 1},
+        "manager": {"invoices": 1, "asked": 1},
+        "hydration": {"invoices": 1, "another": True},
+    }
+    assert set(seen) == set(STEPS.values())
 
 
 @pytest.fixture
