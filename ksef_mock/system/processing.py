@@ -16,6 +16,7 @@ from ksef_mock.clock import Instant
 from ksef_mock.core.waiting import Stop
 from ksef_mock.ksef.auth.operation import OPERATIONS
 from ksef_mock.ksef.certificates.certificates import ENROLLMENTS
+from ksef_mock.ksef.invoices.exports import EXPORTS
 from ksef_mock.ksef.permissions.changes import CHANGES
 from ksef_mock.ksef.sending.session import SENT, SESSIONS, SentInvoice, Session
 from ksef_mock.ksef.tokens.tokens import TOKENS
@@ -24,7 +25,7 @@ from ksef_mock.state.update import committed, update
 from ksef_mock.system.system import System
 
 #: Whatever waits: records with a `wait`. Invoices come before their sessions, which end after them.
-WAITING: tuple[Table[Any], ...] = (OPERATIONS, TOKENS, ENROLLMENTS, CHANGES, SENT, SESSIONS)
+WAITING: tuple[Table[Any], ...] = (OPERATIONS, TOKENS, ENROLLMENTS, CHANGES, SENT, SESSIONS, EXPORTS)
 
 
 async def stop(system: System, since: Instant, until: Instant) -> None:
