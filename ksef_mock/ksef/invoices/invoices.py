@@ -390,17 +390,13 @@ class Invoices:
 
 
 def _insertion(invoice: Invoice) -> list[Write]:
-    number = invoice.content.ksef_number
-    return [
-        Insert(INVOICES, number, invoice, None),
-        Index(_EVERY, number, invoice.acquired_at, None),
-        *_indexing(invoice),
-    ]
+    return [Insert(INVOICES, invoice.content.ksef_number, invoice, None), *_indexing(invoice)]
 
 
 def _indexing(invoice: Invoice) -> list[Write]:
     content = invoice.content
     return [
+        Index(_EVERY, content.ksef_number, invoice.acquired_at, None),
         *(
             Index(_index(subject_type, party, date_type), content.ksef_number, invoice.dated(date_type), None)
             for subject_type, party in dict.fromkeys(invoice.parties)
