@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import re
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -15,6 +17,7 @@ import httpx
 import pytest
 
 from ksef_client_min import KsefClient
+from ksef_client_min.package import Package
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import FirstToken, Settings
 from ksef_mock.tenants import registry
@@ -386,6 +389,28 @@ def test_links_to_upo_lead_back_to_it(mock: MockServer, control: Control, apis: 
         assert link.startswith(f"{made['url']}/storage/")
         assert httpx.get(link).headers["content-type"] == "application/xml"
         assert httpx.get(link.replace("/t/orders/", "/")).status_code == 401
+
+
+def test_packages_are_uploaded_to_it(mock: MockServer) -> None:
+    with (
+        mock.tenant("orders") as tenant,
+        KsefClient(tenant.url) as client,
+        Package([("one.xml", invoice(tenant.nip))]) as package,
+    ):
+        client.login_with_token(tenant.token, nip=tenant.nip)
+        status = client.await_session(client.send_batch(package))
+        assert (status.status.code, status.successful_invoice_count) == (200, 1)
+        assert tenant.journal.entries(path="/storage/*")
+        assert mock.journal.entries() == []
+
+
+def test_the_conformance_suite_finds_it_as_good_as_the_mock(mock: MockServer) -> None:
+    with mock.tenant(token_key="rsa") as tenant:
+        areas = [word for area in ("CHAL", "UPO", "HEAD", "STATUS") for word in ("--only", area)]
+        command = [sys.executable, "-m", "contract_tests", "run", tenant.url, *areas]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout
+        assert re.search(r"all: \d\d+ passed", done.stdout), done.stdout
 
 
 def test_a_firewall_sends_back_to_it(control: Control) -> None:
