@@ -65,7 +65,13 @@ async def export(request: Request) -> Response:
     body = await read_json(request, wire_exports.InvoiceExportRequest)
     query = body.filters.query(now, hwm)
     encryption = body.encryption
-    key = received(encryption.wrapped_key, encryption.public_key_id, await system.keys.published(), exchange)
+    key = received(
+        encryption.wrapped_key,
+        encryption.public_key_id,
+        await system.keys.published(),
+        exchange,
+        system.keys.withdrawn(),
+    )
     ordered = await system.exports.order(
         actor,
         Order(

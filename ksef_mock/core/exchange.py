@@ -54,6 +54,8 @@ class Facts(msgspec.Struct, kw_only=True, rename="camel"):
     method: AuthenticationMethod | None = None
     verdict: Verdict | None = None
     allowed_ips: AllowedIps | None = None
+    #: `publicKeyId` of the key that the client has encrypted for: as it says, or of the one that opens it.
+    public_key: str | None = None
     #: What a token login's ciphertext held: `scheme`, `publicKeyId`, `token` (masked), `timestamp`.
     decrypted: dict[str, str] | None = None
     #: The report on a signed document (`xades.Report.to_dict`), and the octets that were hashed: for each
@@ -123,6 +125,10 @@ class Exchange:
         """Record which login a submission is: its challenge, as sent, and its context."""
         self.facts.challenge = challenge[:_LONGEST_CHALLENGE]
         self.facts.context = context
+
+    def encrypted_for(self, public_key_id: str) -> None:
+        """Record for which key the client has encrypted."""
+        self.facts.public_key = public_key_id[:_LONGEST_CHALLENGE]
 
     def passed(self, check: str, reason: str) -> None:
         self.decisions.append((check, Outcome.PASSED, reason))

@@ -98,16 +98,17 @@ def clock_view(system: System) -> ClockView:
 
 async def newest(system: System) -> int:
     """The number of the newest entry of the journal; 0 if it is empty."""
-    return await _read(system, lambda: system.journal.newest)
+    return await read_journal(system, lambda: system.journal.newest)
 
 
 async def newest_entries(system: System) -> list[Entry]:
     """The newest entries of the journal, in order of arrival."""
     journal = system.journal
-    return await _read(system, lambda: journal.entries(after=max(0, journal.newest - _SCANNED)))
+    return await read_journal(system, lambda: journal.entries(after=max(0, journal.newest - _SCANNED)))
 
 
-async def _read(system: System, work: Callable[[], T]) -> T:
+async def read_journal(system: System, work: Callable[[], T]) -> T:
+    """What `work` finds in the journal."""
     # A journal in a remote store takes a round trip, for which nobody else need wait.
     return work() if system.store.is_local else await asyncio.to_thread(work)
 

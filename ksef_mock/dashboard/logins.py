@@ -395,6 +395,10 @@ def _step_outcome(entry: Entry) -> Outcome:
     if verdict is not None and verdict["status"] != Status.SUCCESS:
         shown = _of_status(Status(verdict["status"]), verdict["detail"])
         return Outcome(shown.tone, f"{entry.status} → {shown.code}", shown.text, shown.detail)
+    if entry.failed:  # behind a good answer: what was sent comes to nothing
+        ended = next((each.reason for each in entry.decisions if each.check == "invoice"), "")
+        code = ended.rpartition(": ")[2]
+        return Outcome(Tone.BAD, f"{entry.status} → {code}" if code else str(entry.status), "")
     return Outcome(Tone.GOOD, str(entry.status), "")
 
 

@@ -19,7 +19,7 @@ from ksef_mock.clock import RUNNING, ClockState
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.fault import DefinedFault
 from ksef_mock.core.lighthouse import Board
-from ksef_mock.core.records import AuthorityRecord, KeyRecord
+from ksef_mock.core.records import AuthorityRecord, KeyRecord, WithdrawnRecord
 from ksef_mock.core.waiting import Stop
 from ksef_mock.state.store import Store
 
@@ -40,6 +40,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     #: The published keys in the order of publication, and those that a reset goes back to.
     keys: tuple[KeyRecord, ...] | None = None
     first_keys: tuple[KeyRecord, ...] | None = None
+    #: The keys that were withdrawn last, the latest first.
+    withdrawn: tuple[WithdrawnRecord, ...] = ()
     #: The CAs that issue certificates, by their role.
     authorities: dict[str, AuthorityRecord] = {}
     #: What goes wrong on purpose, in the order in which it was added.

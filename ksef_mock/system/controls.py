@@ -87,6 +87,7 @@ class Controls:
                 warning=None,
                 token_key=shared.first_token_key,
                 keys=shared.first_keys,
+                withdrawn=(),
                 faults=(),
                 lighthouse=Board(),
                 stop=None,

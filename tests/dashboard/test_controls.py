@@ -11,6 +11,7 @@ import pytest
 from ksef_mock.ksef.keys.keys import Usage
 from ksef_mock.testing import MockServer
 from tests.dashboard.support import Dashboard
+from tests.sending.erp import Erp
 from tests.support import NIP, OTHER_NIP, Api
 
 BUTTONS = [
@@ -132,7 +133,9 @@ def test_the_clock_refuses_what_is_no_time(
 
 
 def published(dashboard: Dashboard) -> list[str]:
-    return dashboard.get("/_mock/ui/keys").all("//dt[.='publicKeyId']/following-sibling::dd")
+    return dashboard.get("/_mock/ui/keys").all(
+        "//section[not(@aria-labelledby='withdrawn')]//dt[.='publicKeyId']/following-sibling::dd"
+    )
 
 
 def test_keys_are_shown_as_published(dashboard: Dashboard, api: Api) -> None:
@@ -188,6 +191,68 @@ def test_keys_refuse_what_they_do_not_know(dashboard: Dashboard, fields: dict[st
     before = published(dashboard)
     assert "<script>" not in press(dashboard, "keys", 400, **fields).text
     assert published(dashboard) == before
+
+
+def withdrawn(dashboard: Dashboard) -> list[list[str]]:
+    """Of each withdrawn key the rows of its users."""
+    page = dashboard.get("/_mock/ui/keys")
+    blocks = page.root.xpath("//section[@aria-labelledby='withdrawn']/div[@class='block']")
+    return [[" ".join(row.text_content().split()) for row in block.xpath(".//tbody/tr")] for block in blocks]
+
+
+@pytest.mark.parametrize("names_its_key", [True, False])
+def test_a_withdrawn_key_is_shown_with_who_still_uses_it(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str, names_its_key: bool
+) -> None:
+    api.login(ksef_token)
+    request = api.token_request(ksef_token) | ({} if names_its_key else {"publicKeyId": None})
+    assert withdrawn(dashboard) == []
+    ksef_mock.clock.advance(60)
+    press(dashboard, "keys", do="emergency", usage="KsefTokenEncryption")
+    ((before,),) = withdrawn(dashboard)
+    assert f"Nip {NIP} 1" in before
+    assert before.endswith("not used")
+    ksef_mock.clock.advance(60)
+    answer = api.call(
+        "POST",
+        "/auth/ksef-token",
+        json={name: value for name, value in request.items() if value is not None},
+        headers={"User-Agent": "erp/7"},
+    )
+    assert answer.status_code == (400 if names_its_key else 202)
+    ((after,),) = withdrawn(dashboard)
+    assert "erp/7" in after
+    assert f"Nip {NIP} 2" in after
+    assert after.endswith("still used")
+    refused = ksef_mock.journal.last("/auth/ksef-token")
+    reasons = [refused.reason or "", *(each.reason for each in refused.decisions)]
+    assert any(", withdrawn 20" in reason for reason in reasons)
+
+
+def test_a_session_for_a_withdrawn_key_names_it(
+    ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
+) -> None:
+    erp = Erp(api, api.login(ksef_token).access_token)
+    body, _ = erp.opening(publicKeyId=None)
+    press(dashboard, "keys", do="emergency", usage="SymmetricKeyEncryption")
+    assert erp.call("POST", "/sessions/online", json=body).status_code == 201
+    ((user,),) = withdrawn(dashboard)
+    assert f"Nip {NIP}" in user
+    assert user.endswith("still used")
+    (failed,) = (each for each in ksef_mock.journal.last("/online").decisions if each.outcome == "failed")
+    assert "it is encrypted for the key" in failed.reason
+
+
+def test_only_so_many_withdrawn_keys_are_remembered_until_a_reset(
+    ksef_mock: MockServer, dashboard: Dashboard
+) -> None:
+    press(dashboard, "keys", do="recertify", usage="KsefTokenEncryption")
+    assert withdrawn(dashboard) == []
+    for _ in range(9):
+        press(dashboard, "keys", do="emergency", usage="KsefTokenEncryption")
+    assert len(withdrawn(dashboard)) == 8
+    press(dashboard, "reset")
+    assert withdrawn(dashboard) == []
 
 
 # -- faults -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from ksef_mock.ksef.invoices.samples import invoice
+from ksef_mock.ksef.keys.keys import Usage
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.dashboard.support import HOSTILE, OWNER, refused_signature
@@ -17,6 +18,7 @@ def settle(mock: MockServer, api: Api) -> None:
     token = mock.issue_token(NIP)
     _log_in(mock, api, token)
     _send(mock, api, api.login(token).access_token)
+    _keep_an_old_key(mock, api, token)
     _visit_the_portal(mock, api)
     grant(api, HOSTILE * 3, "InvoiceRead", "InvoiceWrite")
     suspended = order(mock, nip=NIP, surname="<b>&")
@@ -26,6 +28,14 @@ def settle(mock: MockServer, api: Api) -> None:
     mock.faults.add(path="/auth/challenge", delay_seconds=0.001, times=1)
     api.http.post(f"{mock.url}/_mock/lighthouse/messages", json={"category": "FAILURE", "text": HOSTILE})
     api.http.get("/nothing-of-ksef")
+
+
+def _keep_an_old_key(mock: MockServer, api: Api, token: str) -> None:
+    """A client of ill will that goes on with a key that was withdrawn."""
+    request = api.token_request(token)
+    for usage in Usage:
+        mock.keys.rotate(usage, emergency=True)
+    api.call("POST", "/auth/ksef-token", json=request, headers={"User-Agent": HOSTILE})
 
 
 def _send(mock: MockServer, api: Api, access: str) -> None:

@@ -52,7 +52,7 @@ async def request_list(system: System, words: str, kind: str) -> RequestList:
         entry
         for entry in await newest_entries(system)
         if (kind == "all" or api_path(entry.path) is not None)
-        and (kind != "errors" or entry.status >= 400)
+        and (kind != "errors" or entry.failed)
         and (not wanted or _contains(entry, wanted))
     ]
     newest_first = list(reversed(entries))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ksef_mock.clock import iso, unix_milliseconds
-from ksef_mock.core.codes import SUCCESS, Code, Status, StatusDetail, Verdict
-from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.codes import SUCCESS, Status, StatusDetail, Verdict
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.ip_policy import AllowedIps
@@ -22,7 +21,7 @@ from ksef_mock.ksef.auth.challenge import Challenge, Challenges
 from ksef_mock.ksef.auth.faulted import faulted
 from ksef_mock.ksef.auth.operation import Operation
 from ksef_mock.ksef.auth.operations import Operations
-from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage
+from ksef_mock.ksef.keys.keys import KeyRing, PublishedKey, Usage, unknown_key
 from ksef_mock.ksef.keys.token_cipher import Decrypted, Undecryptable, decrypt, diagnose
 from ksef_mock.ksef.permissions.permissions import Permissions
 from ksef_mock.ksef.tokens.tokens import KsefToken, KsefTokens, TokenStatus
@@ -118,15 +117,10 @@ class TokenAuthenticator:
         if public_key_id is None:
             exchange.noted("public key", "no publicKeyId sent: every published key is tried")
             return keys
+        exchange.encrypted_for(public_key_id)
         keys = [key for key in keys if key.public_key_id == public_key_id]
         if not keys:
-            other = any(key.public_key_id == public_key_id for key in published)
-            raise BadRequest(
-                Code.UNKNOWN_PUBLIC_KEY,
-                f"Klucz o identyfikatorze {public_key_id} nie jest wspierany.",
-                reason=f"public key: {public_key_id} is "
-                + ("published for another usage" if other else "unknown or withdrawn"),
-            )
+            raise unknown_key(public_key_id, published, self._keys.withdrawn())
         exchange.passed("public key", f"{public_key_id} ({keys[0].algorithm})")
         return keys
 
@@ -162,10 +156,11 @@ class TokenAuthenticator:
             return Verdict(Status.TOKEN_ERROR, detail)
 
         if isinstance(found, Undecryptable):
-            cause = diagnose(login.encrypted_token, published)
+            cause = self._withdrawn(login, exchange) or diagnose(login.encrypted_token, published)
             reason = str(found) if cause is None else f"{found}; {cause}"
             return refuse("decryption", StatusDetail.TOKEN_ENCRYPTION, reason), None
         opened, parts = found
+        exchange.encrypted_for(opened.key.public_key_id)
         exchange.passed("decryption", f"{opened.scheme}, key {opened.key.public_key_id}")
 
         if parts is None:
@@ -205,6 +200,14 @@ class TokenAuthenticator:
             return refuse("token", detail, f"the token {token.reference} is {token.status}"), token
         exchange.passed("token", f"{token.reference} of {token.context}")
         return SUCCESS, token
+
+    def _withdrawn(self, login: TokenLogin, exchange: Exchange) -> str | None:
+        """That a withdrawn key opens the ciphertext, if one does."""
+        for each in self._keys.withdrawn():
+            if isinstance(self._open(login, [each.key]), _Opened):
+                exchange.encrypted_for(each.key.public_key_id)
+                return f"it is encrypted for {each}"
+        return None
 
     async def _unlike(self, text: str) -> str:
         """What else can be said of a text that is no token's."""

@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from ksef_mock.clock import SECOND, Clock, Instant, from_datetime
+from ksef_mock.clock import SECOND, Clock, Instant, from_datetime, iso
+from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import TokenKey
-from ksef_mock.core.records import KeyRecord
+from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.records import KeyRecord, WithdrawnRecord
 from ksef_mock.crypto.authority import UNBOUNDED, Authority, encryption_usage, load_pkcs8, pkcs8
 from ksef_mock.state.shared import Shared, SharedState
 
@@ -37,6 +39,9 @@ _SUBJECT = (
 _VALID_FOR = timedelta(days=730)
 #: How long before its end a certificate is replaced (ns).
 _RENEWED_BEFORE: Instant = 30 * 86_400 * SECOND
+
+#: Withdrawn keys that are remembered.
+_REMEMBERED = 8
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -98,6 +103,17 @@ class PublishedKey:
     @cached_property
     def valid_to(self) -> Instant:
         return from_datetime(self.certificate.not_valid_after_utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A key that is published no more, and since when."""
+
+    key: PublishedKey
+    at: Instant
+
+    def __str__(self) -> str:
+        return f"the key {self.key.public_key_id}, withdrawn {iso(self.at)}: published keys are kept too long"
 
 
 class KeyRing:
@@ -180,7 +196,7 @@ class KeyRing:
             if not _is_good(key, now):
                 record = self._record(replace(key, certificate=self._certify(key.private_key, now)))
             records.append(record)
-        return _with_keys(shared, records)
+        return self._with_keys(shared, records)
 
     def recertify(self, usage: Usage = Usage.TOKEN) -> tuple[PublishedKey, ...]:
         """Same keys, new certificates: `publicKeyId` stays. Returns the new publications of `usage`."""
@@ -192,7 +208,7 @@ class KeyRing:
                 if key.usage is usage and record not in renewed:
                     certificate = self._certify(key.private_key, self._clock.now())
                     renewed[record] = self._record(replace(key, certificate=certificate))
-            return _with_keys(shared, [renewed.get(record, record) for record in old])
+            return self._with_keys(shared, [renewed.get(record, record) for record in old])
 
         self.current()
         published = self._objects(self._shared.change(step).keys)
@@ -211,7 +227,7 @@ class KeyRing:
         new = self._made(dict.fromkeys(wanted))
         records = [self._record(key) for key in new]
         self._shared.change(
-            lambda shared: _with_keys(
+            lambda shared: self._with_keys(
                 shared,
                 [
                     *records,
@@ -234,7 +250,7 @@ class KeyRing:
                 if key.public_key_id != public_key_id
             ]
             found = len(kept) < len(old)
-            return _with_keys(shared, kept) if found else shared
+            return self._with_keys(shared, kept) if found else shared
 
         self.current()
         self._shared.change(step)
@@ -257,9 +273,22 @@ class KeyRing:
                 for record in candidates
                 if (record.usage, record.algorithm) == (usage.value, algorithm.value)
             ]
-            return msgspec.structs.replace(_with_keys(shared, keys), token_key=token_key)
+            return msgspec.structs.replace(self._with_keys(shared, keys), token_key=token_key)
 
         return self._objects(self._shared.change(step).keys)
+
+    def withdrawn(self) -> tuple[Withdrawn, ...]:
+        """The keys that were withdrawn last, the latest first."""
+        return tuple(Withdrawn(self._object(each.record), each.at) for each in self._shared.value.withdrawn)
+
+    def _with_keys(self, shared: Shared, keys: Iterable[KeyRecord]) -> Shared:
+        present = tuple(keys)
+        kept = {record.key for record in present}
+        # A key that was certified again is the same key.
+        gone = {record.key: record for record in shared.keys or () if record.key not in kept}
+        now = self._clock.now()
+        withdrawn = (*(WithdrawnRecord(record, now) for record in gone.values()), *shared.withdrawn)
+        return msgspec.structs.replace(shared, keys=present, withdrawn=withdrawn[:_REMEMBERED])
 
     def _publish_first(self, shared: Shared) -> Shared:
         if shared.keys is not None:
@@ -330,12 +359,24 @@ class KeyRing:
         return key
 
 
+def unknown_key(key_id: str, published: Iterable[PublishedKey], withdrawn: Iterable[Withdrawn]) -> BadRequest:
+    """21470: no key of this id is published for what the client uses it for."""
+    old = next((each for each in withdrawn if each.key.public_key_id == key_id), None)
+    if any(key.public_key_id == key_id for key in published):
+        why = f"{key_id} is published for another usage"
+    elif old is not None:
+        why = f"it is {old}"
+    else:
+        why = f"{key_id} is unknown or withdrawn"
+    return BadRequest(
+        Code.UNKNOWN_PUBLIC_KEY,
+        f"Klucz o identyfikatorze {key_id} nie jest wspierany.",
+        reason=f"public key: {why}",
+    )
+
+
 def _is_good(key: PublishedKey, now: Instant) -> bool:
     return key.valid_from <= now < key.valid_to - _RENEWED_BEFORE
-
-
-def _with_keys(shared: Shared, keys: Iterable[KeyRecord]) -> Shared:
-    return msgspec.structs.replace(shared, keys=tuple(keys))
 
 
 def _sha256(data: bytes) -> str:

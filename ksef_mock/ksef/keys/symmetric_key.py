@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ksef_mock.core.codes import Code
-from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.ksef.keys.keys import PublishedKey, Usage
+from ksef_mock.ksef.keys.keys import PublishedKey, Usage, Withdrawn, unknown_key
 from ksef_mock.ksef.keys.token_cipher import OAEP_SHA256, RSA_MISTAKES
 
 #: Octets of an AES-256 key.
@@ -26,8 +24,8 @@ class Unwrappable(Exception):
     """No key opens what was sent; the message says which usual mistake it is, where that can be proved."""
 
 
-def unwrap(wrapped: bytes, keys: Sequence[PublishedKey]) -> bytes:
-    """The AES key inside.
+def unwrap(wrapped: bytes, keys: Sequence[PublishedKey]) -> tuple[bytes, PublishedKey]:
+    """The AES key inside, and the key that opens it.
 
     Args:
         keys: all that are published; those of the usage SymmetricKeyEncryption are tried.
@@ -41,30 +39,41 @@ def unwrap(wrapped: bytes, keys: Sequence[PublishedKey]) -> bytes:
             if opened is not None:
                 if len(opened) != SIZE:
                     raise Unwrappable(f"the decrypted key has {len(opened)} octets, AES-256 needs {SIZE}")
-                return opened
+                return opened, key
     raise Unwrappable(_mistake(wrapped, keys))
 
 
 def received(
-    wrapped: bytes, key_id: str | None, keys: Sequence[PublishedKey], exchange: Exchange
+    wrapped: bytes,
+    key_id: str | None,
+    keys: Sequence[PublishedKey],
+    exchange: Exchange,
+    withdrawn: Sequence[Withdrawn] = (),
 ) -> bytes | None:
     """The AES key that a request carries; None if nothing opens it, which KSeF finds out later.
 
     Args:
         key_id: which published key it is encrypted for; None: they are tried.
+        withdrawn: keys that explain why nothing opens it.
 
     Raises:
         BadRequest: 21470, no such key is published for this.
     """
     if key_id is not None:
-        keys = [key for key in keys if key.public_key_id == key_id and key.usage is Usage.SYMMETRIC_KEY]
-        if not keys:
-            raise BadRequest(Code.UNKNOWN_PUBLIC_KEY, f"Klucz o identyfikatorze {key_id} nie jest wspierany.")
+        exchange.encrypted_for(key_id)
+        named = [key for key in keys if key.public_key_id == key_id and key.usage is Usage.SYMMETRIC_KEY]
+        if not named:
+            raise unknown_key(key_id, keys, withdrawn)
+        keys = named
     try:
-        key = unwrap(wrapped, keys)
+        key, opener = unwrap(wrapped, keys)
     except Unwrappable as error:
-        exchange.failed("symmetric key", str(error))
+        old = next((each for each in withdrawn if _opened(wrapped, each.key, OAEP_SHA256) is not None), None)
+        if old is not None:
+            exchange.encrypted_for(old.key.public_key_id)
+        exchange.failed("symmetric key", str(error) if old is None else f"it is encrypted for {old}")
         return None
+    exchange.encrypted_for(opener.public_key_id)
     exchange.passed("symmetric key", "AES-256, by RSA-OAEP")
     return key
 

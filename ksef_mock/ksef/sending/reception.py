@@ -110,7 +110,7 @@ class Reception:
         Raises:
             BadRequest: 21470, no such key is published for this.
         """
-        key = received(wrapped_key, key_id, await self._keys.published(), exchange)
+        key = received(wrapped_key, key_id, await self._keys.published(), exchange, self._keys.withdrawn())
         digest = await self._request_digest(actor.operation)
         login = Login(
             actor.context,
