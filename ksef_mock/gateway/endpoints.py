@@ -17,6 +17,7 @@ from ksef_mock.core.errors import Forbidden, Unauthorized
 from ksef_mock.core.exchange import SCOPE_KEY, Exchange
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.operation import Operation, shape_of
+from ksef_mock.gateway.handler import handler_of
 from ksef_mock.gateway.operations import BY_SHAPE, OPERATIONS
 from ksef_mock.gateway.unsimulated import Unsimulated
 from ksef_mock.ksef.access.principal import Kind
@@ -80,7 +81,7 @@ def endpoints(routes: Iterable[Route], system: System) -> list[BaseRoute]:
         paths.setdefault(shape, route.path)
         for method in route.methods or ():
             operation = BY_SHAPE["GET" if method == "HEAD" else method, shape]
-            handlers.setdefault(shape, {})[method] = operation, _limited(route.app, operation, system)
+            handlers.setdefault(shape, {})[method] = operation, _limited(handler_of(route), operation, system)
     for operation in OPERATIONS:
         method, shape = operation.shape
         paths.setdefault(shape, operation.path)

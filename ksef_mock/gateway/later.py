@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ksef_mock.core import heap
 from ksef_mock.core.operation import Operation, shape_of
+from ksef_mock.gateway.handler import handler_of
 from ksef_mock.gateway.operations import OPERATIONS
 
 
@@ -34,16 +35,16 @@ class LaterOperation:
     def __init__(self, module: str, operation: Operation) -> None:
         self._module = module
         self._operation = operation
-        self._route: Route | None = None
+        self._found: tuple[ASGIApp, tuple[str, ...]] | None = None
 
-    @property
-    def route(self) -> Route:
-        """
+    def _find(self) -> tuple[ASGIApp, tuple[str, ...]]:
+        """What answers it, and the names that this has for the parameters of the path.
+
         Raises:
             LookupError: the module has no such route.
         """
-        if self._route is None:
-            self._route = next(
+        if self._found is None:
+            route = next(
                 (
                     route
                     for route in _routes(self._module)
@@ -52,17 +53,16 @@ class LaterOperation:
                 ),
                 None,
             )
-        if self._route is None:
-            raise LookupError(f"{self._module} does not answer {self._operation}")
-        return self._route
+            if route is None:
+                raise LookupError(f"{self._module} does not answer {self._operation}")
+            self._found = handler_of(route), tuple(route.param_convertors)
+        return self._found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self.route
-        given = scope.get("path_params")
-        if given:
-            # The handler knows its parameters by its own names for them.
-            scope["path_params"] = dict(zip(route.param_convertors, given.values(), strict=True))
-        await route.app(scope, receive, send)
+        handler, names = self._find()
+        if names:
+            scope["path_params"] = dict(zip(names, scope["path_params"].values(), strict=True))
+        await handler(scope, receive, send)
 
 
 def operations_of(module: str, *beginnings: str) -> Iterator[Route]:
