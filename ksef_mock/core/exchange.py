@@ -15,7 +15,7 @@ from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.operation import Operation
 from ksef_mock.core.text import Allowance, fits, kept
-from ksef_mock.core.wire import Wire
+from ksef_mock.core.wire import Wire, pack, unpack
 
 SCOPE_KEY = "ksef_mock.exchange"
 
@@ -91,6 +91,7 @@ class Exchange:
         "method",
         "of_api",
         "operation",
+        "packed",
         "path",
         "recorded",
         "routed",
@@ -120,6 +121,8 @@ class Exchange:
         self.of_api = True
         #: The request and its answer as they were, secrets included; None of those under /_mock.
         self.wire: Wire | None = None
+        #: The same as the journal keeps it.
+        self.packed = b""
 
     def about(self, challenge: str, context: Identifier) -> None:
         """Record which login a submission is: its challenge, as sent, and its context."""
@@ -177,3 +180,18 @@ class Exchange:
             # Hundreds of small objects take four times the memory of what they say.
             facts.packed = _encode({"xades": xades, "hashed": hashed})
             facts.xades = facts.hashed = None
+
+    def pack_wire(self) -> None:
+        """Keep what was on the wire in one piece, once it is complete."""
+        assert self.wire is not None
+        self.packed, self.wire = pack(self.wire), None
+
+    def packed_wire(self) -> Wire | None:
+        """What was kept in one piece."""
+        return unpack(self.packed) if self.packed else None
+
+    def forget_wire(self) -> None:
+        """Keep the first line and the lengths alone."""
+        wire = unpack(self.packed)
+        wire.forget()
+        self.packed = pack(wire)

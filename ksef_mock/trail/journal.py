@@ -155,8 +155,8 @@ class Journal:
     def __init__(self, size: int) -> None:
         self._entries: deque[_Row] = deque(maxlen=size)
         self._sequence = 0
-        # What was on the wire of the newest requests, and how much that is.
-        self._wires: deque[Wire] = deque()
+        # The newest requests, of which is kept what was on the wire, and how much that is.
+        self._wires: deque[Exchange] = deque()
         self._held = 0
         #: Counts the calls of `clear`.
         self.epoch = 0
@@ -168,20 +168,24 @@ class Journal:
         self._sequence += 1
         if not self._entries.maxlen:
             return
-        if len(self._entries) == self._entries.maxlen:
-            self._forget(self._entries[0][1].wire)
+        if len(self._entries) == self._entries.maxlen and self._is_kept(self._entries[0][1]):
+            self._forgotten()
         self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
         if exchange.wire is not None:
-            self._wires.append(exchange.wire)
-            self._held += exchange.wire.measure()
+            exchange.pack_wire()
+            self._wires.append(exchange)
+            self._held += len(exchange.packed)
             while self._held > _WIRES:
-                self._forget(self._wires[0])
+                self._forgotten().forget_wire()
 
-    def _forget(self, wire: Wire | None) -> None:
-        if wire is not None and not wire.forgotten:
-            self._wires.popleft()  # it is the oldest of them
-            self._held -= wire.measured
-            wire.forget()
+    def _is_kept(self, oldest: Exchange) -> bool:
+        return bool(self._wires) and self._wires[0] is oldest
+
+    def _forgotten(self) -> Exchange:
+        """The oldest request of those whose wire is kept; it does not count as one of them any more."""
+        exchange = self._wires.popleft()
+        self._held -= len(exchange.packed)
+        return exchange
 
     def clear(self) -> None:
         self._entries.clear()
@@ -198,7 +202,7 @@ class Journal:
         """
         for row in list(self._entries):
             if number in (row[0], row[1].trace_id):
-                return _entry(*row), row[1].wire
+                return _entry(*row), row[1].packed_wire()
         raise LookupError(f"the journal has no request {number}")
 
     def entries(
