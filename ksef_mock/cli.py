@@ -39,6 +39,8 @@ _SECTIONS = {
         "certs": "certs",
     },
 }
+#: Characters of a command's first sentence: it is never cut, but wrapped.
+_SENTENCE = 300
 _MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 
@@ -63,7 +65,7 @@ class Commands(click.Group):
                 for name in names:
                     command = self.get_command(ctx, name)
                     assert command is not None
-                    rows.append((name, command.get_short_help_str(formatter.width)))
+                    rows.append((name, command.get_short_help_str(_SENTENCE)))
                 formatter.write_dl(rows)
 
 

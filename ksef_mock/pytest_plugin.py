@@ -130,7 +130,7 @@ def ksef_mock(request: pytest.FixtureRequest, _ksef_mocks: _Mocks) -> MockServer
 
     `@pytest.mark.ksef(…)` gives a test, a class or a module one with other settings.
     """
-    wanted = _wanted(request.node)
+    wanted = _asked(request)
     mock = _ksef_mocks.get(wanted.settings, tls=wanted.tls)
     mock.reset()
     return mock
@@ -164,7 +164,7 @@ def ksef_url(ksef_mock_session: MockServer) -> str:
 
 @pytest.fixture
 def _ksef_nip(request: pytest.FixtureRequest) -> str:
-    return _wanted(request.node).nip
+    return _asked(request).nip
 
 
 @pytest.fixture
@@ -254,6 +254,14 @@ def ksef_invoice(ksef_mock: MockServer, _ksef_nip: str) -> KnownInvoice:
 def ksef_faults(ksef_mock: MockServer) -> Faults:
     """What goes wrong on purpose in `ksef_mock`, nothing at first: `add(path=…, status=503, times=1)`."""
     return ksef_mock.faults
+
+
+def _asked(request: pytest.FixtureRequest) -> _Wanted:
+    """What the markers of a test ask for; one line, and not our own code, says what is wrong with them."""
+    try:
+        return _wanted(request.node)
+    except pytest.UsageError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 class _Wanted(NamedTuple):

@@ -73,7 +73,8 @@ class MockServer(Steered):
             TypeError: an argument is of a type that makes no sense.
         """
         super().__init__()
-        _require_sense(settings, profile, token_key, delay, lifetimes, port)
+        _require_sense(settings, profile, token_key, delay, lifetimes)
+        _require_place(host, port, lighthouse_port, tls, wrap)
         self._settings = settings or Settings(
             profile=profile,
             token_key=token_key,
@@ -365,17 +366,27 @@ class MockTenant(Steered):
         return None if self._tenant.removed else self._server._loop
 
 
-def _require_sense(
-    settings: object, profile: str, token_key: str, delay: object, lifetimes: object, port: object
-) -> None:
+def _require_sense(settings: object, profile: str, token_key: str, delay: object, lifetimes: object) -> None:
     """What is wrong with arguments is said where they are written, not where the mock is started."""
     _require_types(settings, delay, lifetimes)
     if settings is not None and (profile, token_key, delay, lifetimes) != ("test", "rsa", None, None):
         raise ValueError("a MockServer takes either settings or single ones, which belong into them")
-    if not isinstance(port, int) or isinstance(port, bool):
-        raise TypeError(f"port is a number, not {port!r}")
-    if not 0 <= port <= 65_535:
-        raise ValueError(f"port is 0, for a free one, to 65535, not {port}")
+
+
+def _require_place(host: object, port: object, lighthouse_port: object, tls: object, wrap: object) -> None:
+    if not isinstance(host, str) or not host:
+        raise TypeError(f"host is an address or a name such as '127.0.0.1', not {host!r}")
+    for name, number in (("port", port), ("lighthouse_port", lighthouse_port)):
+        if number is None and name != "port":
+            continue
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"{name} is a number, not {number!r}")
+        if not 0 <= number <= 65_535:
+            raise ValueError(f"{name} is 0, for a free one, to 65535, not {number}")
+    if not isinstance(tls, bool | TlsAuthority):
+        raise TypeError(f"tls is True, False or a TlsAuthority, not {tls!r}")
+    if wrap is not None and not callable(wrap):
+        raise TypeError(f"wrap is a function that takes and gives an ASGI application, not {wrap!r}")
 
 
 def _require_types(settings: object, delay: object, lifetimes: object) -> None:

@@ -77,7 +77,7 @@ def reset(remote: Remote) -> None:
 @click.option("--clear", is_flag=True, help="No warning any more.")
 @remote_command
 def warn(remote: Remote, text: str | None, clear: bool) -> None:
-    """Send TEXT as X-System-Warning with every answer, e.g. "[1]: Przerwa techniczna"."""
+    """Send TEXT such as "[1]: Przerwa techniczna" as X-System-Warning with every answer."""
     if (text is None) is not clear:
         raise click.UsageError("Either TEXT or --clear is needed.")
     if clear:

@@ -68,7 +68,23 @@ def options() -> str:
             assert command is not None
             if command is not serve:
                 lines.append(f"| `ksef-mock {name}` | {_cell(command.get_short_help_str(200))} |")
+    lines += ["", *_COMPLETION]
     return "\n".join([*lines, ""])
+
+
+_COMPLETION = """\
+## Completion
+
+All three commands complete their words in bash, zsh and fish. In bash, once or in ~/.bashrc:
+
+<!-- run: sh -->
+```sh
+eval "$(_KSEF_MOCK_COMPLETE=bash_source ksef-mock)"
+eval "$(_KSEF_COMPLETE=bash_source ksef)"
+eval "$(_KSEF_CONFORMANCE_COMPLETE=bash_source ksef-conformance)"
+```
+
+zsh and fish take `zsh_source` and `fish_source` instead; fish reads them with `… | source`.""".splitlines()
 
 
 def _option_row(option: click.Option, context: click.Context) -> str:

@@ -199,6 +199,12 @@ def test_it_shows_its_address() -> None:
         ({"settings": Settings(), "profile": "prod"}, ValueError, "either settings or single ones"),
         ({"profile": "staging"}, ValueError, "unknown profile 'staging'"),
         ({"seed": 1}, TypeError, "seed is a file or a dictionary, not 1"),
+        ({"host": 5}, TypeError, "host is an address or a name such as '127.0.0.1', not 5"),
+        ({"host": ""}, TypeError, "host is an address or a name"),
+        ({"lighthouse_port": "x"}, TypeError, "lighthouse_port is a number, not 'x'"),
+        ({"lighthouse_port": 70_000}, ValueError, "lighthouse_port is 0, for a free one, to 65535"),
+        ({"tls": "yes"}, TypeError, "tls is True, False or a TlsAuthority, not 'yes'"),
+        ({"wrap": 3}, TypeError, "wrap is a function"),
     ],
 )
 def test_arguments_are_checked_at_once(options: dict[str, Any], error: type[Exception], said: str) -> None:

@@ -97,6 +97,7 @@ def test_wrong_marker_is_named(pytester: pytest.Pytester, marker: str, complaint
     result = pytester.runpytest_subprocess("-q", "-W", "error", "--strict-markers")
     assert result.ret != 0
     result.stdout.fnmatch_lines([f"*{complaint}*"])
+    assert "pytest_plugin.py" not in result.stdout.str()  # none of our own code
 
 
 def test_login_that_fails_is_known_by_its_code(ksef_client: KsefClient, ksef_token: str) -> None:
