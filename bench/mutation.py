@@ -48,6 +48,7 @@ _NEAR = {
     "bodies": ("ERR",),
     "collective": ("COLL",),
     "invoicing": ("PARTY",),
+    "exports": ("EXP",),
     "certificates": ("CERT",),
     "operations": ("STATUS", "REDEEM", "REFRESH", "SESS"),
     "permissions": ("PERM",),

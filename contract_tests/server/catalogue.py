@@ -174,6 +174,7 @@ AREAS: dict[str, str] = {
     "UPO": "Confirmations of receipt (UPO)",
     "INV": "Invoices and their metadata",
     "PARTY": "Who issues whose invoices, who finds them, and what is told of them",
+    "EXP": "Exports of invoices",
     "COLL": "Collective identifiers",
 }
 

@@ -18,6 +18,7 @@ from ksef_mock.core.fault import Hold, Named, Outcome
 from ksef_mock.core.waiting import Delay
 from ksef_mock.crypto.authority import Validity
 from ksef_mock.crypto.pki import Credential, KeyKind, Purpose
+from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 
@@ -103,11 +104,17 @@ class MockControls:
     def variant(self, settings: Variant) -> Target:
         changes: dict[str, Any] = {
             name: value
-            for name in ("profile", "rate_limits")
+            for name in ("profile", "rate_limits", "hwm_lag")
             if (value := getattr(settings, name)) is not None
         }
         if settings.delay_polls is not None or settings.delay_seconds is not None:
             changes["delay"] = Delay(settings.delay_polls or 0, settings.delay_seconds or 0.0)
+        if settings.export_invoices is not None or settings.export_part_octets is not None:
+            usual = self._settings.exports
+            changes["exports"] = ExportLimits(
+                invoices=settings.export_invoices or usual.invoices,
+                part_octets=settings.export_part_octets or usual.part_octets,
+            )
         return _start(replace(self._settings, **changes), self._running, self._started)
 
     def _issue(

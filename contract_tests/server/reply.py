@@ -35,6 +35,10 @@ class Reply:
         return self._response.text
 
     @property
+    def content(self) -> bytes:
+        return self._response.content
+
+    @property
     def content_type(self) -> str:
         """The media type without its parameters."""
         media_type: str = self.headers.get("content-type", "")

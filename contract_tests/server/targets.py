@@ -49,6 +49,11 @@ class Variant:
     #: Polls and seconds for which asynchronous work stays unfinished.
     delay_polls: int | None = None
     delay_seconds: float | None = None
+    #: Invoices in a package of an export, and octets of a part.
+    export_invoices: int | None = None
+    export_part_octets: int | None = None
+    #: Seconds that the PermanentStorageHwmDate is behind.
+    hwm_lag: float | None = None
 
 
 class Controls(Protocol):

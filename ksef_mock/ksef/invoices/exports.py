@@ -283,15 +283,7 @@ class Exports:
         chosen, more = await self._invoices.oldest(
             export.context, export.query, self._limits.invoices, at=export.ordered_at
         )
-        assert export.key is not None
-        packer = Packer(
-            export.compression,
-            export.key,
-            export.iv,
-            export.ordered_at,
-            most_octets=self._limits.octets,
-            part_size=self._limits.part_octets,
-        )
+        packer = self._packer(export)
         parts: list[Part] = []
         kept = False
         try:
@@ -317,6 +309,17 @@ class Exports:
             if not kept:
                 for part in parts:
                     await self._blobs.remove(part.sealed)
+
+    def _packer(self, export: Export) -> Packer:
+        assert export.key is not None
+        return Packer(
+            export.compression,
+            export.key,
+            export.iv,
+            export.ordered_at,
+            most_octets=self._limits.octets,
+            part_size=self._limits.part_octets,
+        )
 
     async def _steps(
         self, packer: Packer, chosen: Sequence[Invoice], *, only_metadata: bool

@@ -8,6 +8,7 @@ Java reads the ZIP as a stream, so each local header tells the sizes; C# reads b
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -118,8 +119,12 @@ class Packer:
         yield from self._parts.seal()
 
     def close(self) -> None:
-        """Let go of a temporary file."""
+        """Let go of a temporary file, and of an archive that was begun and came to nothing."""
         self._metadata.close()
+        if not self.size:
+            # Else the archives would try to end themselves when they are collected, and complain.
+            with contextlib.suppress(OSError, ValueError):
+                self._archive.finish()
 
     def _cut(self) -> Iterator[Step]:
         return self._parts.take(self._sink.drained())
