@@ -28,11 +28,8 @@ def test_there_are_defects_of_every_area() -> None:
         "certificates",
         "challenges",
         "collective",
-<<<<<<< HEAD
         "invoicing",
-=======
         "exports",
->>>>>>> 77a4ad5 (48 requirements on exports, and 53 defects that they find)
         "jwts",
         "keys",
         "operations",
