@@ -8,7 +8,10 @@ Method
   for both servers alike. Sizes: 3, 24, 213 and 909 KB (1, 100, 1,000 and 4,500 lines or so).
 - The servers take turns, in rounds of about a second. The result is the median of the rounds; the CPU ratio
   counts the CPU time of the server process alone, the wall ratio is that of throughputs under load.
-- Meanwhile another process asks each server for `GET /_mock/health`: how long that waits is the last column.
+- What either does above 64 KB it does in a thread. Meanwhile another process asks each server for
+  `GET /_mock/health`: how long that waits is the last column.
+- Prism, where Node.js, npm and the official document are at hand, is sent the same: what it answers is shown,
+  to an invoice that is good and to one that nobody could read. It is not measured, since it does none of it.
 - `--memory N` then sends so many invoices of 3 KB and reads the resident memory of the mock after each tenth
   of them. Files lie apart from records (`bulky` tables), so only records count.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,11 +30,13 @@ from functools import partial
 from statistics import median, quantiles
 from typing import Any
 
-from bench._http import Connection
+from bench._http import Connection, request
 from bench._load import Client, hammer
 from bench._process import ServerProcess, machine
 from bench._sending import Sender, document
 from bench.login import Cost
+from tests import openapi
+from tests.third_party.prism_server import prism
 
 NIP = "5265877635"
 #: KB of an invoice.
@@ -44,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=24.0, help="how long to measure (default 24)")
     parser.add_argument("--connections", type=int, default=4, help="clients at once (default 4)")
     parser.add_argument(
-        "--memory", type=int, default=20_000, help="invoices of 3 KB (default 20000; 0: none)"
+        "--memory", type=int, default=100_000, help="invoices of 3 KB (default 100000; 0: none)"
     )
     options = parser.parse_args()
     print(f"{machine()}, {options.connections} connections")
@@ -65,6 +71,7 @@ async def _run(seconds: float, connections: int, invoices: int) -> None:
         for size in SIZES:
             once = partial(sender.send, template=document(NIP, size * 1_000))
             await _compare(f"{size} KB", mock, floor, sender, once, seconds / len(SIZES), connections)
+        await _ask_prism(sender)
         if invoices:
             await _watch_memory(invoices, connections)
 
@@ -117,6 +124,26 @@ async def _compare(
         f" {median(cpus[0]):12.2f} {median(cpus[1]):13.2f} {ratios[0]:7.1%} {ratios[1]:7.1%}"
         f"  {others}; aim {_AIM:.0%}: {verdict}"
     )
+
+
+async def _ask_prism(sender: Sender) -> None:
+    if shutil.which("npm") is None or not openapi.available():
+        print("Prism: npm or the official document is not at hand")
+        return
+    good = document(NIP, 3_000)
+    with prism() as other:
+        for what, octets in (("a good invoice", good), ("octets that are no invoice", b"nothing")):
+            async with await Connection.open(other.url) as connection:
+                message = sender.request(octets).replace(b" /v2/", b" /", 1)
+                status, answer = await connection.send(message)
+                reference = json.loads(answer).get("referenceNumber") if status == 202 else None
+                path = f"/sessions/{sender.reference}/invoices/{reference or sender.reference}"
+                _, found = await connection.send(request("GET", path, bearer=sender.access))
+            shown = json.loads(found)
+            print(
+                f"Prism, sent {what}: {status}, number {reference}; asked what became of it:"
+                f" {shown.get('status', shown)}, hash {shown.get('invoiceHash')}"
+            )
 
 
 def _percentiles(latencies: list[float]) -> str:

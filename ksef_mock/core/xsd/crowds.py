@@ -18,8 +18,8 @@ from lxml import etree
 
 #: So many children of one element are a crowd.
 _CROWD = 1_000
-#: Octets that its children have at least.
-SMALLEST_CROWD = _CROWD * len(b"<a/>")
+#: Octets of a document in which it costs less to count tags than to look at the tree.
+_SMALL = 65_536
 #: So many of them are looked at. Whoever has 1 faulty line in 32 gets away with it once in three times, for
 #: 1/32 of the cost.
 _SAMPLE = 32
@@ -29,6 +29,11 @@ _EDGE = 128
 _PIECE = 16_384
 
 _BEYOND = etree.XPath(f"/descendant-or-self::*/*[{_CROWD + 1}]")
+
+
+def may_have_crowds(octets: bytes) -> bool:
+    """Whether a document parsed from these octets may have a crowd in it: cheap, never a false no."""
+    return len(octets) > _SMALL or octets.count(b"<") > _CROWD
 
 
 def without_crowds(element: etree._Element) -> etree._Element | None:

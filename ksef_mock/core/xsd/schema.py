@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from ksef_mock.core.xsd.crowds import SMALLEST_CROWD, beginning, without_crowds
+from ksef_mock.core.xsd.crowds import beginning, may_have_crowds, without_crowds
 from ksef_mock.core.xsd.faults import (
     BLANK_TOKEN,
     CONSTRAINTS,
@@ -87,7 +87,7 @@ class Schema:
             for node in hinted:
                 for hint in _HINTS:
                     node.attrib.pop(hint, "")
-        if octets is None or len(octets) > SMALLEST_CROWD:
+        if octets is None or may_have_crowds(octets):
             element = self._bounded(element, most)
         with self._lock:
             compiled = self._compiled
