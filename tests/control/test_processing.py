@@ -18,12 +18,14 @@ from msgspec.structs import fields
 
 import ksef_mock.ksef
 from ksef_mock.cli import main
+from ksef_mock.clock import to_datetime
 from ksef_mock.core.fault import InvalidFault
 from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
 from ksef_mock.state.store import Table
 from ksef_mock.system.processing import WAITING
 from ksef_mock.testing import MockServer
+from tests.batch.sender import Sender, invoices, zipped
 from tests.certificates.test_certificates import OWNER, csr, enroll, log_in, subject
 from tests.sending.test_online import erp_of, good
 from tests.support import NIP, OTHER_NIP, Api, b64, error
@@ -125,6 +127,23 @@ def test_everything_that_waits_is_kept_and_released(ksef_mock: MockServer, api: 
     else:
         ksef_mock.clock.advance(seconds=600)
     assert shown() == ["Active", 200, 200]
+
+
+def test_package_is_released_with_its_invoices(ksef_mock: MockServer, api: Api) -> None:
+    ksef_mock.clock.freeze()
+    sender = Sender.of(ksef_mock, api)
+    ksef_mock.stop_processing(600)
+    batch = sender.open(zipped(invoices(3)))
+    sender.upload(batch)
+    sender.closed(batch)
+    assert sender.status(batch)["status"]["code"] == 150
+    ksef_mock.clock.advance(seconds=60)
+    ksef_mock.resume_processing()
+    ended = sender.ended(batch)
+    assert ended["status"]["code"] == 200
+    assert ended["successfulInvoiceCount"] == 3
+    released = to_datetime(ksef_mock.clock.now())
+    assert {datetime.fromisoformat(each["acquisitionDate"]) for each in sender.invoices(batch)} == {released}
 
 
 def test_another_stop_takes_the_place_of_the_first(ksef_mock: MockServer, api: Api) -> None:

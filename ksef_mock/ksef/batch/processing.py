@@ -252,11 +252,19 @@ class Processing:
             _Lost: these are not the next ones.
         """
         work = await self._store.get(WORK, session.reference)
-        if work is None or work.worker != self._worker or work.done != group[0].ordinal - 1:
+        # As it is by now: a stop of processing may have been planned or cancelled meanwhile.
+        present = await self._store.get(SESSIONS, session.reference)
+        if (
+            present is None
+            or work is None
+            or work.worker != self._worker
+            or work.done != group[0].ordinal - 1
+        ):
             raise _Lost
         plan = session.plan
         assert plan is not None
-        wait = Wait(max(session.wait.ends_at, self._clock.now()))
+        wait, now = present.wait, self._clock.now()
+        wait = Wait(wait.ends_at, due=wait.due) if wait.ends_at > now else Wait(now)
         writes: list[Write] = []
         numbers = set()
         done = good = 0
