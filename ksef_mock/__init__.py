@@ -1,3 +1,3 @@
-"""A faithful, fast, stateful simulator of the authentication API of KSeF (API v2)."""
+"""A faithful, fast, stateful simulator of KSeF, Poland's national e-invoicing system (API v2)."""
 
 __version__ = "0.1.0"

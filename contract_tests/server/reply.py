@@ -11,6 +11,9 @@ from contract_tests.server import expect, shapes
 from contract_tests.server.codes import DESCRIPTIONS
 from contract_tests.server.shapes import Shape
 
+#: Characters of an answer that an error repeats.
+_BEGINNING = 120
+
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 
@@ -189,7 +192,10 @@ class Reply:
 
     def _summary(self) -> str:
         text = f"{self.status} {self.exchange.outcome}".strip()
-        return text if self.exchange.outcome else f"{text} {self.text[:120]}".strip()
+        if self.exchange.outcome:
+            return text
+        cut = "…" if len(self.text) > _BEGINNING else ""
+        return f"{text} {self.text[:_BEGINNING]}{cut}".strip()
 
     def _fail(self, expected: str, received: object) -> NoReturn:
         expect.fail(expected, received, what=f"{self.exchange.method} {self._response.request.url.path}")

@@ -7,12 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from ksef_mock.gateway.operations import API_VERSION, OPERATIONS
 from tests.docs.generated import COVERAGE, OPTIONS, coverage, options
 from tests.docs.snippets import DOCUMENTS, ROOT
 
 
 def test_table_of_operations_is_up_to_date() -> None:
     assert COVERAGE.read_text() == coverage(), "make docs"
+
+
+@pytest.mark.parametrize(
+    ("page", "every"), [("README.md", "every operation"), ("README.pl.md", "każda operacja")]
+)
+def test_readme_promises_as_many_operations_as_there_are(page: str, every: str) -> None:
+    assert f"[{every}](docs/coverage.md)" in (text := (ROOT / page).read_text())
+    assert f" API {API_VERSION}: " in text
+    assert f"{len(OPERATIONS)} of {len(OPERATIONS)} are simulated." in coverage()
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
 def test_table_of_options_is_up_to_date() -> None:
