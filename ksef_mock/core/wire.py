@@ -57,6 +57,11 @@ class Wire(msgspec.Struct, omit_defaults=True):
         self.forgotten = True
 
 
-#: As the journal keeps it: letting go of one piece costs a fraction of what some fifty small ones do.
-pack = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder(Wire).decode
+
+
+def pack(wire: Wire) -> bytes:
+    """As the journal keeps it: letting go of one piece costs a fraction of what some fifty small ones do."""
+    # msgspec leaves up to a third of what it has taken unused; a copy has none of that.
+    return bytes(memoryview(_encode(wire)))
