@@ -93,6 +93,40 @@ def test_a_crash_in_mid_session_loses_nothing_that_was_answered(tmp_path: Path) 
         api.close()
 
 
+def test_a_crash_amid_sends_leaves_each_whole_or_not_there(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'mock.db'}"
+    answered: dict[str, bytes] = {}
+    with serving("--store", store) as served, erp_at(served) as erp:
+        session = erp.open()
+
+        def send_until_it_is_gone(worker: int) -> None:
+            with contextlib.closing(Api(served.url)) as api, contextlib.suppress(httpx.TransportError):
+                for number in range(1_000):
+                    document = invoice(NIP, number=f"FA/{worker}/{number}")
+                    answer = Erp(api, erp.access).send(session, document)
+                    if answer.status_code != 202:
+                        return
+                    answered[answer.json()["referenceNumber"]] = document
+                    if len(answered) == 40:
+                        served.kill()
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(send_until_it_is_gone, range(4)))
+    assert len(answered) >= 40
+    with serving("--store", store) as served, contextlib.closing(Api(served.url)) as api:
+        again = Erp(api, erp.access)
+        found = {reference: again.invoice(session, reference) for reference in answered}
+        assert {each["status"]["code"] for each in found.values()} == {200}
+        for reference, document in list(answered.items())[-8:]:
+            assert again.call("GET", f"/invoices/ksef/{found[reference]['ksefNumber']}").content == document
+        path = f"/sessions/{session.reference}/invoices?pageSize=1000"
+        listed = again.call("GET", path).json()["invoices"]
+        counted = again.status(session)
+        # A send that was under way is in all of it, or in none.
+        assert [each["ordinalNumber"] for each in listed] == list(range(1, len(listed) + 1))
+        assert counted["invoiceCount"] == counted["successfulInvoiceCount"] == len(listed) >= len(answered)
+
+
 # -- hostile documents and bodies -------------------------------------------------------------------------
 
 
