@@ -31,7 +31,10 @@ AREAS: dict[str, str] = {
     "SESS": "The session afterwards",
     "SECRET": "Secrets",
     "SEND": "Sending an invoice",
+    "BATCH": "Sending a package of invoices",
 }
+#: Area -> what the client is asked to do in its situations; elsewhere to log in.
+_TASKS: dict[str, Task] = {"SEND": "send", "BATCH": "batch"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Situation:
     @property
     def task(self) -> Task:
         """What the client is asked to do in it."""
-        return "send" if self.area == "SEND" else "login"
+        return _TASKS.get(self.area, "login")
 
 
 def situation(

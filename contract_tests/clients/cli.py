@@ -84,7 +84,8 @@ def client(
     For each situation a mock is started and COMMAND is run against it. It is to log in to KSEF_URL as
     KSEF_NIP with KSEF_TOKEN (or with KSEF_CERTIFICATE and KSEF_KEY, or KSEF_P12 and KSEF_P12_PASSWORD, if
     KSEF_METHOD is certificate), to make requests with its access token, better two than one, and to exit with
-    0 if all went well. With KSEF_TASK=send it is to send the invoice KSEF_INVOICE instead.
+    0 if all went well. With KSEF_TASK=send it is to send the invoice KSEF_INVOICE instead, with
+    KSEF_TASK=batch those in the folder KSEF_INVOICES in one package.
     {url}, {nip}, {token}, {certificate}, {key} in COMMAND are replaced.
 
     \b

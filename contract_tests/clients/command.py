@@ -68,11 +68,14 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
     credential = stage.credential
     password = secrets.token_urlsafe(12)
     certificate, key, p12 = folder / "certificate.pem", folder / "key.pem", folder / "certificate.p12"
-    invoice = folder / "invoice.xml"
+    invoice, invoices = folder / "invoice.xml", folder / "invoices"
     home = folder / "home"
     home.mkdir()
     certificate.write_bytes(credential.certificate_pem)
     invoice.write_bytes(stage.invoice)
+    invoices.mkdir()
+    for name, octets in stage.invoices.items():
+        (invoices / name).write_bytes(octets)
     _write_secret(key, credential.key_pem)
     _write_secret(p12, credential.pkcs12(password))
     url = stage.mock.url
@@ -88,6 +91,7 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
         "method": stage.method,
         "task": stage.task,
         "invoice": str(invoice),
+        "invoices": str(invoices),
         "situation": situation,
     }
     environment = {f"KSEF_{name.upper()}": value for name, value in placeholders.items()}

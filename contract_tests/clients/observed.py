@@ -236,6 +236,7 @@ _DONE = {
     Step.REQUEST: "made a request with its access token",
     Step.OPEN: "opened a session for invoices",
     Step.SEND: "sent an invoice",
+    Step.UPLOAD: "uploaded a part of a package",
     Step.VERDICT: "asked what became of its invoice",
     Step.CLOSE: "closed its session",
     Step.STATE: "asked for the status of its session",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from contract_tests.clients.tap import (
     After,
@@ -24,19 +26,22 @@ from ksef_mock.clock import to_datetime
 from ksef_mock.core.fault import Fault, Hold, Named, Outcome
 from ksef_mock.crypto.pki import Credential, KeyKind, person
 from ksef_mock.ksef.access.principal import Kind
+from ksef_mock.ksef.batch.rules import upload_time
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.sending.confirmations import LINK_LIFETIME
 from ksef_mock.ksef.sending.rules import LIFETIME
+from ksef_mock.ksef.sending.session import SESSIONS, Session
 from ksef_mock.ksef.tokens.tokens import TokenStatus
 from ksef_mock.settings import Settings
+from ksef_mock.state.update import update
 from ksef_mock.system.system import System
 from ksef_mock.testing import MockServer
 
 #: How the client is asked to log in.
 Method: TypeAlias = Literal["token", "certificate"]
 
-#: What the client is asked to do: log in and make requests, or send an invoice.
-Task: TypeAlias = Literal["login", "send"]
+#: What the client is asked to do: log in and make requests, send an invoice, or a package of them.
+Task: TypeAlias = Literal["login", "send", "batch"]
 
 #: The context of every login.
 NIP = "5265877635"
@@ -58,7 +63,7 @@ class Stage:
         self._mock = MockServer(settings or Settings(), wrap=self._tap.around)
         #: The key of the certificate in KSEF_CERTIFICATE.
         self.certificate_key: KeyKind = "ec"
-        #: What the client is to do: `login`, or `send` the invoice in KSEF_INVOICE.
+        #: What the client is to do: `login`, `send` the invoice in KSEF_INVOICE, or those in KSEF_INVOICES.
         self.task: Task = "login"
         #: P_1 of the invoice in KSEF_INVOICE, in days from yesterday.
         self.invoice_days = 0
@@ -100,9 +105,18 @@ class Stage:
     @cached_property
     def invoice(self) -> bytes:
         """The invoice that the client gets: a valid FA(3) of the context, of yesterday."""
+        return self._invoice("FA/1")
+
+    @cached_property
+    def invoices(self) -> Mapping[str, bytes]:
+        """By their file names, the invoices that the client gets for a package: valid ones."""
+        return {f"{number}.xml": self._invoice(f"FA/{number}") for number in (1, 2, 3)}
+
+    def _invoice(self, number: str) -> bytes:
         yesterday = to_datetime(self._mock.clock.now()) - timedelta(days=1)
         return invoice(
             NIP,
+            number=number,
             date=(yesterday + timedelta(days=self.invoice_days)).date(),
             created=f"{yesterday:%Y-%m-%dT%H:%M:%SZ}",
         )
@@ -190,6 +204,21 @@ class Stage:
     async def expire_links(self, _call: Call) -> None:
         """Let every signed link issued so far expire."""
         await self.advance(LINK_LIFETIME + 1)
+
+    async def expire_part_links(self, _call: Call) -> None:
+        """Let every link by which a part is uploaded expire; the session stays open."""
+        await self.advance(upload_time(1) + 1)
+
+    async def forget_part(self, call: Call) -> None:
+        """Lose what a call has uploaded, as if a firewall had kept it to itself."""
+        reference = call.path.split("/")[3].upper()
+
+        def step(session: Session) -> Session:
+            assert session.plan is not None
+            parts = tuple(msgspec.structs.replace(part, blob=None) for part in session.plan.parts)
+            return msgspec.structs.replace(session, plan=msgspec.structs.replace(session.plan, parts=parts))
+
+        await update(self._running.store, SESSIONS, reference, step)
 
     async def maintain_session(self, call: Call) -> None:
         """Put the session that a call has opened under maintenance, for good: 400, 21184."""

@@ -52,6 +52,7 @@ class Step(StrEnum):
     STATE = "status of a session"
     #: By a signed link, without a token.
     DOWNLOAD = "download"
+    UPLOAD = "upload of a part"
 
 
 @dataclass
@@ -311,9 +312,9 @@ _LITERAL = {
 
 _SESSION = "/sessions/[0-9]{8}-[^/]+"
 _OF_SENDING = (
-    ("POST", re.compile("/sessions/online"), Step.OPEN),
+    ("POST", re.compile("/sessions/(?:online|batch)"), Step.OPEN),
     ("POST", re.compile("/sessions/online/[^/]+/invoices"), Step.SEND),
-    ("POST", re.compile("/sessions/online/[^/]+/close"), Step.CLOSE),
+    ("POST", re.compile("/sessions/(?:online|batch)/[^/]+/close"), Step.CLOSE),
     ("GET", re.compile(_SESSION), Step.STATE),
     ("GET", re.compile(f"{_SESSION}/invoices(?:/[^/]+)?"), Step.VERDICT),
 )
@@ -332,7 +333,7 @@ def _step_of(method: str, path: str, bearer: str | None) -> Step:
     if literal is not None:
         return literal
     if path.startswith(_STORAGE):
-        return Step.DOWNLOAD
+        return Step.UPLOAD if method == "PUT" else Step.DOWNLOAD
     for way, pattern, step in _OF_SENDING:
         if way == method and pattern.fullmatch(path):
             return step

@@ -28,7 +28,7 @@ def test_pypi_ksef_client_sends_packages(tmp_path: Path) -> None:
     packages = ("package.zip", "package.tar.gz")
     # It takes no links to this machine nor by http, so it meets KSeF's own address.
     with MockServer(tls=True) as mock, tunnel(urlsplit(mock.url).port or 0) as proxy:
-        first, second = last_line(
+        results: Any = last_line(
             client(
                 python_client("ksef-client"),
                 *(SCRIPT, "https://api-test.ksef.mf.gov.pl", proxy, NIP, mock.issue_token(NIP), *packages),
@@ -36,6 +36,7 @@ def test_pypi_ksef_client_sends_packages(tmp_path: Path) -> None:
                 SSL_CERT_FILE=str(mock.ca_file),
             )
         )
+    first, second = results
     assert (first["session"], second["session"]) == (200, 200)
     assert (first["counts"], second["counts"]) == ([4, 3, 1], [2, 2, 0])
     assert (first["codes"], first["failed"]) == ([200, 200, 200, 410], 1)

@@ -13,11 +13,18 @@ from contract_tests.clients.catalogue import situations
 from contract_tests.clients.report import Report, Verdict
 from contract_tests.clients.runner import check
 from contract_tests.clients.stage import Method
-from ksef_client_min import KsefApiError, KsefClient, KsefConnectionError, KsefError, load_pem
+from ksef_client_min import (
+    KsefApiError,
+    KsefClient,
+    KsefConnectionError,
+    KsefError,
+    Package,
+    load_pem,
+)
 from ksef_client_min.operations import sending
 from tests.contract_tests.clients.inside import run_inside
 
-AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND"]
+AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND", "BATCH"]
 
 
 def library(
@@ -33,6 +40,8 @@ def library(
                 ksef.login_with_token(given["KSEF_TOKEN"], nip=given["KSEF_NIP"])
             if given["KSEF_TASK"] == "send":
                 return send(ksef, Path(given["KSEF_INVOICE"]).read_bytes())
+            if given["KSEF_TASK"] == "batch":
+                return send_package(ksef, Path(given["KSEF_INVOICES"]))
             ksef.sessions()
             ksef.context_limits()
         except KsefError as error:
@@ -67,6 +76,28 @@ def send(ksef: KsefClient, document: bytes) -> int:
         assert upo is not None
         httpx.get(upo.pages[0].download_url).raise_for_status()
     return 0 if code in (200, 440) else 1
+
+
+def send_package(ksef: KsefClient, folder: Path) -> int:
+    """Send the invoices of a folder in one package; the exit code."""
+    with Package((path.name, path.read_bytes()) for path in sorted(folder.iterdir())) as package:
+        session = ksef.open_batch(package)
+        try:
+            ksef.upload_parts(session, package)
+        except KsefApiError as error:
+            if error.status != 403:
+                raise
+            session = ksef.open_batch(package)
+            ksef.upload_parts(session, package)
+        try:
+            ksef.close_batch(session)
+        except KsefApiError as error:
+            if error.code != 21205:
+                raise
+            ksef.upload_parts(session, package)
+            ksef.close_batch(session)
+    found = ksef.await_session(session)
+    return 0 if found.status.code == 200 and not found.failed_invoice_count else 1
 
 
 def not_survived(report: Report) -> dict[str, str]:
@@ -112,6 +143,12 @@ def test_the_ksef_command_sends() -> None:
     assert not_survived(report) == {}
 
 
+def test_the_ksef_command_sends_packages() -> None:
+    ksef = Path(sys.executable).with_name("ksef")
+    line = f"{ksef} auth login && {ksef} batch send {{invoices}}"
+    assert not_survived(check(["sh", "-c", line], ["BATCH"], jobs=4)) == {}
+
+
 def test_a_client_that_does_not_send_is_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_sending(
         arguments: Sequence[str], given: Mapping[str, str], say: Callable[[str], object], deadline: float
@@ -119,7 +156,7 @@ def test_a_client_that_does_not_send_is_not_failed(monkeypatch: pytest.MonkeyPat
         return library(arguments, {**given, "KSEF_TASK": "login"}, say, deadline)
 
     run_inside(monkeypatch, without_sending)
-    report = check([], ["SEND"], jobs=12)
+    report = check([], ["SEND", "BATCH"], jobs=12)
     assert {each.verdict for each in report.results} == {Verdict.NOT_EXERCISED}
 
 
