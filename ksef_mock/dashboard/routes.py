@@ -5,7 +5,9 @@ from __future__ import annotations
 from ksef_mock.dashboard.pages import (
     certificates,
     clock,
+    collective,
     coverage,
+    exports,
     faults,
     invoice,
     keys,
@@ -30,6 +32,8 @@ ROUTES = [
     *requests.ROUTES,
     *sending.ROUTES,
     *invoice.ROUTES,
+    *exports.ROUTES,
+    *collective.ROUTES,
     *keys.ROUTES,
     *faults.ROUTES,
     *tokens.ROUTES,

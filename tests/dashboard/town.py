@@ -8,7 +8,9 @@ from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.keys.keys import Usage
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
+from tests.batch.sender import Sender, invoices, zipped
 from tests.dashboard.support import HOSTILE, OWNER, refused_signature
+from tests.invoices.exporting import finished, ordered
 from tests.sending.erp import Erp
 from tests.support import NIP, OTHER_NIP, Api, b64
 
@@ -53,8 +55,29 @@ def _send(mock: MockServer, api: Api, access: str) -> None:
         erp.send(session, document)
     erp.send(session, good[0], invoiceHash=b64(bytes(32)))
     erp.close(session)
+    _order_packages(mock, api, erp)
     mock_invoice = {"documents": [invoice("1111111111", NIP, HOSTILE).decode()]}
     assert api.http.post(f"{mock.url}/_mock/invoices", json=mock_invoice).status_code == 201
+
+
+def _order_packages(mock: MockServer, api: Api, erp: Erp) -> None:
+    """Packages in both directions, and a number for several invoices."""
+    sender = Sender(erp)
+    files = invoices(2) | {f"{HOSTILE}.xml".replace("/", ""): b"<no>", "again.xml": b"<no>"}
+    sender.sent(zipped(files), 2)
+    sender.open(zipped(files), 2)
+    sender.upload(sender.open(zipped(files), 2), [1])
+    spoiled = sender.open(b"no package at all")
+    sender.upload(spoiled)
+    sender.closed(spoiled)
+    finished(erp, ordered(erp))
+    ordered(erp, encryption={"encryptedSymmetricKey": b64(bytes(256)), "publicKeyId": None})
+    sent = erp.open()
+    numbers = [erp.sent(sent, invoice(NIP, number=f"FA/C{each}"))["ksefNumber"] for each in range(2)]
+    named = [{"ksefNumber": each, "description": HOSTILE} for each in numbers]
+    named[0]["payment"] = {"amount": 12.3, "currency": "EUR"}
+    made = erp.call("POST", "/collective-identifiers", json={"invoices": named})
+    assert made.status_code == 201, made.text
 
 
 def grant(api: Api, description: str, *permissions: str, to: str = OTHER_NIP, context: str = NIP) -> None:

@@ -21,6 +21,7 @@ from ksef_mock.dashboard.logins import Outcome, Tone
 from ksef_mock.dashboard.render import Redirect, attachment
 from ksef_mock.dashboard.xml_view import xml_view
 from ksef_mock.ksef.sending import bodies
+from ksef_mock.ksef.sending.rules import SessionStatus
 from ksef_mock.ksef.sending.session import Kind, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Counts
 from ksef_mock.system.system import System
@@ -181,7 +182,8 @@ async def no_session(request: Request) -> Response:
 def _reason_of(session: Session) -> str:
     if session.key is None:
         return "the symmetric key that was sent could not be decrypted"
-    return ""
+    is_over = session.status not in (SessionStatus.OPEN, SessionStatus.PROCESSING)
+    return session.reason if is_over else ""
 
 
 def _facts(session: Session) -> list[tuple[str, str]]:
@@ -196,7 +198,21 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         ("Updated", moment_of(session.updated_at)),
         ("Identifiers", "checked (subject-identifier-validation)" if session.validates_identifiers else ""),
     ]
-    return [(name, value) for name, value in rows if value]
+    return [(name, value) for name, value in [*rows, *_package(session)] if value]
+
+
+def _package(session: Session) -> list[tuple[str, str]]:
+    plan = session.plan
+    if plan is None:
+        return []
+    uploaded = sum(part.blob is not None for part in plan.parts)
+    # What was uploaded is let go of once it is processed.
+    parts = f"{uploaded} of {len(plan.parts)} uploaded" if session.closed_at is None else str(len(plan.parts))
+    return [
+        ("Package", f"{'TarGz' if plan.is_tar else 'Zip'}, {plan.size} octets"),
+        ("Parts", parts),
+        ("Mode", "Offline" if plan.offline else ""),
+    ]
 
 
 def moment_of(instant: Instant) -> str:

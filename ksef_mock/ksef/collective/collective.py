@@ -139,7 +139,7 @@ class CollectiveIdentifiers:
                 created_at=now,
                 invoice_count=len(numbers),
             )
-            lists = [_of(context), _of(_seller(made)), *map(_naming, numbers)]
+            lists = [_of(context), _of(_seller(made)), _of(None), *map(_naming, numbers)]
             return made, (
                 Insert(IDENTIFIERS, made.number, made, None),
                 Insert(_INVOICES, made.number, invoices, None),
@@ -174,6 +174,25 @@ class CollectiveIdentifiers:
         span = (query.start, query.end)
         return await page(self._store, _of(context), size, continuation, shown, span=span, refusal=_refusal)
 
+    async def of_anybody(
+        self, viewer: Identifier | None, size: int, continuation: str | None
+    ) -> Page[CollectiveIdentifier]:
+        """A page of those that somebody finds in his list, or of all, newest first; for people.
+
+        Raises:
+            BadRequest: 21418.
+        """
+        return await page(self._store, _of(viewer), size, continuation, self.find)
+
+    async def find(self, number: str) -> CollectiveIdentifier | None:
+        """The one with this number."""
+        return await self._store.get(IDENTIFIERS, number)
+
+    async def named(self, number: str) -> Sequence[Named]:
+        """Its invoices with all details, by KSeF number, descending."""
+        found = await self._store.get(_INVOICES, number)
+        return () if found is None else found.named
+
     async def naming(
         self, ksef_number: str, size: int, continuation: str | None
     ) -> Page[CollectiveIdentifier]:
@@ -204,7 +223,7 @@ class CollectiveIdentifiers:
             (named.ksef_number, number, named)
             for number, found in made.items()
             if found is not None
-            for named in await self._named(number)
+            for named in await self.named(number)
             if after is None or (named.ksef_number, number) < after
         ]
         following = heapq.nlargest(size + 1, entries, key=lambda entry: entry[:2])
@@ -214,10 +233,6 @@ class CollectiveIdentifiers:
             if (found := made[number]) is not None
         ]
         return Page(items, token(following[size - 1][:2]) if len(following) > size else None)
-
-    async def _named(self, number: str) -> Sequence[Named]:
-        found = await self._store.get(_INVOICES, number)
-        return () if found is None else found.named
 
     async def _shown(self, found: CollectiveIdentifier, named: Named, context: Identifier) -> Shown:
         if not named.has_details or found.context == context:
@@ -241,8 +256,8 @@ def _seller(made: CollectiveIdentifier) -> Identifier:
     return Identifier("Nip", rules.seller_of(made.number))
 
 
-def _of(viewer: Identifier) -> str:
-    return f"collective-identifiers:{viewer}"
+def _of(viewer: Identifier | None) -> str:
+    return f"collective-identifiers:{viewer or '*'}"
 
 
 def _naming(ksef_number: str) -> str:

@@ -33,7 +33,8 @@ from ksef_mock.ksef.invoices.invoices import Invoices, Query
 from ksef_mock.ksef.invoices.metadata import Invoice
 from ksef_mock.ksef.invoices.packing import Compression, Packer, Sealed, Step
 from ksef_mock.state.blobs import Blob, Blobs
-from ksef_mock.state.store import Insert, Store, Table, Write
+from ksef_mock.state.paging import Page, page
+from ksef_mock.state.store import Index, Insert, Store, Table, Write
 from ksef_mock.state.update import committed, placed, update
 
 #: Seconds for which a status poll waits for a package that is being made: most are made by then.
@@ -117,6 +118,8 @@ class Running(msgspec.Struct, frozen=True):
 
 EXPORTS: Table[Export] = Table("export", Export)
 RUNNING: Table[Running] = Table("exports-running", Running)
+#: Index of all exports.
+_ALL = "exports"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +191,7 @@ class Exports:
             return export, (
                 placed(RUNNING, whose, known, following, None),
                 Insert(EXPORTS, export.reference, export, export.expires_at),
+                Index(_ALL, export.reference, now, export.expires_at),
             )
 
         return await committed(self._store, attempt)
@@ -208,6 +212,18 @@ class Exports:
         if found.context != context:
             raise rules.no_export(f"it is one of {found.context}, the login is of {context}")
         return found
+
+    async def of_anybody(self, size: int, continuation: str | None) -> Page[Export]:
+        """A page of all exports, newest first; for people, not for clients.
+
+        Raises:
+            BadRequest: 21418, the continuation token is not one of ours.
+        """
+
+        async def shown(reference: str) -> Export | None:
+            return await self._store.get(EXPORTS, reference)
+
+        return await page(self._store, _ALL, size, continuation, shown)
 
     async def poll(self, reference: str, context: Identifier) -> Export:
         """The export as a status poll sees it, which uses up a poll of the delay.
