@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -29,10 +30,11 @@ from ksef_client_min.core import (
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError, KsefNotLoggedInError
+from ksef_client_min.exported import Checkpoint, Export, ExportedPackage, Retrieved
 from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
-from ksef_client_min.operations import auth, limits, sending
+from ksef_client_min.operations import auth, invoices, limits, sending
 from ksef_client_min.replies import Reply
-from ksef_client_min.wire import Collector, request_of, translated
+from ksef_client_min.wire import Collector, iso, request_of, translated
 
 if TYPE_CHECKING:
     from ksef_client_min.package import Package
@@ -220,6 +222,59 @@ class AsyncKsefClient:
         """As `KsefClient.close_batch`."""
         await self.call(sending.close_batch(reference_of(session)))
 
+    # -- exporting packages of invoices
+
+    async def export(
+        self,
+        subject_type: str,
+        date_from: datetime,
+        date_to: datetime | None = None,
+        *,
+        date_type: str = "PermanentStorage",
+        only_metadata: bool = False,
+        compression: str | None = None,
+        **filters: Any,
+    ) -> ExportedPackage:
+        """As `KsefClient.export`."""
+        wanted = invoices.export_filters(
+            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        )
+        return await self._run(self._core.export(wanted, only_metadata, compression))
+
+    async def start_export(
+        self,
+        subject_type: str,
+        date_from: datetime,
+        date_to: datetime | None = None,
+        *,
+        date_type: str = "PermanentStorage",
+        only_metadata: bool = False,
+        compression: str | None = None,
+        **filters: Any,
+    ) -> Export:
+        """As `KsefClient.start_export`."""
+        wanted = invoices.export_filters(
+            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        )
+        return await self._run(self._core.start_export(wanted, only_metadata, compression))
+
+    async def download_export(self, export: Export) -> ExportedPackage:
+        """As `KsefClient.download_export`."""
+        return await self._run(self._core.download_export(export))
+
+    async def retrieve(
+        self, subject_type: str, checkpoint: Checkpoint, *, only_metadata: bool = False, **filters: Any
+    ) -> AsyncIterator[Retrieved]:
+        """As `KsefClient.retrieve`, in an `async for`."""
+        while True:
+            step = await self._run(self._core.retrieve(subject_type, checkpoint, filters, only_metadata))
+            if step is None:
+                return
+            yield step
+            if not step.has_more:
+                return
+            checkpoint = step.checkpoint
+
     async def _run(self, flow: Flow[T]) -> T:
         try:
             effect = next(flow)
@@ -251,8 +306,9 @@ class AsyncKsefClient:
         with translated(effect):
             async with self._http.stream(**request_of(effect)) as response:
                 body = Collector(self._core.policy.max_answer)
+                take = effect.into if effect.into is not None and response.status_code == 200 else body.add
                 async for chunk in response.aiter_bytes():
-                    body.add(chunk)
+                    take(chunk)
                 return Reply(response.status_code, dict(response.headers), body.whole())
 
     async def _refresh(self, effect: Refresh) -> None:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,8 @@ class Send:
     bearer: str | None = field(default=None, repr=False)
     json: Any = field(default=None, repr=False)
     xml: bytes | None = field(default=None, repr=False)
+    #: Takes the octets of a successful answer as they come, however many; None: they are collected.
+    into: Callable[[bytes], None] | None = field(default=None, repr=False)
     #: Octets of no kind.
     content: bytes | None = field(default=None, repr=False)
     params: Mapping[str, str | Sequence[str]] | None = None

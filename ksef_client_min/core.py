@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ksef_client_min.auth_manager import AuthManager
@@ -21,23 +21,29 @@ from ksef_client_min.errors import (
     KsefAuthenticationError,
     KsefConnectionError,
     KsefError,
+    KsefExportError,
     KsefNotLoggedInError,
     KsefProtocolError,
     KsefTimeoutError,
     KsefUnauthorizedError,
 )
+from ksef_client_min.exported import Checkpoint, Export, ExportedPackage, Retrieved
 from ksef_client_min.invoice_cipher import SYMMETRIC_KEY_USAGE, SessionKey
 from ksef_client_min.models import (
     AuthenticationStarted,
     AuthenticationStatus,
     Challenge,
+    ExportPart,
+    ExportReference,
+    ExportStatus,
+    InvoicePackageInfo,
     OpenedBatch,
     OpenedSession,
     PartUpload,
     SendingStatus,
     SentInvoice,
 )
-from ksef_client_min.operations import auth, security, sending
+from ksef_client_min.operations import auth, invoices, security, sending
 from ksef_client_min.replies import Reply, decode, error_of
 from ksef_client_min.token_cipher import encrypt_token, select_key
 from ksef_client_min.xades import build_auth_token_request, sign
@@ -46,6 +52,13 @@ if TYPE_CHECKING:
     from ksef_client_min.package import Package
 
 T = TypeVar("T")
+
+#: What the storage answers to a link that has expired.
+_EXPIRED = (401, 403)
+#: Status of an export that is restricted to what is complete, and begins after it.
+_BEYOND_AVAILABLE_DATA = 420
+#: Of the dates of one export; KSeF allows 100 days.
+_LONGEST_RANGE = timedelta(days=99)
 
 #: Exception code of a publicKeyId that KSeF does not know (any more).
 UNKNOWN_PUBLIC_KEY = 21470
@@ -90,8 +103,10 @@ class Policy:
     #: Between the first polls of a status; the pause grows by half each time, up to `poll_at_most`.
     poll_at_first: float = 0.5
     poll_at_most: float = 5.0
-    #: How often the upload of a part is tried while the storage fails.
+    #: How often the upload of a part, or its download, is tried while the storage fails.
     upload_attempts: int = 4
+    #: For an export to be made.
+    export_deadline: float = 600.0
     #: Altogether, for Retry-After of one call (429, 503).
     retry_budget: float = 60.0
     #: Octets of an answer.
@@ -418,6 +433,112 @@ class Core:
             )
         )
 
+    # -- exports
+
+    def start_export(
+        self, filters: dict[str, Any], only_metadata: bool, compression: str | None
+    ) -> Flow[Export]:
+        """An export with a key of its own."""
+        key = SessionKey.generate()
+        try:
+            started = yield from self._start_export(key, filters, only_metadata, compression)
+        except KsefApiError as error:
+            # The keys were changed in between.
+            if error.code != UNKNOWN_PUBLIC_KEY:
+                raise
+            started = yield from self._start_export(key, filters, only_metadata, compression)
+        return Export(started.reference_number, key)
+
+    def _start_export(
+        self, key: SessionKey, filters: dict[str, Any], only_metadata: bool, compression: str | None
+    ) -> Flow[ExportReference]:
+        wrapped, key_id = yield from self._wrapped(key)
+        call = invoices.export(
+            filters, wrapped, key.iv, key_id, only_metadata=only_metadata, compression=compression
+        )
+        return (yield from self.call(call))
+
+    def await_export(self, export: Export) -> Flow[InvoicePackageInfo]:
+        """The package of an export once it is made."""
+        reference = export.reference_number
+        found: ExportStatus = yield from self._poll(
+            invoices.export_status(reference),
+            lambda found: found.status.code >= 200,
+            self.policy.export_deadline,
+            f"the export {reference}",
+        )
+        status = found.status
+        if status.code != 200:
+            raise KsefExportError(reference, status.code, status.description, status.details or ())
+        if found.package is None:
+            raise KsefProtocolError("an export that succeeded has no package")
+        return found.package
+
+    def download_export(self, export: Export) -> Flow[ExportedPackage]:
+        """The package of an export, every part of it fetched and verified."""
+        info = yield from self.await_export(export)
+        package = ExportedPackage(info)
+        try:
+            links = {part.ordinal_number: part for part in info.parts}
+            for part in sorted(info.parts, key=lambda part: part.ordinal_number):
+                yield from self._download(export, package, part, links)
+        except BaseException:
+            package.close()
+            raise
+        return package
+
+    def _download(
+        self, export: Export, package: ExportedPackage, part: ExportPart, links: dict[int, ExportPart]
+    ) -> Flow[None]:
+        pause = self.policy.poll_at_first
+        for attempt in range(self.policy.upload_attempts):
+            receiver = package.receiving(part, export.key)
+            request = Send("GET", links[part.ordinal_number].url, into=receiver.add)
+            is_last = attempt == self.policy.upload_attempts - 1
+            try:
+                yield from self._send(request)
+            except KsefApiError as error:
+                if is_last or not (error.status >= 500 or error.status in _EXPIRED):
+                    raise
+                if error.status in _EXPIRED:
+                    # Links are made at each look at the status: this one has expired.
+                    fresh = yield from self.await_export(export)
+                    links |= {each.ordinal_number: each for each in fresh.parts}
+                    continue
+            except (KsefConnectionError, KsefTimeoutError):
+                if is_last:
+                    raise
+            else:
+                receiver.finish()
+                return
+            yield Wait(pause)
+            pause = min(pause * 1.5, self.policy.poll_at_most)
+
+    def export(
+        self, filters: dict[str, Any], only_metadata: bool, compression: str | None
+    ) -> Flow[ExportedPackage]:
+        """Ordered, made, downloaded."""
+        started = yield from self.start_export(filters, only_metadata, compression)
+        return (yield from self.download_export(started))
+
+    def retrieve(
+        self, subject_type: str, checkpoint: Checkpoint, filters: Mapping[str, Any], only_metadata: bool
+    ) -> Flow[Retrieved | None]:
+        """The next package of an incremental retrieval; None if nothing is complete after the checkpoint."""
+        until = _window_end(checkpoint.since)
+        wanted = invoices.export_filters(subject_type, checkpoint.since, until, restricted=True, **filters)
+        try:
+            package = yield from self.export(wanted, only_metadata, None)
+        except KsefExportError as error:
+            if error.code == _BEYOND_AVAILABLE_DATA:
+                return None
+            raise
+        try:
+            return _retrieved(package, checkpoint, until)
+        except BaseException:
+            package.close()
+            raise
+
     # -- the session
 
     def refresh(self) -> Flow[str]:
@@ -480,6 +601,40 @@ class Core:
                 raise error
             budget -= max(wait, 1.0)
             yield Wait(wait)
+
+
+def _window_end(since: str) -> str | None:
+    """The end of the longest range that begins there; None if the present is in it."""
+    end = datetime.fromisoformat(since) + _LONGEST_RANGE
+    return end.isoformat() if end < datetime.now(UTC) else None
+
+
+def _retrieved(package: ExportedPackage, checkpoint: Checkpoint, until: str | None) -> Retrieved:
+    """
+    Raises:
+        KsefProtocolError: the package does not say where to go on, or leads nowhere.
+    """
+    info, known = package.info, frozenset(checkpoint.seen)
+    since = info.last_permanent_storage_date if info.is_truncated else info.permanent_storage_hwm_date
+    if since is None:
+        raise KsefProtocolError("the package does not say where the next one goes on")
+    try:
+        moment = datetime.fromisoformat(since)
+        at_the_end = {
+            each["ksefNumber"]
+            for each in package.metadata
+            if datetime.fromisoformat(each["permanentStorageDate"]) >= moment
+        }
+    except (KeyError, TypeError, ValueError):
+        raise KsefProtocolError("the package has a date that is none") from None
+    if since == checkpoint.since:
+        at_the_end |= known
+    following = Checkpoint(since, tuple(sorted(at_the_end)))
+    if info.is_truncated and following == checkpoint:
+        raise KsefProtocolError("more invoices were stored at one moment than a package holds")
+    # A window that ended before the present goes on at its end.
+    has_more = info.is_truncated or (until is not None and moment >= datetime.fromisoformat(until))
+    return Retrieved(package, following, has_more, known)
 
 
 def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, str]:

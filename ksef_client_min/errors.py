@@ -90,8 +90,8 @@ class KsefRateLimitError(KsefApiError):
     """429, and waiting as long as asked was not in the budget; see `retry_after`."""
 
 
-class KsefAuthenticationError(KsefError):
-    """The login was accepted for processing and failed: a status of 4xx or 5xx of the operation."""
+class KsefOperationError(KsefError):
+    """Something was accepted for processing and failed: a status of 4xx or 5xx."""
 
     def __init__(self, reference_number: str, code: int, description: str, details: Sequence[str]) -> None:
         self.reference_number = reference_number
@@ -100,3 +100,11 @@ class KsefAuthenticationError(KsefError):
         self.details = tuple(details)
         text = f"status {code}: {description}"
         super().__init__(f"{text} ({'; '.join(self.details)})" if self.details else text)
+
+
+class KsefAuthenticationError(KsefOperationError):
+    """The login was accepted for processing and failed."""
+
+
+class KsefExportError(KsefOperationError):
+    """The export was accepted for processing and failed."""

@@ -395,3 +395,50 @@ class CollectiveIdentifierInvoicePage(_Answer, frozen=True):
 
     invoices: tuple[CollectiveIdentifierInvoice, ...]
     continuation_token: str | None = None
+
+
+class ExportReference(_Answer, frozen=True):
+    """POST /invoices/exports."""
+
+    reference_number: str
+
+
+class ExportPart(_Answer, frozen=True):
+    """A part of an exported package. The link needs no token, and is in no repr."""
+
+    ordinal_number: int
+    part_name: str
+    url: str
+    part_size: int
+    part_hash: bytes  # msgspec decodes base64
+    encrypted_part_size: int
+    encrypted_part_hash: bytes
+    expiration_date: datetime
+
+    def __repr__(self) -> str:
+        return f"ExportPart(part_name={self.part_name!r}, part_size={self.part_size})"
+
+
+class InvoicePackageInfo(_Answer, frozen=True, kw_only=True):
+    """What the status of an export says of its package. The last date is told where it is truncated."""
+
+    invoice_count: int
+    size: int
+    parts: tuple[ExportPart, ...]
+    is_truncated: bool
+    #: Absent before API 2.9.0.
+    compression_type: str = "Zip"
+    last_issue_date: str | None = None
+    last_invoicing_date: str | None = None
+    last_permanent_storage_date: str | None = None
+    #: Up to when KSeF's data is complete; of exports by PermanentStorage.
+    permanent_storage_hwm_date: str | None = None
+
+
+class ExportStatus(_Answer, frozen=True, kw_only=True):
+    """GET /invoices/exports/{referenceNumber}."""
+
+    status: Status
+    completed_date: datetime | None = None
+    package_expiration_date: datetime | None = None
+    package: InvoicePackageInfo | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -29,10 +30,11 @@ from ksef_client_min.core import (
 from ksef_client_min.credentials import Credentials
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError, KsefNotLoggedInError
+from ksef_client_min.exported import Checkpoint, Export, ExportedPackage, Retrieved
 from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
-from ksef_client_min.operations import auth, limits, sending
+from ksef_client_min.operations import auth, invoices, limits, sending
 from ksef_client_min.replies import Reply
-from ksef_client_min.wire import Collector, request_of, translated
+from ksef_client_min.wire import Collector, iso, request_of, translated
 
 if TYPE_CHECKING:
     from ksef_client_min.package import Package
@@ -295,6 +297,89 @@ class KsefClient:
         """The third step alone: the package is processed from now on."""
         self.call(sending.close_batch(reference_of(session)))
 
+    # -- exporting packages of invoices
+
+    def export(
+        self,
+        subject_type: str,
+        date_from: datetime,
+        date_to: datetime | None = None,
+        *,
+        date_type: str = "PermanentStorage",
+        only_metadata: bool = False,
+        compression: str | None = None,
+        **filters: Any,
+    ) -> ExportedPackage:
+        """Have KSeF make a package of invoices; wait for it, download, decrypt and verify it.
+
+        A link that expires on the way is replaced by a new one. Whether all invoices had room is told by
+        `is_truncated`; `retrieve` goes on by itself.
+
+        Args:
+            subject_type: Subject1 (seller), Subject2 (buyer), Subject3, SubjectAuthorized.
+            date_from: with an offset; KSeF allows ranges of 100 days.
+            date_type: Issue, Invoicing or PermanentStorage.
+            only_metadata: without the documents.
+            compression: Zip or TarGz.
+            filters: any other member of the request's filters, by its name in the API.
+
+        Raises:
+            KsefExportError: KSeF could not make it.
+            KsefTimeoutError: it is not made in `Policy.export_deadline`.
+            KsefProtocolError: what came is not what the status says.
+            KsefError: see `ksef_client_min.errors`.
+        """
+        wanted = invoices.export_filters(
+            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        )
+        return self._run(self._core.export(wanted, only_metadata, compression))
+
+    def start_export(
+        self,
+        subject_type: str,
+        date_from: datetime,
+        date_to: datetime | None = None,
+        *,
+        date_type: str = "PermanentStorage",
+        only_metadata: bool = False,
+        compression: str | None = None,
+        **filters: Any,
+    ) -> Export:
+        """The first step of `export` alone; `download_export` does the rest, within seven days."""
+        wanted = invoices.export_filters(
+            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        )
+        return self._run(self._core.start_export(wanted, only_metadata, compression))
+
+    def download_export(self, export: Export) -> ExportedPackage:
+        """The package of an export that was started, once it is made."""
+        return self._run(self._core.download_export(export))
+
+    def retrieve(
+        self, subject_type: str, checkpoint: Checkpoint, *, only_metadata: bool = False, **filters: Any
+    ) -> Iterator[Retrieved]:
+        """All invoices from a checkpoint on, package by package, none of them twice and none left out.
+
+        Each is restricted to what is complete in KSeF and goes on where the one before ended. Keep the
+        `checkpoint` of each once its `invoices()` are kept; the last one is where to begin next time.
+
+            for step in ksef.retrieve("Subject2", Checkpoint("2026-01-01T00:00:00Z")):
+                with step:
+                    for invoice in step.invoices():
+                        ...
+
+        Raises:
+            KsefError: as `export`.
+        """
+        while True:
+            step = self._run(self._core.retrieve(subject_type, checkpoint, filters, only_metadata))
+            if step is None:
+                return
+            yield step
+            if not step.has_more:
+                return
+            checkpoint = step.checkpoint
+
     def _run(self, flow: Flow[T]) -> T:
         try:
             effect = next(flow)
@@ -324,8 +409,9 @@ class KsefClient:
     def _send(self, effect: Send) -> Reply:
         with translated(effect), self._http.stream(**request_of(effect)) as response:
             body = Collector(self._core.policy.max_answer)
+            take = effect.into if effect.into is not None and response.status_code == 200 else body.add
             for chunk in response.iter_bytes():
-                body.add(chunk)
+                take(chunk)
             return Reply(response.status_code, dict(response.headers), body.whole())
 
     def _refresh(self, effect: Refresh) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -36,6 +37,11 @@ def request_of(effect: Send) -> dict[str, Any]:
         "headers": headers,
         "content": content,
     }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as the API takes it."""
+    return None if moment is None else moment.isoformat()
 
 
 @contextmanager

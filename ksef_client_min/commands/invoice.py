@@ -1,13 +1,15 @@
-"""`ksef invoice`: sending, finding and downloading invoices."""
+"""`ksef invoice`: sending, finding, downloading and exporting invoices."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from ksef_client_min.commands.common import (
     REFUSED,
@@ -15,26 +17,20 @@ from ksef_client_min.commands.common import (
     json_option,
     logged_in,
     moment_option,
+    show,
     show_list,
     spinner,
     write_output,
 )
 from ksef_client_min.commands.session import resumed, row_of
+from ksef_client_min.exported import METADATA, Checkpoint
 from ksef_client_min.operations import invoices, sending
-from ksef_client_min.session_file import Home
+from ksef_client_min.session_file import BrokenFile, Home
 
 _COLUMNS = ("ksefNumber", "invoiceNumber", "issueDate", "seller", "grossAmount", "currency")
 
 
-@click.group()
-def invoice() -> None:
-    """Send, find and download invoices."""
-
-
-@invoice.command()
-@moment_option("--from", "date_from", required=True, help="ISO 8601.")
-@moment_option("--to", "date_to", help="ISO 8601; else now.")
-@click.option(
+_subject_option = click.option(
     "--subjectType",
     "--subject-type",
     "subject_type",
@@ -43,7 +39,7 @@ def invoice() -> None:
     type=click.Choice(["Subject1", "Subject2", "Subject3", "SubjectAuthorized"]),
     help="As whom: Subject1 is the seller, Subject2 the buyer.",
 )
-@click.option(
+_date_option = click.option(
     "--dateType",
     "--date-type",
     "date_type",
@@ -52,6 +48,18 @@ def invoice() -> None:
     type=click.Choice(["Issue", "Invoicing", "PermanentStorage"]),
     help="Which date is meant.",
 )
+
+
+@click.group()
+def invoice() -> None:
+    """Send, find, download and export invoices."""
+
+
+@invoice.command()
+@moment_option("--from", "date_from", required=True, help="ISO 8601.")
+@moment_option("--to", "date_to", help="ISO 8601; else now.")
+@_subject_option
+@_date_option
 @click.option("--size", default=10, show_default=True, type=click.IntRange(10, 250), help="At most so many.")
 @json_option
 @explained
@@ -137,6 +145,119 @@ def send(documents: tuple[Path, ...], form: str, offline: bool, corrects: Path |
     show_list(as_json, "invoices", rows, _SENT)
     if any(row["status"] != 200 for row in rows):
         raise SystemExit(REFUSED)
+
+
+#: In the folder of an incremental export: up to where it has the invoices, in each part.
+_CHECKPOINT = ".ksef-checkpoint-{}.json"
+
+
+@invoice.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@moment_option("--from", "date_from", help="ISO 8601; not needed where --incremental goes on.")
+@moment_option("--to", "date_to", help="ISO 8601; else now.")
+@_subject_option
+@_date_option
+@click.option("--only-metadata", is_flag=True, help="Without the documents.")
+@click.option(
+    "--compression", default="Zip", show_default=True, type=click.Choice(["Zip", "TarGz"]), help="On the way."
+)
+@click.option(
+    "--incremental",
+    is_flag=True,
+    help="Take what is complete, all of it, and go on from there the next time; FOLDER remembers.",
+)
+@json_option
+@explained
+def export(
+    folder: Path,
+    date_from: datetime | None,
+    date_to: datetime | None,
+    subject_type: str,
+    date_type: str,
+    only_metadata: bool,
+    compression: str,
+    incremental: bool,
+    as_json: bool,
+) -> None:
+    """Have KSeF pack invoices; download, decrypt and verify them into FOLDER, with _metadata.json.
+
+    A package holds 10,000 invoices or 1 GB; if not all had room the date to go on from is printed.
+    """
+    if incremental:
+        if date_to is not None or date_type != "PermanentStorage":
+            raise click.UsageError("--incremental goes by PermanentStorage, without --to")
+        _retrieve(folder, date_from, subject_type, only_metadata, as_json)
+        return
+    if date_from is None:
+        raise click.UsageError("--from is needed")
+    with (
+        logged_in() as (ksef, _),
+        spinner("Exporting", as_json),
+        ksef.export(
+            subject_type,
+            date_from,
+            date_to,
+            date_type=date_type,
+            only_metadata=only_metadata,
+            compression=compression,
+        ) as package,
+    ):
+        package.extract(folder)
+        info = package.info
+    last = info.last_permanent_storage_date or info.last_invoicing_date or info.last_issue_date
+    data = {
+        "folder": str(folder),
+        "invoices": info.invoice_count,
+        "truncated": info.is_truncated,
+        "last": last,
+    }
+    text = f"{info.invoice_count} invoices in {folder}."
+    if info.is_truncated:
+        text += f" There are more: go on with --from {last}"
+    show(as_json, data, text)
+
+
+def _retrieve(
+    folder: Path, date_from: datetime | None, subject_type: str, only_metadata: bool, as_json: bool
+) -> None:
+    file = folder / _CHECKPOINT.format(subject_type)
+    if file.exists():
+        try:
+            checkpoint = msgspec.json.decode(file.read_bytes(), type=Checkpoint)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise BrokenFile(f"{file} is damaged: remove it, and give --from") from None
+    elif date_from is None:
+        raise click.UsageError(f"--from is needed the first time: there is no {file}")
+    else:
+        checkpoint = Checkpoint(date_from.isoformat())
+    metadata, new = folder / METADATA, 0
+    with logged_in() as (ksef, _), spinner("Exporting", as_json):
+        for step in ksef.retrieve(subject_type, checkpoint, only_metadata=only_metadata):
+            with step:
+                folder.mkdir(parents=True, exist_ok=True)
+                told = _told(metadata)
+                for each in step.invoices():
+                    new += 1
+                    told[each.ksef_number] = each.metadata
+                    if each.document is not None:
+                        (folder / f"{each.ksef_number}.xml").write_bytes(each.document)
+                body = {"invoices": list(told.values())}
+                metadata.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            checkpoint = step.checkpoint
+            # Only now: whatever is cut off is taken again.
+            file.write_bytes(msgspec.json.encode(checkpoint) + b"\n")
+    data = {"folder": str(folder), "invoices": new, "since": checkpoint.since}
+    show(as_json, data, f"{new} new invoices in {folder}, complete up to {checkpoint.since}.")
+
+
+def _told(metadata: Path) -> dict[str, dict[str, Any]]:
+    """What a folder's `_metadata.json` says, by KSeF number."""
+    if not metadata.exists():
+        return {}
+    try:
+        return {each["ksefNumber"]: each for each in json.loads(metadata.read_text("utf-8"))["invoices"]}
+    except (ValueError, LookupError, TypeError):
+        raise BrokenFile(f"{metadata} is damaged: remove it") from None
 
 
 @invoice.command()
