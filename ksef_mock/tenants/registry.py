@@ -145,10 +145,10 @@ class Tenants:
             SeedError: two entries of the seed contradict each other.
             ValueError: the seed has the text of the first token for another NIP.
         """
-        if self.settings.store != "memory":
+        if {self.settings.store, settings.store} != {"memory"}:
             raise NoTenant(
-                "tenants keep their state in memory, and this mock keeps its own in another store: start one "
-                "without --store"
+                "tenants keep their state in memory, and so must their mock: this one is told to use another "
+                "store (--store)"
             )
         if name is None:
             name = secrets.token_hex(6)

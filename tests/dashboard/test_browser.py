@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ksef_mock.settings import Settings
+from ksef_mock.steered import Steered
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.chromium import PHONE, needs_chromium
@@ -29,7 +30,7 @@ class Visitor:
         self.complaints: list[str] = []
         self.asked: set[str] = set()
 
-    def open(self, mock: MockServer, path: str = "", **options: Any) -> Page:
+    def open(self, mock: Steered, path: str = "", **options: Any) -> Page:
         """`/_mock/` and `path` in a fresh profile."""
         context = self._browser.new_context(**{"viewport": LAPTOP, **options})
         context.set_default_timeout(10_000)
@@ -239,6 +240,27 @@ def test_a_reset_is_asked_about_first(visitor: Visitor, busy_mock: MockServer) -
     page.get_by_role("button", name="Reset the mock").click()
     expect(page.get_by_text("No logins yet")).to_be_visible()
     assert len(busy_mock.journal) == 1
+
+
+def test_the_pages_of_a_tenant_are_live_and_move_its_clock_alone(
+    visitor: Visitor, ksef_mock: MockServer
+) -> None:
+    with ksef_mock.tenant(token_key="ec") as tenant:
+        page = visitor.open(tenant)
+        expect(page.get_by_text("No logins yet")).to_be_visible()
+        api = Api(tenant.url)
+        api.login(tenant.token)
+        api.close()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.reload()  # what it shows live may be the half of the login
+        page.locator("tbody tr a").first.click()
+        page.wait_for_url(f"{tenant.url}/_mock/ui/logins/*")
+        page.locator("#clock summary").click()
+        page.get_by_role("button", name="+1 h").click()
+        expect(page.locator("#offset")).to_have_text("+1 h")
+        page.wait_for_url(f"{tenant.url}/_mock/**")
+        page.context.close()  # else it notes that its tenant is gone
+    assert ksef_mock.clock.state.offset == 0
 
 
 def test_the_control_token_is_asked_for_once(visitor: Visitor, serve: Serve) -> None:

@@ -566,6 +566,8 @@ def test_arguments_are_checked_at_once(mock: MockServer) -> None:
         mock.tenant(nip="1")
     with pytest.raises(ValueError, match="unknown profile"):
         mock.tenant(profile="production")  # type: ignore[arg-type]
+    with pytest.raises(registry.NoTenant, match="keep their state in memory"):
+        mock.tenant(settings=Settings(store="sqlite:never-made"))
     with pytest.raises(registry.NoTenant, match="is none"):
         mock.tenant("a b")
     with pytest.raises(RuntimeError, match="not been started"):
