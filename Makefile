@@ -51,6 +51,7 @@ bench: $(STAMP) ## measure against the floors
 	$(BIN)/python -m bench.stores
 	$(BIN)/python -m bench.workers
 	$(BIN)/python -m bench.invoices
+	$(BIN)/python -m bench.batch
 	$(BIN)/python -m bench.exports
 	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.prism

@@ -27,6 +27,7 @@ from ksef_mock.core.validation import NOT_EMPTY
 from ksef_mock.ksef.sending import bodies as wire
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.confirmations import Confirmations
+from ksef_mock.ksef.sending.rules import SessionStatus
 from ksef_mock.ksef.sending.session import Kind, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Filter
 
@@ -101,6 +102,8 @@ async def session_status(request: Request) -> Response:
     pages = system.confirmations.links_to_pages(public_address(request), session)
     shown = wire.SessionStatusResponse.of(session, await system.sessions.counts(session), pages)
     await system.sessions.poll(session)
+    if session.reason and session.status is not SessionStatus.PROCESSING:
+        exchange_of(request).failed("package", session.reason)
     return answer(shown)
 
 

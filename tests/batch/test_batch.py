@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -464,6 +466,38 @@ def test_duplicates_are_found_across_sessions_of_both_kinds(sender: Sender) -> N
 def test_offline_is_declared_for_all_of_a_package(sender: Sender) -> None:
     batch, _ = sender.sent(zipped(invoices(2)), offline=True)
     assert {each["invoicingMode"] for each in sender.invoices(batch)} == {"Offline"}
+
+
+def test_what_is_no_invoice_is_told_apart_and_spoils_nothing(sender: Sender) -> None:
+    (good,) = invoices(1).values()
+    octets = io.BytesIO()
+    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("folder/", b"")
+        link = zipfile.ZipInfo("link.xml")
+        link.external_attr = 0o120777 << 16
+        package.writestr(link, "/etc/passwd")
+        package.writestr("notes.txt", b"no XML")
+        package.writestr("huge.xml", bytes(3_000_001))
+        package.writestr("folder/good.xml", good)
+    batch, status = sender.sent(octets.getvalue())
+    assert [status["successfulInvoiceCount"], status["failedInvoiceCount"]] == [1, 4]
+    found = {each["invoiceFileName"]: each["status"] for each in sender.invoices(batch)}
+    assert [(name, each["code"]) for name, each in found.items()] == [
+        ("folder/", 450),
+        ("link.xml", 450),
+        ("notes.txt", 450),
+        ("huge.xml", 430),
+        ("folder/good.xml", 200),
+    ]
+    assert found["folder/"]["details"] == ["Nieprawidłowy XML"]
+    assert found["huge.xml"]["details"] == ["Rozmiar faktury przekracza dopuszczalną wartość: '3000000'."]
+
+
+def test_the_journal_says_why_a_package_failed(ksef_mock: MockServer, sender: Sender) -> None:
+    batch = sender.open(b"no archive")
+    rejected(sender, batch)
+    entry = ksef_mock.journal.last(f"/sessions/{batch.reference}")
+    assert any("no ZIP: it has no directory at its end" in str(each) for each in entry.decisions)
 
 
 def test_batch_sessions_are_listed_apart(sender: Sender) -> None:
