@@ -122,6 +122,8 @@ class SqliteStore(RemoteStore):
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:
         position, member = before or (_LAST, "")
+        # Strangers ask for moments that no column holds: they are before or after all that there are.
+        position = min(max(position, -_LAST), _LAST)
         with self._reading() as connection:
             return connection.execute(
                 'SELECT position, member FROM entry WHERE "index" = ?'

@@ -130,6 +130,9 @@ def test_index_lists_the_newest_first_and_goes_on_below_a_cursor(store: Store, r
     assert list(run(store.newest("list", 2))) == [(3, "d"), (3, "c")]
     assert list(run(store.newest("list", 2, before=(3, "c")))) == [(2, "b"), (1, "a")]
     assert list(run(store.newest("list", 2, before=(1, "a")))) == []
+    for far in (2**63, 2**80):  # what a forged continuation token says
+        assert list(run(store.newest("list", 1, before=(far, "x")))) == [(3, "d")]
+        assert list(run(store.newest("list", 1, before=(-far, "x")))) == []
     assert list(run(store.newest("nothing", 2))) == []
 
 
