@@ -8,11 +8,11 @@ import pytest
 from lxml import etree
 
 from ksef_mock.ksef.invoices import documents
-from ksef_mock.ksef.invoices.forms import FA3
+from ksef_mock.ksef.invoices.forms import FA3, FA_RR, PEF, PEF_KOR, Form
 from ksef_mock.ksef.invoices.metadata import AuthorizedSubject, Buyer, PartyIdentifier, Seller, ThirdSubject
-from ksef_mock.ksef.invoices.samples import invoice
+from ksef_mock.ksef.invoices.samples import invoice, pef_invoice, rr_invoice
 from ksef_mock.ksef.invoices.schemas import Schemas
-from tests.invoices.test_schemas import needs_official, sample
+from tests.invoices.test_schemas import OFFICIAL, needs_official, sample
 
 NIP = "5265877635"
 
@@ -87,6 +87,28 @@ def test_samples_are_valid(kind: str) -> None:
     assert schema is not None
     assert [fault.message for fault in schema.faults(etree.fromstring(document))] == []
     assert read(document).number == "A & B <1>"
+
+
+@needs_official
+@pytest.mark.parametrize(
+    ("form", "document", "kind", "amounts"),
+    [
+        (FA_RR, rr_invoice(NIP, "1111111111", "A & B", net="10.005"), "VatRr", ("10.01", "0.70", "10.71")),
+        (PEF, pef_invoice(NIP, "1111111111", "A & B"), "VatPef", ("100", "23", "123")),
+        (PEF_KOR, pef_invoice(NIP, "1111111111", "A & B", corrects="<1>"), "KorPef", ("100", "23", "123")),
+    ],
+)
+def test_samples_of_other_forms_are_valid(
+    form: Form, document: bytes, kind: str, amounts: tuple[str, str, str]
+) -> None:
+    schema = Schemas(OFFICIAL / "schemas").of(form)
+    assert schema is not None
+    assert [fault.message for fault in schema.faults(etree.fromstring(document))] == []
+    said = read(document)
+    assert (said.form, said.number, said.invoice_type) == (form, "A & B", kind)
+    assert (said.net, said.vat, said.gross) == tuple(map(Decimal, amounts))
+    assert said.seller is not None
+    assert (said.seller.nip, said.buyer.identifier) == (NIP, PartyIdentifier("Nip", "1111111111"))
 
 
 def test_blanks_are_collapsed_as_in_a_token() -> None:
