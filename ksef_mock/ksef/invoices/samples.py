@@ -1,4 +1,4 @@
-"""Valid invoices in one line, for tests, fixtures and examples. The money is right; nothing else is claimed."""
+"""Valid invoices in one line, for tests and examples. The money is right; nothing else is claimed."""
 
 from __future__ import annotations
 

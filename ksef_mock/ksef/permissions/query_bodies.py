@@ -17,6 +17,7 @@ from ksef_mock.ksef.permissions.rules import GRANTING
 
 #: Whether a grant satisfies the filters; the second argument tells whether it is active.
 Matches: TypeAlias = Callable[[Grant, bool], bool]
+_Test: TypeAlias = Callable[[Grant], bool]
 
 _CONTEXTS = ("Nip", "InternalId")
 _PERSONAL = (*GRANTING[GrantKind.PERSON].permissions, VAT_UE_MANAGE)
@@ -41,20 +42,12 @@ class PersonalPermissionsQueryRequest(Body):
 
     def matches(self) -> Matches:
         """Whether a grant satisfies the filters."""
-        client = _optional(self.context_identifier)
-        targets = _target(self.target_identifier)
-        types = _types(self.permission_types)
-        states = _STATES[self.permission_state]
-
-        def matches(grant: Grant, active: bool) -> bool:
-            return (
-                (client is None or _is_of(grant, client))
-                and targets(grant)
-                and (types is None or grant.permission in types)
-                and active in states
-            )
-
-        return matches
+        return _matching(
+            self.permission_state,
+            _of(self.context_identifier),
+            _target(self.target_identifier),
+            _types(self.permission_types),
+        )
 
 
 class PersonPermissionsQueryRequest(Body):
@@ -96,24 +89,15 @@ class PersonPermissionsQueryRequest(Body):
 
     def matches(self) -> Matches:
         """Whether a grant satisfies the filters."""
-        by_author = _author(self.author_identifier)
         authorized = _optional(self.authorized_identifier)
-        unit = _optional(self.context_identifier)
-        targets = _target(self.target_identifier)
-        types = _types(self.permission_types)
-        states = _STATES[self.permission_state]
-
-        def matches(grant: Grant, active: bool) -> bool:
-            return (
-                by_author(grant)
-                and authorized in (None, grant.authorized)
-                and (unit is None or _is_of(grant, unit))
-                and targets(grant)
-                and (types is None or grant.permission in types)
-                and active in states
-            )
-
-        return matches
+        return _matching(
+            self.permission_state,
+            _author(self.author_identifier),
+            lambda grant: authorized in (None, grant.authorized),
+            _of(self.context_identifier),
+            _target(self.target_identifier),
+            _types(self.permission_types),
+        )
 
 
 class SubunitPermissionsQueryRequest(Body):
@@ -163,18 +147,16 @@ class EntityAuthorizationPermissionsQueryRequest(Body):
     def received(self) -> bool:
         return self.query_type == "Received"
 
-    def matches(self) -> Callable[[Grant], bool]:
+    def matches(self) -> _Test:
         """Whether an authorization satisfies the filters; that of the other queryType does not apply."""
         authorizing = _optional(self.authorizing_identifier)
         authorized = _optional(self.authorized_identifier)
-        types = _types(self.permission_types)
+        has_type = _types(self.permission_types)
 
         def matches(grant: Grant) -> bool:
-            if types is not None and grant.permission not in types:
-                return False
             if self.received:
-                return authorizing in (None, grant.origin)
-            return authorized in (None, grant.authorized)
+                return has_type(grant) and authorizing in (None, grant.origin)
+            return has_type(grant) and authorized in (None, grant.authorized)
 
         return matches
 
@@ -197,41 +179,45 @@ class EuEntityPermissionsQueryRequest(Body):
         | None
     ) = None
 
-    def matches(self) -> Callable[[Grant], bool]:
+    def matches(self) -> _Test:
         """Whether a grant satisfies the filters."""
         number = self.vat_ue_identifier
         fingerprint = (self.authorized_fingerprint_identifier or "").upper()
-        types = _types(self.permission_types)
-
-        def matches(grant: Grant) -> bool:
-            return (
-                number in (None, vat_ue(grant))
-                and fingerprint in grant.authorized.value
-                and (types is None or grant.permission in types)
-            )
-
-        return matches
+        has_type = _types(self.permission_types)
+        return lambda grant: (
+            number in (None, vat_ue(grant)) and fingerprint in grant.authorized.value and has_type(grant)
+        )
 
 
 def _optional(body: IdentifierBody | None) -> Identifier | None:
     return None if body is None else body.identifier
 
 
-def _types(names: list[str] | None) -> frozenset[str] | None:
-    # An empty list asks for nothing in particular, as clients that send one mean it.
-    return frozenset(names) if names else None
-
-
-def _is_of(grant: Grant, context: Identifier) -> bool:
-    # A client's, a unit's; by one's own context the direct grants of that context (seen on TEST).
-    return grant.kind is not GrantKind.INDIRECT and grant.context == context
+def _matching(state: str | None, *tests: _Test) -> Matches:
+    """Whether a grant passes all tests and is in this state; None: in any."""
+    states = _STATES[state]
+    return lambda grant, active: active in states and all(test(grant) for test in tests)
 
 
 def _any(_: Grant) -> bool:
     return True
 
 
-def _target(body: IdentifierBody | None) -> Callable[[Grant], bool]:
+def _types(names: list[str] | None) -> _Test:
+    # An empty list asks for nothing in particular, as clients that send one mean it.
+    wanted = frozenset(names or ())
+    return (lambda grant: grant.permission in wanted) if wanted else _any
+
+
+def _of(body: IdentifierBody | None) -> _Test:
+    if body is None:
+        return _any
+    wanted = body.identifier
+    # A client's, a unit's; by one's own context the direct grants of that context (seen on TEST).
+    return lambda grant: grant.kind is not GrantKind.INDIRECT and grant.context == wanted
+
+
+def _target(body: IdentifierBody | None) -> _Test:
     if body is None:
         return _any
     wanted = target_of(body)
@@ -239,7 +225,7 @@ def _target(body: IdentifierBody | None) -> Callable[[Grant], bool]:
     return lambda grant: grant.context == wanted and grant.kind is not GrantKind.ENTITY
 
 
-def _author(body: IdentifierBody | None) -> Callable[[Grant], bool]:
+def _author(body: IdentifierBody | None) -> _Test:
     if body is None:
         return _any
     if body.type == "System":
