@@ -255,9 +255,7 @@ class Parts:
         from ksef_mock.ksef.batch.batches import Batches
         from ksef_mock.ksef.batch.processing import Processing
 
-        processing = Processing(
-            self.store, self.clock, self.settings.environment, self.sessions, self.outcomes, self.schemas
-        )
+        processing = Processing(self.store, self.clock, self.sessions, self.outcomes, self.reception.rules)
         return Batches(
             self.store,
             self.clock,

@@ -14,13 +14,12 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 
 import msgspec
 
 from ksef_mock.clock import Clock
-from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.core.references import Kind as Numbered
 from ksef_mock.core.references import new_reference
@@ -30,10 +29,7 @@ from ksef_mock.ksef.batch.archive import Archive, BadArchive, open_archive
 from ksef_mock.ksef.batch.judging import Judged, judged
 from ksef_mock.ksef.batch.rules import Rejected
 from ksef_mock.ksef.batch.unpacking import unpack
-from ksef_mock.ksef.invoices.forms import BY_CODE
-from ksef_mock.ksef.invoices.metadata import FormCode
 from ksef_mock.ksef.invoices.rules import InvoiceStatus, Rights
-from ksef_mock.ksef.invoices.schemas import Schemas
 from ksef_mock.ksef.invoices.verification import Rules
 from ksef_mock.ksef.limits.limits import SessionLimits
 from ksef_mock.ksef.sending.outcomes import Outcomes
@@ -52,7 +48,6 @@ _AT_ONCE = 2
 #: Real seconds, of which each process has the same: for so long a worker may be silent.
 _SILENCE = 5.0
 _SECOND = 1_000_000_000
-_MB = 1_000_000
 #: Invoices that are kept in one step of a store of this process: nobody else has a turn meanwhile.
 _LOCAL_STEP = 4
 
@@ -85,17 +80,16 @@ class Processing:
         self,
         store: Store,
         clock: Clock,
-        profile: Profile,
         sessions: Sessions,
         outcomes: Outcomes,
-        schemas: Schemas,
+        rules_of: Callable[[Session, SessionLimits], Rules],
     ) -> None:
+        """`rules_of`: what the invoices of a session are judged by."""
         self._store = store
         self._clock = clock
-        self._profile = profile
         self._sessions = sessions
         self._outcomes = outcomes
-        self._schemas = schemas
+        self._rules = rules_of
         self._blobs = Blobs(store)
         self._worker = secrets.token_hex(8)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -217,15 +211,7 @@ class Processing:
     async def _judge(self, session: Session, work: Work, archive: Archive) -> None:
         closed_at = session.closed_at
         assert closed_at is not None
-        verification = Rules(
-            form=BY_CODE[FormCode(session.system_code, session.schema_version, session.form_value)],
-            schemas=self._schemas,
-            max_size=work.limits.max_invoice_size * _MB,
-            max_size_with_attachment=work.limits.max_invoice_with_attachment_size * _MB,
-            checks_checksums=self._profile.name == "prod" or session.validates_identifiers,
-            is_interactive=False,
-        )
-        groups = judged(archive, work.done, verification, closed_at, work.rights)
+        groups = judged(archive, work.done, self._rules(session, work.limits), closed_at, work.rights)
         following = asyncio.create_task(asyncio.to_thread(next, groups, None))
         try:
             while (group := await following) is not None:

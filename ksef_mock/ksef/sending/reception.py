@@ -33,7 +33,7 @@ from ksef_mock.ksef.limits.limits import Limits, SessionLimits
 from ksef_mock.ksef.sending import rules
 from ksef_mock.ksef.sending.outcomes import Outcomes
 from ksef_mock.ksef.sending.rights import RightsService
-from ksef_mock.ksef.sending.session import Plan, SentInvoice, Session
+from ksef_mock.ksef.sending.session import Kind, Plan, SentInvoice, Session
 from ksef_mock.ksef.sending.sessions import Attempt, Login, Sessions
 from ksef_mock.state.store import Write
 from ksef_mock.trail.faults import Faults
@@ -185,20 +185,25 @@ class Reception:
         judge = partial(
             verify,
             Encrypted(ciphertext=submission.content, key=key, iv=session.iv),
-            Rules(
-                form=BY_CODE[FormCode(session.system_code, session.schema_version, session.form_value)],
-                schemas=self._schemas,
-                max_size=limits.max_invoice_size * _MB,
-                max_size_with_attachment=limits.max_invoice_with_attachment_size * _MB,
-                checks_checksums=self._profile.name == "prod" or session.validates_identifiers,
-                is_correction=submission.corrected_hash is not None,
-            ),
+            self.rules(session, limits, is_correction=submission.corrected_hash is not None),
             at=now,
             rights=await self._rights.of(actor),
             declared=Declared(size=submission.size, hash=submission.hash),
         )
         # A small one costs less than handing it over.
         return judge() if len(submission.content) < _LARGE else await asyncio.to_thread(judge)
+
+    def rules(self, session: Session, limits: SessionLimits, *, is_correction: bool = False) -> Rules:
+        """What the invoices of a session of either kind are judged by."""
+        return Rules(
+            form=BY_CODE[FormCode(session.system_code, session.schema_version, session.form_value)],
+            schemas=self._schemas,
+            max_size=limits.max_invoice_size * _MB,
+            max_size_with_attachment=limits.max_invoice_with_attachment_size * _MB,
+            checks_checksums=self._profile.name == "prod" or session.validates_identifiers,
+            is_interactive=session.kind is Kind.ONLINE,
+            is_correction=is_correction,
+        )
 
     async def _check_correction(self, corrected: str) -> None:
         """
