@@ -6,7 +6,7 @@ import base64
 import hashlib
 from pathlib import Path
 
-from ksef_mock.ksef.invoices.samples import invoice
+from ksef_mock.ksef.invoices.samples import invoice, rr_invoice
 from ksef_mock.testing import MockServer
 from tests.third_party.programs import client, python_client
 from tests.third_party.test_clients import last_line
@@ -31,3 +31,17 @@ def test_pypi_ksef_client_sends_an_invoice_and_reads_it_back(ksef_mock: MockServ
     assert seen["hash"] == base64.b64encode(hashlib.sha256(documents["good.xml"]).digest()).decode()
     assert seen["metadata"] == [seen["number"]]
     assert all(seen["number"] in upo and seen["hash"] in upo for upo in seen["upos"])
+
+
+def test_pypi_ksef_client_issues_in_the_name_of_others(ksef_mock: MockServer, tmp_path: Path) -> None:
+    seller = "7762811692"
+    (tmp_path / "rr.xml").write_bytes(rr_invoice(seller, NIP))
+    (tmp_path / "self.xml").write_bytes(invoice(seller, NIP, self_invoicing=True))
+    script = SCRIPT.with_name("others_with_ksef_client.py")
+    tokens = (NIP, ksef_mock.issue_token(NIP), seller, ksef_mock.issue_token(seller))
+    arguments: tuple[str | Path, ...] = (script, ksef_mock.url, *tokens, "rr.xml", "self.xml")
+    seen = last_line(client(python_client("ksef-client"), *arguments, folder=tmp_path))
+    assert seen == {
+        "codes": [[410, 200], [410, 200]],
+        "told": [[True, "VatRr", False], [True, "Vat", True]],
+    }
