@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,17 @@ def order(ctx: Probe, form: dict[str, str] = FA3, **changes: Any) -> tuple[dict[
     } | changes
     encryption = {name: value for name, value in encryption.items() if value is not None}
     return {"formCode": form, "encryption": encryption}, key, iv
+
+
+def without(body: dict[str, Any], place: str) -> dict[str, Any]:
+    """A body without one member, `batchFile.fileParts.0.fileHash`; what it shares with others stays."""
+    body = deepcopy(body)
+    *path, name = place.split(".")
+    inside: Any = body
+    for step in path:
+        inside = inside[int(step) if step.isdigit() else step]
+    del inside[name]
+    return body
 
 
 def open_(ctx: Probe, body: Any, login: Session | None = None) -> Reply:

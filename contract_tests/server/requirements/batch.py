@@ -29,7 +29,7 @@ from contract_tests.server.packages import (
 from contract_tests.server.probe import Probe
 from contract_tests.server.sending import comes_to as sent_alone
 from contract_tests.server.sending import opened as opened_online
-from contract_tests.server.sending import sha256
+from contract_tests.server.sending import sha256, without
 
 _OPEN = "OpenAPI POST /sessions/batch"
 _CLOSE = "OpenAPI POST /sessions/batch/{referenceNumber}/close"
@@ -64,15 +64,6 @@ def session_is_opened(ctx: Probe) -> None:
     equal("status", status(ctx, batch).at("status", "code"), 100)
 
 
-def _without(body: dict[str, Any], place: str) -> dict[str, Any]:
-    *path, name = place.split(".")
-    inside: Any = body
-    for step in path:
-        inside = inside[int(step) if step.isdigit() else step]
-    del inside[name]
-    return body
-
-
 @family(
     {
         "KSEF-BATCH-002": "formCode",
@@ -91,7 +82,7 @@ def _without(body: dict[str, Any], place: str) -> dict[str, Any]:
 def opening_needs(ctx: Probe, place: str) -> None:
     login = ctx.owner.session
     body, *_ = opening(ctx, _package(ctx), login)
-    open_(ctx, _without(body, place), login).refused(21405, None)
+    open_(ctx, without(body, place), login).refused(21405, None)
 
 
 @requirement(

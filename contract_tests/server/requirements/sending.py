@@ -34,6 +34,7 @@ from contract_tests.server.sending import (
     sent,
     status,
     symmetric_key,
+    without,
 )
 
 _OWN = {Capability.SELF_SIGNED}
@@ -68,16 +69,6 @@ def key_id_is_optional(ctx: Probe) -> None:
     comes_to(ctx, sending, document(sending.login.nip), 200)
 
 
-def _without(body: dict[str, Any], place: str) -> dict[str, Any]:
-    *path, name = place.split(".")
-    inside = body
-    for step in path:
-        inside[step] = dict(inside[step])
-        inside = inside[step]
-    del inside[name]
-    return body
-
-
 @family(
     {
         "KSEF-SEND-003": "formCode",
@@ -92,7 +83,7 @@ def _without(body: dict[str, Any], place: str) -> dict[str, Any]:
     source=f"{_OPEN}: required members, 21405",
 )
 def opening_needs(ctx: Probe, place: str) -> None:
-    open_(ctx, _without(order(ctx)[0], place)).refused(21405, None)
+    open_(ctx, without(order(ctx)[0], place)).refused(21405, None)
 
 
 @family(
