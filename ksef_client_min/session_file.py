@@ -51,13 +51,14 @@ class PendingChallenge(msgspec.Struct, rename="camel"):
 
 
 class OpenSession(msgspec.Struct, rename="camel"):
-    """open-session.json: an interactive session into which invoices are sent, with its key."""
+    """open-session.json: the interactive session that was opened last, with its key until it is closed."""
 
     environment: str
     reference_number: str
     valid_until: datetime
     key: bytes
     iv: bytes
+    is_closed: bool = False
 
     def __repr__(self) -> str:
         return f"OpenSession({self.reference_number} on {self.environment})"
@@ -149,6 +150,15 @@ class Home:
         Raises:
             BrokenFile: there is something else in the file.
         """
+        found = self.load_last()
+        return None if found is None or found.is_closed else found
+
+    def load_last(self) -> OpenSession | None:
+        """The session that was opened last, closed meanwhile or not; None if there is none.
+
+        Raises:
+            BrokenFile: there is something else in the file.
+        """
         return _load(self.open_path, OpenSession)
 
     def save_open(self, session: OpenSession) -> None:
@@ -158,9 +168,15 @@ class Home:
         """
         self._save(self.open_path, session)
 
-    def delete_open(self) -> None:
-        """The session is closed; nothing happens without one."""
-        self.open_path.unlink(missing_ok=True)
+    def note_closed(self, reference_number: str) -> None:
+        """If this session was the last one, keep it as a closed one, without its key.
+
+        Raises:
+            BrokenFile: the file cannot be read or written.
+        """
+        found = self.load_open()
+        if found is not None and found.reference_number == reference_number:
+            self._save(self.open_path, msgspec.structs.replace(found, key=b"", iv=b"", is_closed=True))
 
     def _save(self, path: Path, content: msgspec.Struct) -> None:
         try:

@@ -22,7 +22,7 @@ from ksef_client_min.commands.common import (
     spinner,
     write_output,
 )
-from ksef_client_min.commands.session import resumed, row_of
+from ksef_client_min.commands.session import closed, resumed, row_of
 from ksef_client_min.exported import METADATA, Checkpoint
 from ksef_client_min.operations import invoices, sending
 from ksef_client_min.session_file import BrokenFile, Home
@@ -142,6 +142,8 @@ def send(documents: tuple[Path, ...], form: str, offline: bool, corrects: Path |
         finally:
             if saved is None:
                 ksef.close_session(session)
+                if Home().load_open() is None:  # else one in another environment, which is to stay open
+                    Home().save_open(closed(login.environment, session))
     show_list(as_json, "invoices", rows, _SENT)
     if any(row["status"] != 200 for row in rows):
         raise SystemExit(REFUSED)

@@ -72,14 +72,14 @@ def open_(form: str, as_json: bool) -> None:
 @json_option
 @explained
 def close(reference_number: str | None, as_json: bool) -> None:
-    """Close a session, else the one that was opened last, and wait for it to be processed."""
-    reference = chosen(reference_number)
+    """Close a session, else the one that is open, and wait for it to be processed."""
+    reference = reference_number or _open().reference_number
     with logged_in() as (ksef, _), spinner("Closing the session", as_json):
         if _is_batch(reference):
             ksef.close_batch(reference)
         else:
             ksef.close_session(reference)
-        forget(reference)
+        Home().note_closed(reference)
         found = ksef.await_session(reference)
     _show_status(as_json, reference, found)
     if found.status.code != 200:
@@ -175,25 +175,31 @@ def upo(
 
 
 def chosen(reference_number: str | None) -> str:
-    """The session that is meant: the one named, else the one opened last."""
+    """The session that is meant: the one named, else the one opened last, closed meanwhile or not."""
     if reference_number is not None:
         return reference_number
+    last = Home().load_last()
+    if last is None:
+        raise click.UsageError("no session was opened here: name it, or run `ksef session open`")
+    return last.reference_number
+
+
+def _open() -> OpenSession:
     saved = Home().load_open()
     if saved is None:
         raise click.UsageError("no session is open here: name it, or run `ksef session open`")
-    return saved.reference_number
-
-
-def forget(reference_number: str) -> None:
-    """It is closed: nothing can be sent into it any more."""
-    saved = Home().load_open()
-    if saved is not None and saved.reference_number == reference_number:
-        Home().delete_open()
+    return saved
 
 
 def resumed(saved: OpenSession) -> OnlineSession:
     """The session that was opened by an earlier command."""
     return OnlineSession(saved.reference_number, saved.valid_until, SessionKey(saved.key, saved.iv))
+
+
+def closed(environment: str, session: OnlineSession) -> OpenSession:
+    """What is kept of a session that is closed already: not its key."""
+    reference, until = session.reference_number, session.valid_until
+    return OpenSession(environment, reference, until, key=b"", iv=b"", is_closed=True)
 
 
 def row_of(each: SentInvoice) -> dict[str, Any]:

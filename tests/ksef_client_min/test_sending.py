@@ -180,11 +180,15 @@ def test_session_by_command(ksef: Ksef, folder: Path) -> None:
     assert (refused.exit_code, "close the session first" in refused.stderr) == (1, True)
     closed = json.loads(ksef("session", "close", "--json").stdout)
     assert (closed["status"], closed["accepted"], closed["failed"]) == (200, 1, 1)
-    assert not (folder / "home" / "open-session.json").exists()
-    assert ksef("session", "status").exit_code == 2
+    # It is still the one that is read; its key is gone, and nothing can be sent into it or closed again.
+    kept = json.loads((folder / "home" / "open-session.json").read_text())
+    assert (kept["key"], kept["iv"]) == ("", "")
+    assert json.loads(ksef("session", "status", "--json").stdout)["referenceNumber"] == reference
+    assert ksef("session", "close").exit_code == 2
     for options in ((), ("--invoice", good["referenceNumber"]), ("--ksef-number", good["ksefNumber"])):
-        assert ksef("session", "upo", reference, *options, "--output", "upo.xml").exit_code == 0
-        assert good["ksefNumber"].encode() in (folder / "upo.xml").read_bytes()
+        for named in ((), (reference,)):
+            assert ksef("session", "upo", *named, *options, "--output", "upo.xml").exit_code == 0
+            assert good["ksefNumber"].encode() in (folder / "upo.xml").read_bytes()
     assert reference in ksef("session", "list").stdout
 
 
@@ -195,6 +199,7 @@ def test_send_without_an_open_session_opens_and_closes_one(ksef: Ksef, folder: P
     assert [row["invoiceNumber"] for row in rows] == ["FA/1", "FA/2"]
     status = json.loads(ksef("session", "status", rows[0]["session"], "--json").stdout)
     assert (status["status"], status["accepted"]) == (200, 2)
+    assert rows[1]["ksefNumber"] in ksef("session", "upo").stdout
     got = ksef("invoice", "get", rows[0]["ksefNumber"], "--output", "got.xml")
     assert (got.exit_code, (folder / "got.xml").read_bytes()) == (0, sample(NIP, number="FA/1"))
     assert ksef("invoice", "get", "5265877635-20260101-000000000000-00").exit_code == 1
