@@ -40,3 +40,8 @@ class Call(Generic[T]):
     model: type[T]
     #: Whether the access token of the login goes with it, and is refreshed on 401.
     authorized: bool = True
+
+
+def after(continuation_token: str | None) -> dict[str, str]:
+    """The headers that ask for the page behind this token; none for the first page."""
+    return {} if continuation_token is None else {"x-continuation-token": continuation_token}

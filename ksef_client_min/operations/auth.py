@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from ksef_client_min.call import Call, Send
+from ksef_client_min.call import Call, Send, after
 from ksef_client_min.models import (
     AuthenticationStarted,
     AuthenticationStatus,
@@ -73,8 +73,9 @@ def refresh(refresh_token: str) -> Call[Refreshed]:
 
 def sessions(page_size: int = 10, continuation_token: str | None = None) -> Call[SessionPage]:
     """GET /auth/sessions."""
-    headers = {} if continuation_token is None else {"x-continuation-token": continuation_token}
-    send = Send("GET", "/auth/sessions", params={"pageSize": str(page_size)}, headers=headers)
+    send = Send(
+        "GET", "/auth/sessions", params={"pageSize": str(page_size)}, headers=after(continuation_token)
+    )
     return Call(send, SessionPage)
 
 

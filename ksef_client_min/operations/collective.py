@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ksef_client_min.call import Call, Send
+from ksef_client_min.call import Call, Send, after
 from ksef_client_min.models import (
     CollectiveIdentifierInvoicePage,
     CollectiveIdentifierPage,
@@ -55,7 +55,7 @@ def query(
             "/collective-identifiers/query",
             json=body,
             params={"pageSize": str(page_size)},
-            headers=_after(continuation_token),
+            headers=after(continuation_token),
         ),
         CollectiveIdentifierPage,
     )
@@ -71,7 +71,7 @@ def invoices(
             "/collective-identifiers/invoices",
             json={"collectiveIdentifierNumbers": list(numbers)},
             params={"pageSize": str(page_size)},
-            headers=_after(continuation_token),
+            headers=after(continuation_token),
         ),
         CollectiveIdentifierInvoicePage,
     )
@@ -83,10 +83,4 @@ def of_invoice(
     """GET /collective-identifiers/ksef/{ksefNumber}: those that an invoice belongs to, the newest first."""
     path = f"/collective-identifiers/ksef/{ksef_number}"
     params = {"pageSize": str(page_size)}
-    return Call(
-        Send("GET", path, params=params, headers=_after(continuation_token)), CollectiveIdentifierPage
-    )
-
-
-def _after(continuation_token: str | None) -> dict[str, str]:
-    return {} if continuation_token is None else {"x-continuation-token": continuation_token}
+    return Call(Send("GET", path, params=params, headers=after(continuation_token)), CollectiveIdentifierPage)

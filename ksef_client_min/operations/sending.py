@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from ksef_client_min.call import Call, Send
+from ksef_client_min.call import Call, Send, after
 from ksef_client_min.models import (
     InvoiceReference,
     OpenedBatch,
@@ -107,7 +107,7 @@ def sessions(
     """GET /sessions: Online or Batch."""
     params = {"sessionType": session_type, "pageSize": str(page_size)}
     return Call(
-        Send("GET", "/sessions", params=params, headers=_after(continuation_token)), SendingSessionPage
+        Send("GET", "/sessions", params=params, headers=after(continuation_token)), SendingSessionPage
     )
 
 
@@ -122,7 +122,7 @@ def invoices(
     """GET /sessions/{referenceNumber}/invoices, or …/invoices/failed."""
     path = f"/sessions/{session}/invoices{'/failed' if failed else ''}"
     params = {"pageSize": str(page_size)}
-    return Call(Send("GET", path, params=params, headers=_after(continuation_token)), SentInvoicePage)
+    return Call(Send("GET", path, params=params, headers=after(continuation_token)), SentInvoicePage)
 
 
 def invoice(session: str, reference_number: str) -> Call[SentInvoice]:
@@ -157,10 +157,6 @@ def _opening(form: str, encrypted_symmetric_key: bytes, iv: bytes, key_id: str |
         "formCode": {"systemCode": system_code, "schemaVersion": schema_version, "value": value},
         "encryption": encryption,
     }
-
-
-def _after(continuation_token: str | None) -> dict[str, str]:
-    return {} if continuation_token is None else {"x-continuation-token": continuation_token}
 
 
 def _sha256(octets: bytes) -> str:

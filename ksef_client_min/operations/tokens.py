@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ksef_client_min.call import Call, Send
+from ksef_client_min.call import Call, Send, after
 from ksef_client_min.models import GeneratedToken, KsefToken, KsefTokenPage
 
 _NOTHING = type(None)
@@ -32,8 +32,7 @@ def query(
         params["description"] = description
     if author is not None:
         params["authorIdentifierType"], params["authorIdentifier"] = author
-    headers = {} if continuation_token is None else {"x-continuation-token": continuation_token}
-    return Call(Send("GET", "/tokens", params=params, headers=headers), KsefTokenPage)
+    return Call(Send("GET", "/tokens", params=params, headers=after(continuation_token)), KsefTokenPage)
 
 
 def get(reference_number: str) -> Call[KsefToken]:
