@@ -33,7 +33,7 @@ def some_logins(mock: MockServer) -> None:
 def main() -> None:
     with MockServer() as mock, chromium() as browser:
         some_logins(mock)
-        page = browser.new_context(viewport={"width": 1120, "height": 620}, color_scheme="light").new_page()
+        page = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="light").new_page()
         page.goto(f"{mock.url}/_mock/")
         page.screenshot(path=PICTURE)
 

@@ -113,7 +113,8 @@ class Withdrawn:
     at: Instant
 
     def __str__(self) -> str:
-        return f"the key {self.key.public_key_id}, withdrawn {iso(self.at)}: published keys are kept too long"
+        name = f"the key {self.key.public_key_id}, withdrawn {iso(self.at)}"
+        return f"{name}: the client keeps published keys too long"
 
 
 class KeyRing:
