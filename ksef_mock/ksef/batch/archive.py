@@ -106,8 +106,8 @@ def _nothing(name: str, fault: str) -> Entry:
 
 
 def _shown(name: str) -> str:
-    text = name.encode("utf-8", "replace").decode()
-    return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_NAME]
+    text = name.encode("utf-8", "replace").decode()[:_LONGEST_NAME]
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 # -- ZIP ----------------------------------------------------------------------------------------------------
