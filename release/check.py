@@ -73,7 +73,8 @@ def versions(root: Path = ROOT) -> str:
         raise Obstacle(f"CHANGELOG.md has no section {version}: make changelog VERSION={version}")
     waiting = sorted(path.name for path in (root / "changelog.d").glob("*.md"))
     if waiting:
-        raise Obstacle(f"{len(waiting)} entries wait in changelog.d, such as {waiting[0]}: make changelog")
+        more = len(waiting) - 1
+        raise Obstacle(f"changelog.d has {waiting[0]}{f' and {more} more' if more else ''}: make changelog")
     return version
 
 

@@ -12,6 +12,7 @@ from contract_tests.clients.catalogue import AREAS, Situation
 from contract_tests.common.catalogue import area_of
 from contract_tests.common.exchange import Exchange
 from contract_tests.common.report import Findings, Mark
+from contract_tests.common.words import counted
 
 #: Of the JSON form: the first number changes when readers of the old one could no longer read it.
 SCHEMA = "ksef-client-conformance-report/1.0"
@@ -123,9 +124,10 @@ class Report(Findings[Result]):
         elif must or should:
             kinds = ((must, "that it must survive"), (should, "that it should"))
             counts = " and ".join(f"{number} {what}" for number, what in kinds if number)
-            told = f"of {met} situations the client does not survive {counts}"
+            told = f"of {counted(met, 'situations')} the client does not survive {counts}"
         else:
-            told = f"the client survives all {met} situations that it came to"
+            situations = "the one situation" if met == 1 else f"all {met} situations"
+            told = f"the client survives {situations} that it came to"
         if met and self.marks[Mark.SKIPPED]:
             told += f"; {self.marks[Mark.SKIPPED]} it did not come to"
         if self.aborted is not None:

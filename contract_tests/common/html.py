@@ -12,6 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from contract_tests.common.exchange import Message
 from contract_tests.common.report import Mark
+from contract_tests.common.words import counted
 
 #: Where the page that all reports share lies, with its style sheet and its script.
 _SHARED = files("contract_tests.common") / "templates"
@@ -27,6 +28,7 @@ def rendered(package: str, template: str, *, words: Mapping[Mark, str], **variab
         loader=FunctionLoader(partial(_source, package)),
     )
     environment.filters["laid_out"] = _laid_out
+    environment.filters["counted"] = counted
     return environment.get_template(template).render(
         variables,
         style=_source("", "report.css"),

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from contract_tests.common.catalogue import L
 from contract_tests.common.report import F, Finding, Findings, Mark, by_area
+from contract_tests.common.words import counted
 
 SIGNS = {
     Mark.PASSED: "[green]✓[/]",
@@ -131,7 +132,7 @@ def ending(report: Findings[F], console: Console, noun: str) -> None:
     """The last lines of a run: whether it broke off, how long it took, and the answer."""
     if report.aborted is not None:
         say(console, f"[bold red]broken off:[/] {safe(report.aborted)}")
-    say(console, f"{len(report.results)} {noun} in {report.duration:.1f} s")
+    say(console, f"{counted(len(report.results), noun)} in {report.duration:.1f} s")
     say(console, f"[bold {'green' if report.conforms else 'red'}]{safe(report.answer)}[/]")
 
 
@@ -157,7 +158,7 @@ def catalogue(
             for each in members:
                 table.add_row(*(safe(cell) for cell in row(each)))
         console.print(table)
-    say(console, f"{len(entries)} {noun}")
+    say(console, counted(len(entries), noun))
 
 
 def _count(mark: Mark, count: int) -> str:

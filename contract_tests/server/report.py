@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from contract_tests.common.catalogue import area_of
 from contract_tests.common.exchange import Exchange, Message
 from contract_tests.common.report import Findings, Mark
+from contract_tests.common.words import counted
 from contract_tests.server.catalogue import AREAS, Requirement
 from contract_tests.server.evidence import Evidence
 
@@ -138,20 +139,28 @@ class Report(Findings[Result]):
     @property
     def answer(self) -> str:
         failed = [result for result in self.results if result.verdict is Verdict.FAILED]
-        checked = len(self.results) - self.marks[Mark.SKIPPED]
+        skipped = self.marks[Mark.SKIPPED]
+        checked = len(self.results) - skipped
         parts = []
         if failed:
             musts = sum(result.severity == "must" for result in failed)
-            which = "all of them `must`" if musts == len(failed) else f"{musts} of them `must`"
-            parts.append(f"{self.target} does not meet {len(failed)} of {checked} requirements, {which}")
+            which = f"{musts} of them `must`"
+            if musts == len(failed):
+                which = "a `must`" if musts == 1 else "all of them `must`"
+            parts.append(
+                f"{self.target} does not meet {len(failed)} of {counted(checked, 'requirements')}, {which}"
+            )
         elif checked:
-            parts.append(f"{self.target} meets all {checked} requirements that were checked")
+            which = (
+                "the one requirement that was" if checked == 1 else f"all {checked} requirements that were"
+            )
+            parts.append(f"{self.target} meets {which} checked")
         else:
             parts.append("no requirement was checked")
         if self.marks[Mark.ERROR]:
             parts.append(f"{self.marks[Mark.ERROR]} could not be judged, for a fault of the suite")
-        if checked and self.marks[Mark.SKIPPED]:
-            parts.append(f"{self.marks[Mark.SKIPPED]} were not checked")
+        if checked and skipped:
+            parts.append(f"{skipped} {'was' if skipped == 1 else 'were'} not checked")
         if self.aborted is not None:
             parts.append(f"the run broke off: {self.aborted}")
         return "; ".join(parts) + "."

@@ -59,7 +59,7 @@ def send(
             named, compression="TarGz" if compression == "TarGz" else "Zip", part_size=part_size
         ) as package,
         logged_in() as (ksef, _),
-        spinner(f"Sending {len(files)} invoices", as_json),
+        spinner("Sending 1 invoice" if len(files) == 1 else f"Sending {len(files)} invoices", as_json),
     ):
         session = ksef.send_batch(package, form, offline_mode=offline).reference_number
         found = ksef.await_session(session)

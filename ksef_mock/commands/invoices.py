@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ksef_mock.commands.remote import Remote, remote_command
-from ksef_mock.core.text import visible
+from ksef_mock.core.text import counted, visible
 from ksef_mock.seed.invoice_folder import Folder
 
 #: Bytes of documents and invoices that are sent at once.
@@ -32,12 +32,14 @@ def export(remote: Remote, folder: Path) -> None:
         written = Folder(folder).write(_all(remote))
     except OSError as error:
         raise click.FileError(str(folder), error.strerror) from None
+    every = counted(written.new + written.changed + written.same, "invoices")
     click.echo(
-        f"{written.new + written.changed + written.same} invoices in {folder}: {written.new} new, "
-        f"{written.changed} changed, {written.same} as they were"
+        f"{every} in {folder}: {written.new} new, {written.changed} changed, {written.same} as they were"
     )
     if written.foreign:
-        click.echo(f"{len(written.foreign)} files there are of invoices that this mock does not have:")
+        click.echo(
+            f"{counted(len(written.foreign), 'files')} there of invoices that this mock does not have:"
+        )
         for name in written.foreign:
             click.echo(f"  {visible(name)}")
 
@@ -59,9 +61,9 @@ def import_(remote: Remote, folder: Path, check: bool) -> None:
     for name, reason in failed:
         click.echo(f"{visible(str(folder / name))}: {visible(reason)}", err=True)
     if failed:
-        raise click.ClickException(f"{len(failed)} files fail")
+        raise click.ClickException(f"{counted(len(failed), 'files')} cannot be imported")
     verb = "would be imported" if check else "imported"
-    click.echo(f"{counts['imported']} invoices {verb}, {counts['known']} were there already")
+    click.echo(f"{counted(counts['imported'], 'invoices')} {verb}, {counts['known']} were there already")
 
 
 def _all(remote: Remote) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,11 @@ def visible(text: str, *, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
+def counted(number: int, things: str) -> str:
+    """`1 requirement`, `2 requirements`: a number with its noun, which is given as a plural in -s."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
 def masked(secret: str) -> str:
     """Enough of a secret to recognise it, too little to use it.
 

@@ -22,6 +22,7 @@ from ksef_mock.core.fault import Fault
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
 from ksef_mock.core.lighthouse import AnnouncementOrder, Breakdown, Scenario
 from ksef_mock.core.permissions import Permission
+from ksef_mock.core.text import counted
 from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import load_pem_certificates
 from ksef_mock.ksef.invoices.bodies import InvoiceSeed
@@ -223,15 +224,11 @@ class Seed(_Entry):
     def summary(self) -> str:
         """What is in it, in a few words."""
         counts = [
-            _counted(len(value), _WORDS.get(name, name))
+            counted(len(value), _WORDS.get(name, name))
             for name, value in msgspec.structs.asdict(self).items()
             if isinstance(value, tuple) and value
         ]
         return ", ".join(counts) or "nothing"
-
-
-def _counted(number: int, things: str) -> str:
-    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 _WORDS = {

@@ -101,7 +101,7 @@ def test_files_of_other_invoices_are_left_and_named(serve: Serve, world: Path) -
     before = contents(world)
     said = run(other, "export", str(world)).stdout
     assert "0 invoices" in said
-    assert "5 files there are of invoices that this mock does not have" in said
+    assert "5 files there of invoices that this mock does not have" in said
     assert contents(world) == before
 
 
@@ -158,7 +158,7 @@ def test_a_file_that_fails_is_named_and_nothing_is_imported(
     assert said in output
     named = [line for line in output.splitlines() if line.startswith(str(world))]
     assert len(named) == 1
-    assert "1 files fail" in output
+    assert "1 file cannot be imported" in output
     assert httpx.get(f"{other.url}/_mock/invoices/export").json() == {"invoices": []}
     with pytest.raises(ValueError, match=str(world)):
         other.import_invoices(world)
@@ -168,7 +168,7 @@ def test_every_file_that_fails_is_named(serve: Serve, world: Path) -> None:
     for path in world.glob("*.json"):
         changed(path, extra=1)
     other, _ = serve()
-    assert "3 files fail" in run(other, "import", str(world), code=1).output
+    assert "3 files cannot be imported" in run(other, "import", str(world), code=1).output
 
 
 def test_another_invoice_with_the_same_number_is_refused(ksef_mock: MockServer, world: Path) -> None:

@@ -113,7 +113,7 @@ def write(name: str, text: str) -> Callable[[Path], object]:
     [
         (write("CHANGELOG.md", "## Unreleased\n"), f"no section {__version__}"),
         (write("CHANGELOG.md", f"## {__version__}\n"), f"no section {__version__}"),
-        (write("changelog.d/a.added.md", "x"), "1 entries wait in changelog.d, such as a.added.md"),
+        (write("changelog.d/a.added.md", "x"), "changelog.d has a.added.md: make changelog"),
         (write("ksef_mock/__init__.py", '__version__ = "0.0.0"\n'), "ksef_mock has 0.0.0"),
     ],
 )
