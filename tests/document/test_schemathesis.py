@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from ksef_mock.clock import SECOND, to_datetime
 from ksef_mock.crypto.pki import person, seal
 from ksef_mock.testing import MockServer
 from tests import openapi
+from tests.batch.sender import Sender, invoices, zipped
+from tests.invoices.exporting import filters, ordered
+from tests.invoices.test_metadata import seed
+from tests.sending.erp import Erp
+from tests.sending.test_online import good
 from tests.support import NIP, OTHER_NIP, Api
 from tests.world import World
 
@@ -39,6 +46,7 @@ DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
 SIMULATED = schemathesis.openapi.from_dict(DOCUMENT)
 
 PESEL = "90010112349"
+BUYER = {"type": "Nip", "value": NIP}
 #: A right value of each type of identifier; the document's schemas give only their lengths.
 IDENTIFIERS = {
     "Nip": OTHER_NIP,
@@ -60,13 +68,15 @@ class Inhabited:
     others: dict[str, str]
     #: Path parameter of an operation -> what it can name.
     known: dict[tuple[str, str], str]
+    #: Member of a body -> what it can name.
+    members: dict[str, str]
 
     def fill(self, case: schemathesis.Case[Any]) -> str:
         """Make every other request name what exists; the access token to send it with."""
         # By its content: hypothesis repeats a request and must see the same.
         dice = zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode())
         if dice & 1:
-            case.body = _with_right_identifiers(case.body)
+            case.body = _with_right_identifiers(case.body, self.members)
             for name in case.path_parameters or {}:
                 known = self.known.get((case.operation.path, name))
                 if known is not None:
@@ -75,12 +85,14 @@ class Inhabited:
         return other or self.bearers[(dice >> 1) % len(self.bearers)]
 
 
-def _with_right_identifiers(body: Any) -> Any:
+def _with_right_identifiers(body: Any, members: Mapping[str, str]) -> Any:
     if isinstance(body, list):
-        return [_with_right_identifiers(item) for item in body]
+        return [_with_right_identifiers(item, members) for item in body]
     if not isinstance(body, dict):
         return body
-    filled = {name: _with_right_identifiers(value) for name, value in body.items()}
+    filled = {
+        name: members.get(name) or _with_right_identifiers(value, members) for name, value in body.items()
+    }
     kind = filled.get("type")
     if isinstance(kind, str) and kind in IDENTIFIERS and "value" in filled:
         filled["value"] = IDENTIFIERS[kind]
@@ -105,6 +117,7 @@ def inhabited(ksef_mock: MockServer) -> Inhabited:
     assert world.grant_eu_administration(owner, anna.fingerprint, compound[1]) == 200
     reference, token = world.generate_token(owner, "InvoiceRead", "CredentialsManage", "SubunitManage")
     _, serial = world.enroll(owner)
+    known, members = _sent(Erp(api, owner), ksef_mock)
     login = api.login(token, nip=NIP)
     waiting = world.submit(anna, ("Nip", NIP)).json()["authenticationToken"]["token"]
     bearers = (
@@ -128,8 +141,53 @@ def inhabited(ksef_mock: MockServer) -> Inhabited:
             ("/permissions/common/grants/{permissionId}", "permissionId"): permission,
             ("/permissions/authorizations/grants/{permissionId}", "permissionId"): authorization,
             ("/permissions/operations/{referenceNumber}", "referenceNumber"): world.operations[-1],
-        },
+            ("/testdata/certificates/{serialNumber}", "serialNumber"): serial,
+        }
+        | known,
+        members,
     )
+
+
+def _sent(erp: Erp, mock: MockServer) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    """Sessions, a package, an export, a collective identifier: what names them in paths, and in bodies."""
+    session, other, failing = erp.open(), erp.open(), erp.open()
+    invoice = erp.sent(session, good())
+    number, sent = invoice["ksefNumber"], invoice["referenceNumber"]
+    erp.sent(failing, b"no invoice")
+    page = erp.closed(session)["upo"]["pages"][0]["referenceNumber"]
+    erp.closed(failing)
+    batch = Sender(erp).open(zipped(invoices(1)))
+    mock.clock.advance(60)
+    since = to_datetime(mock.clock.now() - 3_600 * SECOND).isoformat()
+    export = ordered(erp, filters(start=since)).reference
+    bought = seed(mock, *[{"seller": {"nip": OTHER_NIP}, "buyer": {"identifier": BUYER}}] * 2)
+    body = {"invoices": [{"ksefNumber": each} for each in bought]}
+    made = erp.call("POST", "/collective-identifiers", json=body)
+    assert made.is_success, made.text
+    of = "/sessions/{referenceNumber}"
+    return {
+        (path, "referenceNumber"): session.reference
+        for path in (
+            of,
+            f"{of}/invoices",
+            f"{of}/invoices/{{invoiceReferenceNumber}}",
+            f"{of}/invoices/{{invoiceReferenceNumber}}/upo",
+            f"{of}/invoices/ksef/{{ksefNumber}}/upo",
+            f"{of}/upo/{{upoReferenceNumber}}",
+        )
+    } | {
+        (f"{of}/invoices/failed", "referenceNumber"): failing.reference,
+        ("/sessions/online/{referenceNumber}/invoices", "referenceNumber"): other.reference,
+        ("/sessions/online/{referenceNumber}/close", "referenceNumber"): other.reference,
+        ("/sessions/batch/{referenceNumber}/close", "referenceNumber"): batch.reference,
+        (f"{of}/invoices/{{invoiceReferenceNumber}}", "invoiceReferenceNumber"): sent,
+        (f"{of}/invoices/{{invoiceReferenceNumber}}/upo", "invoiceReferenceNumber"): sent,
+        (f"{of}/invoices/ksef/{{ksefNumber}}/upo", "ksefNumber"): number,
+        (f"{of}/upo/{{upoReferenceNumber}}", "upoReferenceNumber"): page,
+        ("/invoices/ksef/{ksefNumber}", "ksefNumber"): number,
+        ("/invoices/exports/{referenceNumber}", "referenceNumber"): export,
+        ("/collective-identifiers/ksef/{ksefNumber}", "ksefNumber"): bought[0],
+    }, {"ksefNumber": bought[1]}
 
 
 @SIMULATED.parametrize()
