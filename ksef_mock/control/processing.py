@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import answer, system_of
-from ksef_mock.clock import SECOND, iso
+from ksef_mock.clock import SECOND, Instant, iso
 from ksef_mock.control.bodies import read_order
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
@@ -25,6 +25,20 @@ class StopOrder(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     for_seconds: float
     in_seconds: float = 0.0
 
+    def times(self, now: Instant) -> tuple[Instant, Instant]:
+        """When it begins and ends.
+
+        Raises:
+            ValueError: a number is out of bounds.
+        """
+        if not 0 < self.for_seconds <= _LONGEST:
+            expected = f"a number above 0, at most {_LONGEST:.0f}"
+            raise ValueError(wrong("forSeconds", expected, self.for_seconds))
+        if not 0 <= self.in_seconds <= _LONGEST:
+            raise ValueError(wrong("inSeconds", between(0, _LONGEST), self.in_seconds))
+        since = now + round(self.in_seconds * SECOND)
+        return since, since + round(self.for_seconds * SECOND)
+
 
 class StopBody(msgspec.Struct):
     """When it begins and ends: ISO 8601, UTC."""
@@ -40,13 +54,10 @@ async def stop(request: Request) -> Response:
         await processing.resume(system)
         return Response(status_code=204)
     order = await read_order(request, StopOrder)
-    if not 0 < order.for_seconds <= _LONGEST:
-        expected = f"a number above 0, at most {_LONGEST:.0f}"
-        raise BadRequest(Code.VALIDATION, wrong("forSeconds", expected, order.for_seconds))
-    if not 0 <= order.in_seconds <= _LONGEST:
-        raise BadRequest(Code.VALIDATION, wrong("inSeconds", between(0, _LONGEST), order.in_seconds))
-    since = system.clock.now() + round(order.in_seconds * SECOND)
-    until = since + round(order.for_seconds * SECOND)
+    try:
+        since, until = order.times(system.clock.now())
+    except ValueError as error:
+        raise BadRequest(Code.VALIDATION, str(error)) from None
     await processing.stop(system, since, until)
     return answer(StopBody(iso(since), iso(until)), 201)
 

@@ -123,6 +123,8 @@ NOTICES = {
     "added": "The fault acts from now on.",
     "removed": "The fault acts no more.",
     "cleared": "Nothing goes wrong on purpose any more.",
+    "stopped": "What is taken meanwhile keeps its waiting status until the end.",
+    "resumed": "What has waited is finished.",
     "lighthouse": "The lighthouse is told.",
     "revoked": "The token is revoked.",
     "ended": "The session is ended: it is refreshed no more.",

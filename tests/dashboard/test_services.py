@@ -119,6 +119,18 @@ def test_certificate_that_is_not_issued_at_once_is_downloaded_later(
     assert dashboard.http.get(f"{link}x").status_code == 400
 
 
+def test_processing_is_stopped_and_resumed(ksef_mock: MockServer, api: Api, dashboard: Dashboard) -> None:
+    post(dashboard, "faults", do="stop", forSeconds="600")
+    submitted = api.submit(api.token_request(ksef_mock.issue_token(NIP)))
+    assert api.status(submitted)["code"] == 100
+    assert "Stands still" in dashboard.get("/_mock/ui/faults").text
+    post(dashboard, "faults", do="resume")
+    assert api.status(submitted)["code"] == 200
+    assert "Stands still" not in dashboard.get("/_mock/ui/faults").text
+    for wrong in ("", "-1", "nan", "x", "1e99"):
+        post(dashboard, "faults", 400, do="stop", forSeconds=wrong)
+
+
 def test_document_is_signed_on_a_page(
     ksef_mock: MockServer, api: Api, dashboard: Dashboard, tmp_path: Path
 ) -> None:

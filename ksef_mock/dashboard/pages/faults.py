@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, system_of
+from ksef_mock.clock import iso
+from ksef_mock.control.processing import StopOrder
 from ksef_mock.core.codes import (
     CHANGE_FAILURES,
     CHANGE_STATUS_DESCRIPTIONS,
@@ -24,6 +26,7 @@ from ksef_mock.core.fault import Fault, Hold, InvalidFault, Named, Outcome, name
 from ksef_mock.dashboard.forms import Form, Unusable, done, number, read_form, whole
 from ksef_mock.dashboard.frame import framed, guarded
 from ksef_mock.gateway.operations import OPERATIONS
+from ksef_mock.system import processing
 from ksef_mock.system.system import System
 
 _OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
@@ -65,6 +68,8 @@ class FaultsView:
     usual: str
     #: The answers that KSeF is known to give.
     names: Sequence[str]
+    #: When processing stands still, if that is planned: its begin and its end.
+    stop: tuple[str, str] | None
 
 
 _PRESETS = (
@@ -82,6 +87,10 @@ _PRESETS = (
             ("Firewall: 307 once", Named.WAF_REDIRECT),
             ("Unexpected error once", Named.UNEXPECTED_ERROR),
         )
+    ),
+    Preset(
+        "Sessions under maintenance",
+        {"effect": "name", "name": str(Named.SESSION_MAINTENANCE), "path": "/sessions/online/*"},
     ),
     Preset("OCSP down", {"effect": "ocspDown"}),
 )
@@ -113,7 +122,11 @@ async def faults_view(system: System) -> FaultsView:
         if value not in known:
             outcomes.append((value, f"{int(status)} {CHANGE_STATUS_DESCRIPTIONS[status]} (/permissions)"))
     usual = next(value for value, _ in outcomes if value.startswith(f"{int(Status.TOKEN_ERROR)}|"))
-    return FaultsView(rows, _PRESETS, list(paths), outcomes, usual, list(map(str, Named)))
+    planned = system.shared.value.stop
+    stop = None
+    if planned is not None and system.clock.now() < planned.until:
+        stop = (iso(planned.since), iso(planned.until))
+    return FaultsView(rows, _PRESETS, list(paths), outcomes, usual, list(map(str, Named)), stop)
 
 
 def _how_often(fault: Fault) -> str:
@@ -135,9 +148,10 @@ async def faults(request: Request) -> Response:
 
 @guarded
 async def change_faults(request: Request) -> Response:
-    """POST /_mock/ui/faults. `do`: add (the members of a fault), remove (an `id`), clear."""
+    """POST /_mock/ui/faults. `do`: add (the members of a fault), remove (an `id`), clear; stop, resume."""
     form = await read_form(request)
-    defined = system_of(request).faults
+    system = system_of(request)
+    defined = system.faults
     match form["do"]:
         case "add":
             try:
@@ -153,6 +167,16 @@ async def change_faults(request: Request) -> Response:
         case "clear":
             await defined.clear()
             return done(form, "cleared")
+        case "stop":
+            try:
+                order = StopOrder(number(form, "forSeconds") or 0.0, number(form, "inSeconds") or 0.0)
+                await processing.stop(system, *order.times(system.clock.now()))
+            except ValueError as problem:
+                raise Unusable(str(problem)) from None
+            return done(form, "stopped")
+        case "resume":
+            await processing.resume(system)
+            return done(form, "resumed")
         case other:
             raise Unusable(f"faults know no {other!r}")
 
