@@ -32,9 +32,10 @@ AREAS: dict[str, str] = {
     "SECRET": "Secrets",
     "SEND": "Sending an invoice",
     "BATCH": "Sending a package of invoices",
+    "EXPORT": "Exporting invoices",
 }
 #: Area -> what the client is asked to do in its situations; elsewhere to log in.
-_TASKS: dict[str, Task] = {"SEND": "send", "BATCH": "batch"}
+_TASKS: dict[str, Task] = {"SEND": "send", "BATCH": "batch", "EXPORT": "export"}
 
 
 @dataclass(frozen=True)

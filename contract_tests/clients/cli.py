@@ -85,7 +85,8 @@ def client(
     KSEF_NIP with KSEF_TOKEN (or with KSEF_CERTIFICATE and KSEF_KEY, or KSEF_P12 and KSEF_P12_PASSWORD, if
     KSEF_METHOD is certificate), to make requests with its access token, better two than one, and to exit with
     0 if all went well. With KSEF_TASK=send it is to send the invoice KSEF_INVOICE instead, with
-    KSEF_TASK=batch those in the folder KSEF_INVOICES in one package.
+    KSEF_TASK=batch those in the folder KSEF_INVOICES in one package; with KSEF_TASK=export it is to export
+    what it has sold, as stored from KSEF_SINCE on.
     {url}, {nip}, {token}, {certificate}, {key} in COMMAND are replaced.
 
     \b

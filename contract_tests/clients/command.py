@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from contract_tests.clients.observed import Secret
 from contract_tests.clients.stage import NIP, Stage
 from ksef_client_min.session_file import Config, Home
+from ksef_mock.clock import to_datetime
 from ksef_mock.crypto.pki import Credential
 
 #: Octets of output that are kept of a run.
@@ -92,6 +94,7 @@ def given(stage: Stage, situation: str, folder: Path) -> Given:
         "task": stage.task,
         "invoice": str(invoice),
         "invoices": str(invoices),
+        "since": f"{to_datetime(stage.mock.clock.now()) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
         "situation": situation,
     }
     environment = {f"KSEF_{name.upper()}": value for name, value in placeholders.items()}

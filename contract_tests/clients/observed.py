@@ -240,7 +240,9 @@ _DONE = {
     Step.VERDICT: "asked what became of its invoice",
     Step.CLOSE: "closed its session",
     Step.STATE: "asked for the status of its session",
-    Step.DOWNLOAD: "fetched a UPO by its link",
+    Step.DOWNLOAD: "fetched something by its link",
+    Step.ORDER: "ordered an export",
+    Step.PROGRESS: "asked for the status of its export",
 }
 
 _XML_CHALLENGE = re.compile(rb"<(?:\w+:)?Challenge>\s*([^<\s]+)")

@@ -27,6 +27,7 @@ from ksef_mock.core.fault import Fault, Hold, Named, Outcome
 from ksef_mock.crypto.pki import Credential, KeyKind, person
 from ksef_mock.ksef.access.principal import Kind
 from ksef_mock.ksef.batch.rules import upload_time
+from ksef_mock.ksef.invoices import export_rules
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.ksef.sending.confirmations import LINK_LIFETIME
 from ksef_mock.ksef.sending.rules import LIFETIME
@@ -40,8 +41,8 @@ from ksef_mock.testing import MockServer
 #: How the client is asked to log in.
 Method: TypeAlias = Literal["token", "certificate"]
 
-#: What the client is asked to do: log in and make requests, send an invoice, or a package of them.
-Task: TypeAlias = Literal["login", "send", "batch"]
+#: What the client is asked to do: log in and make requests, send an invoice or a package of them, or export.
+Task: TypeAlias = Literal["login", "send", "batch", "export"]
 
 #: The context of every login.
 NIP = "5265877635"
@@ -111,6 +112,11 @@ class Stage:
     def invoices(self) -> Mapping[str, bytes]:
         """By their file names, the invoices that the client gets for a package: valid ones."""
         return {f"{number}.xml": self._invoice(f"FA/{number}") for number in (1, 2, 3)}
+
+    def know_invoices(self) -> None:
+        """Have KSeF know these invoices already."""
+        for octets in self.invoices.values():
+            self._mock.add_invoice(octets)
 
     def _invoice(self, number: str) -> bytes:
         yesterday = to_datetime(self._mock.clock.now()) - timedelta(days=1)
@@ -204,6 +210,10 @@ class Stage:
     async def expire_links(self, _call: Call) -> None:
         """Let every signed link issued so far expire."""
         await self.advance(LINK_LIFETIME + 1)
+
+    async def expire_export_links(self, _call: Call) -> None:
+        """Let every link to a part of an exported package expire; the package stays."""
+        await self.advance(export_rules.LINK_LIFETIME + 1)
 
     async def expire_part_links(self, _call: Call) -> None:
         """Let every link by which a part is uploaded expire; the session stays open."""

@@ -53,6 +53,8 @@ class Step(StrEnum):
     #: By a signed link, without a token.
     DOWNLOAD = "download"
     UPLOAD = "upload of a part"
+    ORDER = "order of an export"
+    PROGRESS = "status of an export"
 
 
 @dataclass
@@ -315,6 +317,8 @@ _OF_SENDING = (
     ("POST", re.compile("/sessions/(?:online|batch)"), Step.OPEN),
     ("POST", re.compile("/sessions/online/[^/]+/invoices"), Step.SEND),
     ("POST", re.compile("/sessions/(?:online|batch)/[^/]+/close"), Step.CLOSE),
+    ("POST", re.compile("/invoices/exports"), Step.ORDER),
+    ("GET", re.compile("/invoices/exports/[^/]+"), Step.PROGRESS),
     ("GET", re.compile(_SESSION), Step.STATE),
     ("GET", re.compile(f"{_SESSION}/invoices(?:/[^/]+)?"), Step.VERDICT),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from contract_tests.clients.report import Report, Verdict
 from contract_tests.clients.runner import check
 from contract_tests.clients.stage import Method
 from ksef_client_min import (
+    Checkpoint,
     KsefApiError,
     KsefClient,
     KsefConnectionError,
@@ -24,7 +26,7 @@ from ksef_client_min import (
 from ksef_client_min.operations import sending
 from tests.contract_tests.clients.inside import run_inside
 
-AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND", "BATCH"]
+AREAS = ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND", "BATCH", "EXPORT"]
 
 
 def library(
@@ -42,6 +44,8 @@ def library(
                 return send(ksef, Path(given["KSEF_INVOICE"]).read_bytes())
             if given["KSEF_TASK"] == "batch":
                 return send_package(ksef, Path(given["KSEF_INVOICES"]))
+            if given["KSEF_TASK"] == "export":
+                return export(ksef, given["KSEF_SINCE"])
             ksef.sessions()
             ksef.context_limits()
         except KsefError as error:
@@ -76,6 +80,14 @@ def send(ksef: KsefClient, document: bytes) -> int:
         assert upo is not None
         httpx.get(upo.pages[0].download_url).raise_for_status()
     return 0 if code in (200, 440) else 1
+
+
+def export(ksef: KsefClient, since: str) -> int:
+    """Export all invoices; the exit code."""
+    for step in ksef.retrieve("Subject1", Checkpoint(since)):
+        with step:
+            assert all(each.document for each in step.invoices())
+    return 0
 
 
 def send_package(ksef: KsefClient, folder: Path) -> int:
@@ -149,6 +161,29 @@ def test_the_ksef_command_sends_packages() -> None:
     assert not_survived(check(["sh", "-c", line], ["BATCH"], jobs=4)) == {}
 
 
+def test_the_ksef_command_exports() -> None:
+    ksef = Path(sys.executable).with_name("ksef")
+    line = f'{ksef} auth login && {ksef} invoice export "$KSEF_HOME/all" --from {{since}} --incremental'
+    assert not_survived(check(["sh", "-c", line], ["EXPORT"], jobs=4)) == {}
+
+
+def test_who_takes_a_truncated_package_for_all_is_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_package(
+        arguments: Sequence[str], given: Mapping[str, str], say: Callable[[str], object], deadline: float
+    ) -> int:
+        del arguments, say, deadline
+        with KsefClient(given["KSEF_URL"]) as ksef:
+            ksef.login_with_token(given["KSEF_TOKEN"], nip=given["KSEF_NIP"])
+            with ksef.export("Subject1", datetime.fromisoformat(given["KSEF_SINCE"])) as package:
+                assert list(package.invoices())
+        return 0
+
+    run_inside(monkeypatch, one_package)
+    report = check([], ["EXPORT"], jobs=12)
+    assert list(not_survived(report)) == ["CLIENT-EXPORT-005"]
+    assert {each.verdict for each in report.results if each.id == "CLIENT-EXPORT-005"} == {Verdict.FAILED}
+
+
 def test_a_client_that_does_not_send_is_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_sending(
         arguments: Sequence[str], given: Mapping[str, str], say: Callable[[str], object], deadline: float
@@ -156,7 +191,7 @@ def test_a_client_that_does_not_send_is_not_failed(monkeypatch: pytest.MonkeyPat
         return library(arguments, {**given, "KSEF_TASK": "login"}, say, deadline)
 
     run_inside(monkeypatch, without_sending)
-    report = check([], ["SEND", "BATCH"], jobs=12)
+    report = check([], ["SEND", "BATCH", "EXPORT"], jobs=12)
     assert {each.verdict for each in report.results} == {Verdict.NOT_EXERCISED}
 
 
