@@ -152,3 +152,15 @@ def test_attachments_and_internal_identifiers() -> None:
     assert read(sample("fa-3-with-attachment.xml")).has_attachment
     (third,) = read(sample("fa-3-with-custom-Subject3.xml")).third_subjects
     assert third.identifier == PartyIdentifier("Nip", NIP)
+
+
+def test_texts_beyond_what_is_kept_are_cut() -> None:
+    # Of a form whose schema is not at hand nobody else looks how long they are.
+    document = invoice(NIP, number="9" * 5_000)
+    for name in (b"Nazwa", b"KodWaluty", b"RodzajFaktury", b"P_1"):
+        document = document.replace(b"<%s>" % name, b"<%s>" % name + b"x" * 5_000, 1)
+    read = documents.read(etree.fromstring(document))
+    assert read.seller is not None
+    assert len(read.number or "") == 256
+    assert len(read.seller.name or "") == 512
+    assert max(map(len, (read.currency or "", read.kind or "", read.issue_date or ""))) <= 512

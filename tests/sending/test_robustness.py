@@ -196,3 +196,19 @@ def test_an_invoice_of_the_largest_size_is_taken_and_one_octet_more_is_refused(e
     other = good().replace(b"</Faktura>", b"<!--%s--></Faktura>")
     room = 1_000_000 - len(other) + 2
     assert erp.sent(session, other % (b"x" * (room + 1)))["status"]["code"] == 430
+
+
+def test_what_a_refused_invoice_says_is_kept_in_part(erp: Erp) -> None:
+    document = invoice(NIP, number="FA/1", lines=150).replace(b"<P_12>23<", b"<P_12>" + b"x" * 5_000 + b"<")
+    refused = erp.sent(erp.open(), document)
+    assert refused["status"]["code"] == 450
+    details = refused["status"]["details"]
+    assert details[0].startswith("The 'http://crd.gov.pl/wzor/2025/06/25/13775/:P_12' element is invalid")
+    assert max(map(len, details)) <= 1_000
+    assert 10 <= len(details) <= 100
+    assert sum(map(len, details)) <= 65_536
+    # Ordinary sentences come whole, a hundred of them.
+    document = invoice(NIP, number="FA/2", lines=150).replace(b"<P_12>23<", b"<P_12>x<")
+    ordinary = erp.sent(erp.open(), document)["status"]["details"]
+    assert len(ordinary) == 100
+    assert {each[-32:] for each in ordinary} == {"The Enumeration constraint failed."[-32:]}

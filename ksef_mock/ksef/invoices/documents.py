@@ -48,6 +48,9 @@ _VAT = frozenset(f"P_14_{rate}" for rate in range(10))
 _VAT_IN_PLN = frozenset(f"P_14_{rate}W" for rate in range(10))
 #: There may be 10,000 of them, and nothing that is read here comes after them.
 _LINES = ("FaWiersz", "FakturaRRWiersz")
+#: Characters that are kept (OpenAPI: InvoiceMetadata): of a name and of any other text; of a number; of what
+#: identifies a party.
+_LONGEST, _LONGEST_NUMBER, _LONGEST_IDENTIFIER = 512, 256, 50
 #: Elements by their local names.
 _Parts: TypeAlias = dict[str, etree._Element]
 #: UNCL1001: a self-billed invoice or credit note.
@@ -109,7 +112,7 @@ def _read_fa(root: etree._Element, top: _Parts, form: Form | None) -> Document:
     return Document(
         form=form,
         form_code=_form_code(top),
-        number=_text(parts.get("P_2")),
+        number=_number(parts.get("P_2")),
         issue_date=_text(parts.get("P_1")),
         seller=_seller(top.get("Podmiot1")),
         buyer=_buyer(top.get("Podmiot2")),
@@ -133,7 +136,7 @@ def _read_rr(root: etree._Element, top: _Parts, form: Form | None) -> Document:
     return Document(
         form=form,
         form_code=_form_code(top),
-        number=_text(parts.get("P_4C")),
+        number=_number(parts.get("P_4C")),
         issue_date=_text(parts.get("P_4B")),
         seller=_seller(top.get("Podmiot1")),
         buyer=_buyer(top.get("Podmiot2")),
@@ -183,13 +186,14 @@ def _data(party: etree._Element | None) -> dict[str, str | None]:
     return {name: _text(part) for name, part in _parts(_parts(party).get("DaneIdentyfikacyjne")).items()}
 
 
-def _identifier(parts: dict[str, str | None]) -> PartyIdentifier:
+def _identifier(data: dict[str, str | None]) -> PartyIdentifier:
+    parts = {name: text and text[:_LONGEST_IDENTIFIER] for name, text in data.items()}
     if parts.get("NIP"):
         return PartyIdentifier("Nip", parts["NIP"])
     if parts.get("IDWew"):
         return PartyIdentifier("InternalId", parts["IDWew"])
     if parts.get("NrVatUE"):
-        return PartyIdentifier("VatUe", f"{parts.get('KodUE') or ''}{parts['NrVatUE']}")
+        return PartyIdentifier("VatUe", f"{parts.get('KodUE') or ''}{parts['NrVatUE']}"[:_LONGEST_IDENTIFIER])
     return PartyIdentifier("Other", parts["NrID"]) if parts.get("NrID") else _NONE
 
 
@@ -228,7 +232,7 @@ def _read_ubl(root: etree._Element, form: Form) -> Document:
     )
     return Document(
         form=form,
-        number=_text(root.find("{*}ID")),
+        number=_number(root.find("{*}ID")),
         issue_date=_text(root.find("{*}IssueDate")),
         seller=Seller(seller.identifier.value, seller.name)
         if seller.identifier.type == "Nip" and seller.identifier.value
@@ -274,19 +278,27 @@ def _ubl_numbers(party: etree._Element) -> Iterator[str]:
         for element in party.iterfind(path):
             number = _text(element)
             if number:
-                yield number
+                yield number[:_LONGEST_IDENTIFIER]
 
 
 # -- values -----------------------------------------------------------------------------------------------
 
 
 def _text(element: etree._Element | None) -> str | None:
-    """The text with blanks collapsed, as xs:token; None if there is no element or nothing in it."""
+    """The text with blanks collapsed, as xs:token; None if there is no element or nothing in it.
+
+    Without a schema at hand nobody has looked how long it is: what is beyond all that is kept is cut.
+    """
     if element is None:
         return None
     # Nearly all elements hold nothing but text, which needs no iterator.
     text = "".join(map(str, element.itertext())) if len(element) else str(element.text or "")
-    return " ".join(text.split()) or None
+    return " ".join(text.split())[:_LONGEST] or None
+
+
+def _number(element: etree._Element | None) -> str | None:
+    text = _text(element)
+    return None if text is None else text[:_LONGEST_NUMBER]
 
 
 def _amount(element: etree._Element | None) -> Decimal:

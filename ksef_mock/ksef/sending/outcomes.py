@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ksef_mock.clock import SECOND
+from ksef_mock.core.text import Allowance
 from ksef_mock.ksef.invoices.invoices import Acceptance, Invoices
 from ksef_mock.ksef.invoices.metadata import FormCode
 from ksef_mock.ksef.invoices.report import Cause, Check, CheckResult, Report
@@ -18,6 +19,8 @@ from ksef_mock.state.store import Write
 #: Characters of an invoice's number that are kept (OpenAPI), and of a reason.
 _LONGEST_NUMBER = 256
 _LONGEST_REASON = 1_000
+#: Octets of a refused invoice's details that are kept.
+_DETAILS = 65_536
 
 
 class Outcomes:
@@ -114,10 +117,17 @@ def _refused(sent: SentInvoice, report: Report) -> SentInvoice:
     return msgspec.structs.replace(
         _read(sent, report),
         code=report.status,
-        details=failure.details,
+        details=_kept(failure.details),
         extensions=failure.extensions,
         failures=tuple((str(each.check), _reason_of(each)) for each in report.failures),
     )
+
+
+def _kept(details: Sequence[str]) -> tuple[str, ...]:
+    """Of sentences that may repeat what the document says what is kept: of ordinary ones all."""
+    allowance = Allowance(_DETAILS)
+    kept = (allowance.take(detail) for detail in details)
+    return tuple(detail for detail in kept if detail != "…")
 
 
 def _read(sent: SentInvoice, report: Report) -> SentInvoice:
