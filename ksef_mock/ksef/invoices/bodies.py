@@ -197,7 +197,9 @@ class InvoiceMetadata(Content, frozen=True, kw_only=True):
             f',"acquisitionDate":"{iso(invoice.acquired_at)}"'
             f',"permanentStorageDate":"{iso(invoice.stored_at)}"}}'
         )
-        return _encode(invoice.content)[:-1] + dates.encode()
+        # What is kept leaves out an empty list, which is written all the same.
+        none = b"" if invoice.content.third_subjects else b',"thirdSubjects":[]'
+        return _encode(invoice.content)[:-1] + none + dates.encode()
 
 
 class QueryInvoicesMetadataResponse(Body):
