@@ -18,6 +18,8 @@ from ksef_mock.core.text import Allowance, fits, kept
 from ksef_mock.core.wire import Wire, pack, unpack
 
 SCOPE_KEY = "ksef_mock.exchange"
+#: Where the gateway leaves the system that a request is for: `app.state` takes ten times as long to ask.
+SYSTEM_KEY = "ksef_mock.system"
 
 #: Characters; genuine ones have 36. What clients send instead is kept only as far as one wants to read it.
 _LONGEST_CHALLENGE = 64

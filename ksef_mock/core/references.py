@@ -17,6 +17,7 @@ import time
 from calendar import timegm
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from zlib import crc32
 
 from ksef_mock.clock import MILLISECOND, SECOND, Instant
@@ -54,14 +55,17 @@ def new_reference(kind: Kind, now: Instant, low: int = 0) -> str:
             from 4,096 on they carry into the millisecond.
     """
     seconds, rest = divmod(now, SECOND)
-    day = time.gmtime(seconds)
-    moment = (((seconds % 86_400) * 1_000 + rest // MILLISECOND) << _LOW) + low
-    body = (
-        f"{day.tm_year:04}{day.tm_mon:02}{day.tm_mday:02}-{kind.value}"
-        f"-{moment:010X}-{_random.getrandbits(24):06X}"
-    )
+    day, second = divmod(seconds, 86_400)
+    moment = ((second * 1_000 + rest // MILLISECOND) << _LOW) + low
+    body = f"{_date(day)}-{kind.value}-{moment:010X}-{_random.getrandbits(24):06X}"
     body += _mark(body)
     return f"{body}-{checksum(body):02X}"
+
+
+@lru_cache(8)
+def _date(day: int) -> str:
+    at = time.gmtime(day * 86_400)
+    return f"{at.tm_year:04}{at.tm_mon:02}{at.tm_mday:02}"
 
 
 def is_reference(text: str, kind: Kind) -> bool:

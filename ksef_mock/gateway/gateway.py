@@ -30,7 +30,7 @@ from ksef_mock.core.errors import (
     SentBack,
     StoreUnavailable,
 )
-from ksef_mock.core.exchange import SCOPE_KEY, Exchange
+from ksef_mock.core.exchange import SCOPE_KEY, SYSTEM_KEY, Exchange
 from ksef_mock.core.paths import api_path, before
 from ksef_mock.core.text import kept
 from ksef_mock.core.wire import Wire
@@ -109,6 +109,7 @@ class Gateway:
             f"{self._random.getrandbits(128):032x}",
         )
         scope[SCOPE_KEY] = exchange
+        scope[SYSTEM_KEY] = self._system
         sent = _first(scope["headers"])
         wire = exchange.wire = _wire(scope)
         epoch = self._system.journal.epoch
