@@ -1,4 +1,4 @@
-"""A KSeF client in one file, right but for the flaws it is told to have.
+"""A KSeF client, right but for the flaws it is told to have.
 
     python client.py [FLAW …]
 
@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 JSON = "application/json"
+FA3 = {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"}
 #: How often a flaw repeats what it should not: enough to be noticed, and it ends.
 AD_NAUSEAM = 30
 
@@ -48,18 +49,39 @@ class Answer:
     def __init__(self, response: http.client.HTTPResponse, legacy_only: bool) -> None:
         self.status = response.status
         self.headers = response.headers
-        self.text = response.read().decode()
+        self.octets = response.read()
         self._legacy_only = legacy_only
 
     @property
+    def text(self) -> str:
+        return self.octets.decode()
+
+    @property
     def body(self) -> Any:
-        return json.loads(self.text)
+        return json.loads(self.octets)
 
     @property
     def codes(self) -> list[int]:
         legacy = self.body.get("exception", {}).get("exceptionDetailList", [])
         problem = [] if self._legacy_only else self.body.get("errors", [])
         return [entry.get("exceptionCode", entry.get("code")) for entry in [*legacy, *problem]]
+
+
+def sha256(octets: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(octets).digest()).decode()
+
+
+def sealed(plaintext: bytes, key: bytes, iv: bytes) -> bytes:
+    """Encrypted as KSeF wants invoices and packages: AES-256-CBC with PKCS#7 padding."""
+    missing = 16 - len(plaintext) % 16
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return encryptor.update(plaintext + bytes([missing]) * missing)
+
+
+def target_of(link: str) -> str:
+    """Path and query of a signed link."""
+    address = urlsplit(link)
+    return f"{address.path}?{address.query}"
 
 
 class Client:
@@ -77,19 +99,21 @@ class Client:
         self.nip, self.token = environment["KSEF_NIP"], environment["KSEF_TOKEN"]
 
     def run(self) -> int:
-        """Log in, make two requests; the exit code."""
+        """Log in, do what is to be done; the exit code."""
         try:
-            tokens = self.log_in()
-            if self.environment["KSEF_TASK"] == "send":
-                self.send_invoice(tokens)
-                self.say("sent")
-                return 0
-            self.request(tokens, "/auth/sessions")
-            self.request(tokens, "/limits/context")
+            self.do(self.environment["KSEF_TASK"], self.log_in())
         except Ended as end:
             return end.code
         self.say("done")
         return 0
+
+    def do(self, task: str, tokens: dict[str, Any]) -> None:
+        """Send an invoice, or make two requests."""
+        if task == "send":
+            self.send_invoice(tokens)
+        else:
+            self.request(tokens, "/auth/sessions")
+            self.request(tokens, "/limits/context")
 
     def give_up(self, message: str) -> NoReturn:
         self.say(message)
@@ -99,14 +123,8 @@ class Client:
 
     # -- HTTP
 
-    def send_once(
-        self,
-        method: str,
-        path: str,
-        bearer: str | None,
-        body: bytes | None,
-        kind: str,
-        prefix: str = "/v2",
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
         if time.monotonic() > self.deadline:
             raise TimeIsUp
@@ -114,14 +132,17 @@ class Client:
         assert address.hostname is not None
         patience = 1 if "impatient" in self.flaws else 20
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=patience)
-        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-        if body is not None:
-            headers["Content-Type"] = kind
         try:
-            connection.request(method, f"{prefix}{path}", body, headers)
+            connection.request(method, target, body, headers)
             return Answer(connection.getresponse(), "legacy-errors-only" in self.flaws)
         finally:
             connection.close()
+
+    def send_once(self, method: str, path: str, bearer: str | None, body: bytes | None, kind: str) -> Answer:
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        if body is not None:
+            headers["Content-Type"] = kind
+        return self.exchange(method, f"/v2{path}", headers, body)
 
     def send(
         self,
@@ -348,32 +369,31 @@ class Client:
         self.fetch_confirmation(session, bearer)
 
     def open(self, bearer: str) -> tuple[str, bytes, bytes]:
+        key, iv = os.urandom(32), os.urandom(16)
+        opened = self.order("/sessions/online", bearer, key, iv, formCode=FA3)
+        return opened["referenceNumber"], key, iv
+
+    def order(self, path: str, bearer: str, key: bytes, iv: bytes, **members: Any) -> dict[str, Any]:
+        """Ask for something that is encrypted with this key, which KSeF is told; the answer."""
         published = self.send("GET", "/security/public-key-certificates").body
         chosen = next(each for each in published if "SymmetricKeyEncryption" in each["usage"])
-        key, iv = os.urandom(32), os.urandom(16)
-        body = {
-            "formCode": {"systemCode": "FA (3)", "schemaVersion": "1-0E", "value": "FA"},
-            "encryption": {
-                "encryptedSymmetricKey": base64.b64encode(
-                    self.encrypted(key, chosen["certificate"])
-                ).decode(),
-                "initializationVector": base64.b64encode(iv).decode(),
-                "publicKeyId": chosen["publicKeyId"],
-            },
+        members["encryption"] = {
+            "encryptedSymmetricKey": base64.b64encode(self.encrypted(key, chosen["certificate"])).decode(),
+            "initializationVector": base64.b64encode(iv).decode(),
+            "publicKeyId": chosen["publicKeyId"],
         }
-        opened = self.send("POST", "/sessions/online", bearer, json.dumps(body).encode())
-        if opened.status != 201:
-            self.give_up(f"no session: {opened.status}")
-        return opened.body["referenceNumber"], key, iv
+        ordered = self.send("POST", path, bearer, json.dumps(members).encode())
+        if ordered.status != 201:
+            self.give_up(f"{path}: {ordered.status}")
+        body: dict[str, Any] = ordered.body
+        return body
 
     def send_in(self, session: str, bearer: str, document: bytes, key: bytes, iv: bytes) -> Answer:
-        padding_length = 16 - len(document) % 16
-        encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-        encrypted = encryptor.update(document + bytes([padding_length]) * padding_length)
+        encrypted = sealed(document, key, iv)
         body = {
-            "invoiceHash": base64.b64encode(hashlib.sha256(document).digest()).decode(),
+            "invoiceHash": sha256(document),
             "invoiceSize": len(document),
-            "encryptedInvoiceHash": base64.b64encode(hashlib.sha256(encrypted).digest()).decode(),
+            "encryptedInvoiceHash": sha256(encrypted),
             "encryptedInvoiceSize": len(encrypted),
             "encryptedInvoiceContent": base64.b64encode(encrypted).decode(),
         }
@@ -412,8 +432,7 @@ class Client:
                 time.sleep(0.05)
             if "upo" not in state:  # the invoice was accepted in another session, or nobody has asked
                 return
-            address = urlsplit(state["upo"]["pages"][0]["downloadUrl"])
-            answer = self.send_once("GET", f"{address.path}?{address.query}", None, None, "", prefix="")
+            answer = self.exchange("GET", target_of(state["upo"]["pages"][0]["downloadUrl"]), {})
             if answer.status == 200:
                 return
         self.give_up(f"no UPO: {answer.status}")

@@ -8,10 +8,10 @@ from contract_tests.clients.catalogue import situations
 from contract_tests.clients.report import Verdict
 from contract_tests.clients.runner import check
 from contract_tests.clients.stage import Method
-from tests.contract_tests.clients.client import Client
 from tests.contract_tests.clients.inside import run_inside
+from tests.contract_tests.clients.package_client import PackageClient
 
-#: Flaws of `client.py` -> the situations that it does not survive, those that it survives nevertheless.
+#: Flaws of the client -> the situations that it does not survive, those that it survives nevertheless.
 FLAWS: dict[str, tuple[list[str], list[str]]] = {
     "seconds": (["LOGIN-001"], ["SUBMIT-007"]),
     "rounds": (["LOGIN-004"], []),
@@ -92,7 +92,7 @@ FLAWS: dict[str, tuple[list[str], list[str]]] = {
     "prints-secrets": (["SECRET-001"], ["SECRET-002", "SECRET-004"]),
     "prints-secrets-on-failure": (["SECRET-002", "SECRET-003"], ["SECRET-001"]),
     "in-the-clear": (["SECRET-004"], []),
-    "blind": (["SEND-004"], ["SEND-001"]),
+    "blind": (["SEND-004", "BATCH-001", "BATCH-002"], ["SEND-001"]),
     "closes-nothing": (["SEND-001"], ["SEND-003"]),
     "resends-at-once": (["SEND-002"], ["SEND-001"]),
     "440-is-failure": (["SEND-003"], ["SEND-001"]),
@@ -101,6 +101,16 @@ FLAWS: dict[str, tuple[list[str], list[str]]] = {
     "trusts-any-close": (["SEND-006"], ["SEND-001"]),
     "stays-in-its-session": (["SEND-007", "SEND-008"], ["SEND-001", "SEND-004"]),
     "keeps-the-link": (["SEND-010"], ["SEND-001"]),
+    "token-on-links": (["BATCH-001", "EXPORT-001"], ["EXPORT-002"]),
+    "starts-over": (["BATCH-002", "EXPORT-002"], ["SEND-001"]),
+    "500-is-final": (["BATCH-003"], ["BATCH-001", "BATCH-004"]),
+    "cut-is-final": (["BATCH-004", "EXPORT-004"], ["BATCH-003", "EXPORT-003"]),
+    "insists-on-links": (["BATCH-005", "EXPORT-003"], ["BATCH-001", "EXPORT-001"]),
+    "expired-is-final": (["EXPORT-003"], ["BATCH-005", "EXPORT-004"]),
+    "expired-is-final always-0": (["BATCH-005", "EXPORT-003"], ["BATCH-001"]),
+    "closes-forever": (["BATCH-006"], ["BATCH-001"]),
+    "first-part-only": (["EXPORT-001"], ["EXPORT-002"]),
+    "one-package": (["EXPORT-005"], ["EXPORT-001"]),
     "jwt-in-url": (["SECRET-004"], ["SECRET-001"]),
 }
 FLAWS_WITH_CERTIFICATES: dict[str, tuple[list[str], list[str]]] = {
@@ -112,7 +122,7 @@ FLAWS_WITH_CERTIFICATES: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.fixture(autouse=True)
 def _inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_inside(monkeypatch, lambda flaws, *given: Client(flaws, *given).run())
+    run_inside(monkeypatch, lambda flaws, *given: PackageClient(flaws, *given).run())
 
 
 def verdicts(flaws: str, situations: list[str], method: Method = "token") -> dict[str, Verdict]:
@@ -145,7 +155,8 @@ def test_each_situation_is_failed_by_some_flaw() -> None:
 
 
 @pytest.mark.parametrize(
-    "area", ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND"]
+    "area",
+    ["LOGIN", "KEYS", "CHAL", "SUBMIT", "STATUS", "REDEEM", "SESS", "SECRET", "SEND", "BATCH", "EXPORT"],
 )
 def test_the_same_client_without_flaws_survives(area: str) -> None:
     report = check([], [area], jobs=12)
