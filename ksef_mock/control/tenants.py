@@ -131,7 +131,10 @@ def settings_of(order: TenantOrder, own: Settings) -> Settings:
         from ksef_mock.seed.model import read_seed
 
         # Whoever may give orders to the mock need not be who may read the files of its machine.
-        changes["seed"] = read_seed(order.seed, None)
+        try:
+            changes["seed"] = read_seed(order.seed, None)
+        except ValueError as error:
+            raise ValueError(f"seed.{error}") from None
     return replace(own, first_token=first_token(own, order.nip, order.token), **changes)
 
 

@@ -19,6 +19,7 @@ from ksef_mock.control import (
     lighthouse,
     processing,
     sign,
+    tenants,
     warning,
 )
 from ksef_mock.control.routes import ROUTES
@@ -26,6 +27,7 @@ from ksef_mock.core.expected import explained
 from ksef_mock.core.fault import Fault
 from ksef_mock.core.lighthouse import AnnouncementOrder
 from ksef_mock.ksef.invoices.bodies import SeedInvoicesRequest
+from ksef_mock.ksef.invoices.portable import ImportOrder
 from ksef_mock.ksef.peppol.bodies import SeedProvidersRequest
 from ksef_mock.testing import MockServer
 from tests.support import NIP
@@ -40,6 +42,7 @@ ORDERS: dict[str, type[msgspec.Struct]] = {
     "POST /clock/set": clock.ClockSet,
     "POST /faults": Fault,
     "POST /invoices": SeedInvoicesRequest,
+    "POST /invoices/import": ImportOrder,
     "POST /keys/rotate": keys.Rotation,
     "POST /keys/recertify": keys.Recertification,
     "POST /keys/withdraw": keys.WithdrawalOrder,
@@ -52,6 +55,7 @@ ORDERS: dict[str, type[msgspec.Struct]] = {
     "POST /peppol-providers": SeedProvidersRequest,
     "POST /processing/stop": processing.StopOrder,
     "POST /sign": sign.DocumentOrder,
+    "POST /tenants": tenants.TenantOrder,
     "PUT /system-warning": warning.SystemWarning,
 }
 #: Orders without a body of JSON.
