@@ -49,6 +49,8 @@ HOLDINGS = ("Owner", *Permission, "VatUeManage", "PefInvoiceWrite", None)
 
 M, R, S = "CredentialsManage", "CredentialsRead", "SubunitManage"
 N, I, U, P = "Nip", "InternalId", "NipVatUe", "PeppolId"  # noqa: E741
+#: Any of them: whoever may read, issue or collect invoices (OpenAPI 2.9.0).
+C = {"InvoiceRead", "InvoiceWrite", "CollectiveIdentifierManage"}
 
 # Operation: who may call it, in which types of context.
 CALLS: dict[str, tuple[set[str], set[str]]] = {
@@ -72,6 +74,12 @@ CALLS: dict[str, tuple[set[str], set[str]]] = {
     "POST /permissions/query/authorizations/grants": ({M, R, "PefInvoiceWrite"}, {N, P}),
     "POST /permissions/query/eu-entities/grants": ({M, R, "VatUeManage"}, {N, U}),
     "POST /invoices/query/metadata": ({"InvoiceRead"}, {N, I, U, P}),
+    "POST /invoices/exports": ({"InvoiceRead"}, {N, I, U, P}),
+    "GET /invoices/exports/{referenceNumber}": ({"InvoiceRead"}, {N, I, U, P}),
+    "POST /collective-identifiers": (C, {N, I, U, P}),
+    "POST /collective-identifiers/query": (C, {N, I, U, P}),
+    "POST /collective-identifiers/invoices": (C, {N, I, U, P}),
+    "GET /collective-identifiers/ksef/{ksefNumber}": (C, {N, I, U, P}),
 }
 
 
