@@ -55,7 +55,8 @@ class Difference:
 #: Differences that are meant: what begins so, and why.
 KNOWN = {
     "enum: AuthenticationMethodCategory: the mock lacks NationalNode": "no foreign node is simulated",
-    "text: SessionStatusResponse.status": "batch sessions are not simulated",
+    "bound: BatchFileInfo.fileSize: maximum": "a rule of the whole request, which names it without its path",
+    "text: 400 21161: the mock has 'Przekroczono dozwoloną liczbę części pakietów.'": "an official client's",
 }
 
 
