@@ -14,8 +14,9 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -104,14 +105,16 @@ class SqliteStore(RemoteStore):
             self._prepare()
         except sqlite3.Error as error:
             raise ValueError(f"{path} cannot be used as a store: {error}") from None
+        self._reading = _Reading(self._connection, self._lock)
+        self._writing = _Writing(self._connection, self._lock, self._committed)
 
     async def get(self, table: Table[R], key: str) -> R | None:
-        with self._reading() as connection:
+        with self._reading as connection:
             row = _live(connection, table.name, key, self._clock.now())
         return None if row is None else decoded(row, table)
 
     async def count(self, table: Table[R]) -> int:
-        with self._reading() as connection:
+        with self._reading as connection:
             (number,) = connection.execute(
                 'SELECT count(*) FROM record WHERE "table" = ?', (table.name,)
             ).fetchone()
@@ -124,7 +127,7 @@ class SqliteStore(RemoteStore):
         position, member = before or (_LAST, "")
         # Strangers ask for moments that no column holds: they are before or after all that there are.
         position = min(max(position, -_LAST), _LAST)
-        with self._reading() as connection:
+        with self._reading as connection:
             return connection.execute(
                 'SELECT position, member FROM entry WHERE "index" = ?'
                 " AND (expires_at IS NULL OR expires_at > ?) AND (position, member) < (?, ?)"
@@ -137,7 +140,7 @@ class SqliteStore(RemoteStore):
 
     async def commit(self, *writes: Write) -> bool:
         now = self._clock.now()
-        with self._writing() as connection:
+        with self._writing as connection:
             if not all(_is_possible(connection, write, now) for write in writes):
                 return False
             for write in writes:
@@ -147,7 +150,7 @@ class SqliteStore(RemoteStore):
 
     async def admit(self, key: str, windows: Sequence[tuple[int, Instant]]) -> Full | None:
         now = self._clock.now()
-        with self._writing() as connection:
+        with self._writing as connection:
             (last,) = connection.execute("SELECT max(moment) FROM request WHERE key = ?", (key,)).fetchone()
             if last is not None and last > now:
                 if last - now > JITTER:  # the clock was set back
@@ -165,31 +168,31 @@ class SqliteStore(RemoteStore):
         return None
 
     async def log(self, entry: bytes, keep: int) -> None:
-        with self._writing() as connection:
+        with self._writing as connection:
             inserted = connection.execute("INSERT INTO journal (entry) VALUES (?)", (entry,))
             assert inserted.lastrowid is not None
             connection.execute("DELETE FROM journal WHERE sequence <= ?", (inserted.lastrowid - keep,))
 
     def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
-        with self._reading() as connection:
+        with self._reading as connection:
             return connection.execute(
                 "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
             ).fetchall()
 
     def last_logged(self) -> int:
-        with self._reading() as connection:
+        with self._reading as connection:
             (number,) = connection.execute("SELECT max(sequence) FROM journal").fetchone()
         return number or 0
 
     async def clear(self) -> None:
-        with self._writing() as connection:
+        with self._writing as connection:
             _forget(connection)
             connection.execute("DELETE FROM request")
             connection.execute("DELETE FROM journal")
 
     async def dump(self) -> Dump:
         now = self._clock.now()
-        with self._reading() as connection:
+        with self._reading as connection:
             connection.execute("BEGIN")  # both tables as of the same moment
             rows = connection.execute(
                 'SELECT "table", key, record, expires_at FROM record'
@@ -205,7 +208,7 @@ class SqliteStore(RemoteStore):
         return Dump([Row(*row) for row in rows], entries)
 
     async def restore(self, dump: Dump) -> None:
-        with self._writing() as connection:
+        with self._writing as connection:
             _forget(connection)
             connection.executemany(
                 "INSERT INTO record VALUES (?, ?, ?, ?)", map(msgspec.structs.astuple, dump.rows)
@@ -213,19 +216,19 @@ class SqliteStore(RemoteStore):
             connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", dump.entries)
 
     async def shared_version(self) -> str | None:
-        with self._reading() as connection:
+        with self._reading as connection:
             row = connection.execute("SELECT version FROM shared").fetchone()
         return None if row is None else row[0]
 
     def load_shared(self) -> tuple[str, bytes] | None:
-        with self._reading() as connection:
+        with self._reading as connection:
             row: tuple[str, bytes] | None = connection.execute(
                 "SELECT version, record FROM shared"
             ).fetchone()
         return row
 
     def swap_shared(self, old: str | None, new: str, record: bytes) -> bool:
-        with self._writing() as connection:
+        with self._writing as connection:
             row = connection.execute("SELECT version FROM shared").fetchone()
             if (None if row is None else row[0]) != old:
                 return False
@@ -258,26 +261,11 @@ class SqliteStore(RemoteStore):
         connection.execute(f"PRAGMA user_version = {_FORMAT}")
         connection.execute("COMMIT")
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _named_errors():
-            try:
-                yield self._connection
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-            self._commits += 1
-            if self._commits % _CHECKPOINT_EVERY == 0:
-                self._copy_back()
-
-    def _copy_back(self) -> None:
+    def _committed(self) -> None:
+        """Copy the log into the file now and then, in the background."""
+        self._commits += 1
+        if self._commits % _CHECKPOINT_EVERY:
+            return
         if self._checkpoint is None or not self._checkpoint.is_alive():
             self._checkpoint = threading.Thread(target=self._copy, name="ksef-mock-checkpoint", daemon=True)
             self._checkpoint.start()
@@ -329,12 +317,65 @@ def _foreign(path: Path) -> str | None:
     return "it is the database of something else" if tables and not tables >= _TABLES else None
 
 
-@contextlib.contextmanager
-def _named_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreUnavailable(reason=f"store: {type(error).__name__}: {error}") from error
+class _Reading:
+    """A context manager for one thread at a time; no generator, of which a login would make dozens.
+
+    Raises:
+        StoreUnavailable: for whatever SQLite raises.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, lock: threading.RLock) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as failure:
+            error = failure
+        finally:
+            self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise StoreUnavailable(reason=f"store: {type(error).__name__}: {error}") from error
+
+
+class _Writing(_Reading):
+    """The same with a transaction, which is committed unless something is raised."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, lock: threading.RLock, committed: Callable[[], None]
+    ) -> None:
+        super().__init__(connection, lock)
+        self._committed = committed
+
+    def __enter__(self) -> sqlite3.Connection:
+        connection = super().__enter__()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            super().__exit__(type(error), error, error.__traceback__)
+            raise
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as failure:
+                error = failure
+        done = error is None
+        super().__exit__(kind, error, trace)
+        if done:
+            self._committed()
 
 
 def _live(connection: sqlite3.Connection, table: str, key: str, now: Instant) -> bytes | None:
