@@ -28,10 +28,11 @@ _SECRETS = ("token", "pkcs12Password")
 #: Characters of a value that are.
 _SHOWN = 60
 
-_WHERE = re.compile(r"^(?P<said>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<number>\d+|\.\.\.)\]")
-_MISSING = re.compile(r"Object missing required field `(?P<name>.+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.+)`", re.DOTALL)
+# Compiled when they are needed: who starts a mock need not wait for that.
+_WHERE = r"(?s)^(?P<said>.*?)(?: - at `(?P<path>\$.*)`)?$"
+_STEP = r"\.(?P<name>[^.\[\]]+)|\[(?P<number>\d+|\.\.\.)\]"
+_MISSING = r"Object missing required field `(?P<name>.+)`"
+_UNKNOWN = r"(?s)Object contains unknown field `(?P<name>.+)`"
 
 
 def wrong(name: str, expected: str, given: object) -> str:
@@ -59,11 +60,11 @@ def explained(error: msgspec.ValidationError, given: Any, model: type) -> str:
     # Only who has made a mistake waits for this import.
     from msgspec import inspect
 
-    match = _WHERE.match(str(error))
+    match = re.match(_WHERE, str(error))
     assert match is not None
     said, kind, value = match["said"], inspect.type_info(model), given
     place = ""
-    for step in _STEP.finditer(match["path"] or ""):
+    for step in re.finditer(_STEP, match["path"] or ""):
         name, number = step["name"], step["number"]
         place += f".{name}" if name else f"[{number}]"
         inside = _within(kind, value, name if name else number)
@@ -72,10 +73,10 @@ def explained(error: msgspec.ValidationError, given: Any, model: type) -> str:
         kind, value = inside
     place = place.lstrip(".")
     inner = f"{place}." if place else ""
-    if missing := _MISSING.fullmatch(said):
+    if missing := re.fullmatch(_MISSING, said):
         expected = _member(kind, missing["name"])
         return f"{inner}{missing['name']}: missing, expected {_words(expected) if expected else 'it'}"
-    if unknown := _UNKNOWN.fullmatch(said):
+    if unknown := re.fullmatch(_UNKNOWN, said):
         name = json.dumps(unknown["name"][:_SHOWN])[1:-1]
         return f"{inner}{name}: unknown here, expected {_names(kind)}"
     if not place:

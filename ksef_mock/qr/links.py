@@ -29,11 +29,9 @@ FORMER_HOSTS: dict[ProfileName, str] = {
     "prod": "ksef.mf.gov.pl/client-app",
 }
 
-_LINK = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?P<address>[^?#]*?)/(?P<page>invoice|certificate)/(?P<rest>[^?#]*)",
-    re.DOTALL,
-)
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+# Compiled when it is needed: who starts a mock need not wait for that.
+_LINK = r"(?s)(?:(?P<scheme>https?)://)?(?P<address>[^?#]*?)/(?P<page>invoice|certificate)/(?P<rest>[^?#]*)"
+_BASE64URL = r"[A-Za-z0-9_-]*"
 _CONTEXT_TYPES = {name.lower(): name for name in CONTEXT_PATTERNS}
 
 
@@ -93,7 +91,7 @@ def read(link: str) -> InvoiceLink | CertificateLink:
     Raises:
         UnreadableLink: it is neither KOD I nor KOD II.
     """
-    match = _LINK.fullmatch(link.strip().partition("?")[0].partition("#")[0])
+    match = re.fullmatch(_LINK, link.strip().partition("?")[0].partition("#")[0])
     if match is None:
         raise UnreadableLink("no link of a QR code: it has neither /invoice/ nor /certificate/")
     raw = match["rest"].removesuffix("/").split("/")
@@ -124,7 +122,7 @@ def read(link: str) -> InvoiceLink | CertificateLink:
 
 def address_of(link: str) -> tuple[str | None, str, str]:
     """Scheme, address, and what stands after `/invoice/` or `/certificate/`, of a link that `read` reads."""
-    match = _LINK.fullmatch(link.strip().partition("?")[0].partition("#")[0])
+    match = re.fullmatch(_LINK, link.strip().partition("?")[0].partition("#")[0])
     assert match is not None
     return match["scheme"], match["address"], match["rest"]
 
@@ -134,7 +132,7 @@ def base64url(text: str) -> bytes | None:
 
     Unused bits of the last character count for nothing: so it was seen on DEMO.
     """
-    if _BASE64URL.fullmatch(text) is None or len(text) % 4 == 1:
+    if re.fullmatch(_BASE64URL, text) is None or len(text) % 4 == 1:
         return None
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
