@@ -162,7 +162,7 @@ class _Unaccepted:
     """Exception handler of an event loop: says once in a while that no connection can be accepted.
 
     Out of descriptors, asyncio tries as many times at once as the backlog is long, then again after a second,
-    and reports each time with a traceback.
+    and reports each time with a traceback; and once more if the listener is closed within that second.
     """
 
     def __init__(self, others: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], Any] | None) -> None:
@@ -172,7 +172,10 @@ class _Unaccepted:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         # The words are asyncio's own (selector_events.py, proactor_events.py), since Python 3.4.
-        if context.get("message") != "socket.accept() out of system resource":
+        message = str(context.get("message"))
+        if message.startswith("Exception in callback") and "._start_serving(" in message:
+            return
+        if message != "socket.accept() out of system resource":
             (self._others or _by_default)(loop, context)
         elif loop.time() - self._said >= _SILENCE:
             self._said = loop.time()

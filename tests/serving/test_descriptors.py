@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import subprocess
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from ksef_mock.serving.server import _Unaccepted
 
 #: Enough to start with, and soon used up.
 DESCRIPTORS = 64
@@ -41,3 +45,15 @@ def test_running_out_of_descriptors_is_a_line_in_the_log_and_over_when_they_are_
         rest = process.communicate()[1]
     assert "Traceback" not in rest
     assert len(rest.splitlines()) < 20
+
+
+def test_a_listener_that_is_closed_before_asyncio_accepts_again_is_no_failure() -> None:
+    passed_on: list[dict[str, Any]] = []
+    handler = _Unaccepted(lambda _, context: passed_on.append(context))
+    loop = asyncio.new_event_loop()
+    again = "Exception in callback BaseSelectorEventLoop._start_serving(<function Server>)"
+    handler(loop, {"message": again, "exception": ValueError("Invalid file descriptor: -1")})
+    assert passed_on == []
+    handler(loop, {"message": "Exception in callback something()", "exception": ValueError("else")})
+    assert len(passed_on) == 1
+    loop.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import http.client
 import importlib.util
 import os
@@ -99,12 +100,38 @@ def with_sockets() -> Post:
     return post
 
 
+#: Those that the present test has begun.
+_LOOPS: list[tuple[asyncio.AbstractEventLoop, threading.Thread]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """What clients leave to the collector is collected here, not in the middle of some other test."""
+    yield
+    while _LOOPS:
+        loop, thread = _LOOPS.pop()
+        asyncio.run_coroutine_threadsafe(_cut_off(loop), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
+    gc.collect()
+
+
+async def _cut_off(loop: asyncio.AbstractEventLoop) -> None:
+    for transport in list(getattr(loop, "_transports", {}).values()):
+        transport.abort()
+    for _ in range(4):
+        await asyncio.sleep(0)
+
+
 def in_a_loop(make: Callable[[], Awaitable[Callable[[str], Awaitable[int]]]]) -> Callable[[], Post]:
     """An asynchronous client that lives in an event loop of a thread of its own."""
 
     def prepared() -> Post:
         loop = asyncio.new_event_loop()
-        threading.Thread(target=loop.run_forever, daemon=True).start()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        _LOOPS.append((loop, thread))
 
         async def made() -> Callable[[str], Awaitable[int]]:
             return await make()
