@@ -236,10 +236,16 @@ class AsyncKsefClient:
         **filters: Any,
     ) -> ExportedPackage:
         """As `KsefClient.export`."""
-        wanted = invoices.export_filters(
-            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        started = await self.start_export(
+            subject_type,
+            date_from,
+            date_to,
+            date_type=date_type,
+            only_metadata=only_metadata,
+            compression=compression,
+            **filters,
         )
-        return await self._run(self._core.export(wanted, only_metadata, compression))
+        return await self.download_export(started)
 
     async def start_export(
         self,

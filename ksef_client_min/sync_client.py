@@ -329,10 +329,16 @@ class KsefClient:
             KsefProtocolError: what came is not what the status says.
             KsefError: see `ksef_client_min.errors`.
         """
-        wanted = invoices.export_filters(
-            subject_type, date_from.isoformat(), iso(date_to), date_type=date_type, **filters
+        started = self.start_export(
+            subject_type,
+            date_from,
+            date_to,
+            date_type=date_type,
+            only_metadata=only_metadata,
+            compression=compression,
+            **filters,
         )
-        return self._run(self._core.export(wanted, only_metadata, compression))
+        return self.download_export(started)
 
     def start_export(
         self,

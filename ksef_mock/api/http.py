@@ -34,6 +34,7 @@ from ksef_mock.system.system import System
 B = TypeVar("B", bound=msgspec.Struct)
 
 _encode = msgspec.json.Encoder().encode
+_JSON = JSON.encode()
 
 
 def system_of(request: Request) -> System:
@@ -64,7 +65,7 @@ class _Json(Response):
         self.status_code = status
         self.background = None
         self.body = body
-        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", JSON.encode())]
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", _JSON)]
 
 
 async def read_body(request: Request, limit: int) -> bytes:
