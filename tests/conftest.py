@@ -4,12 +4,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ksef_mock.testing import MockServer
 from tests.support import Api
 from tests.world import World
 
 pytest_plugins = ["pytester"]
+
+# The same examples in each run, however slow the machine is. `--hypothesis-profile=explore` looks for others.
+settings.register_profile("explore", deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("repeatable", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

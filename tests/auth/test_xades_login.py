@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock
@@ -587,13 +587,13 @@ def test_verify_certificate_chain_is_a_boolean(api: Api, value: str) -> None:
 
 
 @given(body=st.binary(max_size=400))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_no_bytes_make_it_fail(api: Api, body: bytes) -> None:
     assert submit(api, body).status_code == 400
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_no_change_of_a_right_document_makes_it_fail(
     ksef_mock: MockServer, api: Api, data: st.DataObject
 ) -> None:

@@ -239,7 +239,7 @@ def flipped(package: bytes, flips: list[tuple[int, int]]) -> bytes:
     return bytes(octets)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=6))
 def test_damage_is_told_and_nothing_else_happens(flips: list[tuple[int, int]]) -> None:
     inside = flipped(gzip.decompress(tarred(FILES, tarfile.PAX_FORMAT)), flips)

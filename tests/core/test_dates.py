@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Instant, from_datetime, iso
@@ -58,7 +58,6 @@ def test_refuses_everything_else(text: str) -> None:
         warsaw.parse(text)
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=40) | st.from_regex(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?[+-]\d\d:\d\d)?", fullmatch=True)
 )
@@ -70,7 +69,6 @@ def test_any_text_is_a_date_that_can_be_written_or_a_value_error(text: str) -> N
     assert warsaw.parse(iso(warsaw.midnight(moment))) <= moment
 
 
-@settings(deadline=None)
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
 def test_what_the_mock_writes_it_reads(moment: datetime) -> None:
     assert warsaw.parse(iso(from_datetime(moment))) == from_datetime(moment)

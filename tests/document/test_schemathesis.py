@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -194,7 +194,7 @@ def _sent(erp: Erp, mock: MockServer) -> tuple[dict[tuple[str, str], str], dict[
 
 
 @SIMULATED.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES)
 def test_operation(case: schemathesis.Case[Any], inhabited: Inhabited) -> None:
     bearer = inhabited.fill(case)
     response = case.call(base_url=f"{inhabited.url}/v2", headers={"Authorization": f"Bearer {bearer}"})

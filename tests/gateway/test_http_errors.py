@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.testing import MockServer
@@ -185,7 +185,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 members = ("challenge", "contextIdentifier", "encryptedToken", "publicKeyId", "authorizationPolicy")
-fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(max_examples=60)
 
 
 @fuzz

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import Clock, from_datetime, to_datetime
@@ -360,7 +360,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(
         ["subjectType", "dateRange", "ksefNumber", "amount", "sellerNip", "buyerIdentifier", "currencyCodes"]

@@ -382,7 +382,7 @@ def test_samples_of_other_forms_pass_with_and_without_their_schema(name: str, fo
         assert judge(sample(name), form=form, rights=None, folder=folder).ok
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_nothing_makes_it_raise(data: st.DataObject) -> None:
     octets = bytearray(GOOD)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.testing import MockServer
@@ -144,7 +144,7 @@ def test_large_bodies_hold_neither_loop_nor_threads(watched: Watched, body: str)
             check(watched, "POST", path, content=BODIES[body], headers={"Content-Type": content_type})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     path=st.sampled_from([path for paths in PLACES.values() for path in paths]),
     head=st.binary(max_size=40),

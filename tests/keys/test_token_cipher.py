@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.ksef.keys.keys import PublishedKey
@@ -51,7 +51,7 @@ def test_key_and_scheme_are_found(keys: tuple[PublishedKey, ...], scheme: Scheme
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_no_damaged_ciphertext_opens(
     keys: tuple[PublishedKey, ...], scheme: Scheme, data: st.DataObject
 ) -> None:
@@ -63,7 +63,7 @@ def test_no_damaged_ciphertext_opens(
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 def test_no_bytes_raise_anything_else(keys: tuple[PublishedKey, ...], ciphertext: bytes) -> None:
     with pytest.raises(Undecryptable):
         decrypt(ciphertext, keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
@@ -165,7 +165,6 @@ def test_windows_never_hold_more_than_their_limits(limiter: Limiter, clock: Cloc
     assert held[HOUR] == 50  # 500 s have passed: the hour is full
 
 
-@settings(deadline=None)
 @given(
     rate=st.builds(Rate, *[st.integers(1, 6)] * 3),
     pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.0, 59.9, 60.0, 1_000.0, 3_600.0]), max_size=60),

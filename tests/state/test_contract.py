@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksef_mock.clock import SECOND, Clock
@@ -424,7 +424,7 @@ def _write(change: tuple[Any, ...], now: int) -> Write:
 
 
 @given(st.lists(STEPS, max_size=25))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_it_agrees_with_a_simple_model(make_store: MakeStore, run: Loop, steps: list[Any]) -> None:
     clock = Clock()
     clock.freeze()
@@ -457,7 +457,7 @@ def test_it_agrees_with_a_simple_model(make_store: MakeStore, run: Loop, steps: 
     rate=st.builds(Rate, *[st.integers(1, 6)] * 3),
     pauses=st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.0, 59.9, 60.0, 1_000.0, 3_600.0]), max_size=30),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_windows_agree_with_a_model_that_remembers_every_request(
     make_store: MakeStore, run: Loop, rate: Rate, pauses: list[float]
 ) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import Connection
 
 from ksef_mock.state.redis_calls import Calls
 
 
-@settings(deadline=None)
 @given(
     st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     st.lists(st.binary(), max_size=4),

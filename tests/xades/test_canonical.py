@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -142,7 +142,6 @@ def _elements(draw: st.DrawFn, depth: int = 4) -> str:
     return f"<{name}{names if draw(st.booleans()) or prefix else ''}{attribute}>{inside}</{name}>"
 
 
-@settings(deadline=None)
 @given(_elements(), st.sampled_from(['xmlns="urn:r" ', ""]))
 def test_a_part_has_the_same_form_where_it_stands_and_in_a_document_of_its_own(
     text: str, default: str

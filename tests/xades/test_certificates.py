@@ -106,7 +106,7 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 8), _VALUES)
 def test_whatever_a_field_holds_gets_a_report(position: int, value: bytes) -> None:
     changed = [*fields()]
@@ -115,7 +115,7 @@ def test_whatever_a_field_holds_gets_a_report(position: int, value: bytes) -> No
     assert not report.ok
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_whatever_octets_of_a_certificate_change_it_gets_a_report(data: st.DataObject) -> None:
     der = bytearray(credentials().der)
@@ -124,7 +124,7 @@ def test_whatever_octets_of_a_certificate_change_it_gets_a_report(data: st.DataO
     report_of(bytes(der))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

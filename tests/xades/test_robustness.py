@@ -48,7 +48,7 @@ def signed_parts(document: bytes) -> tuple[bytes, ...]:
     return tuple(canonical(part, EXC) for part in (content, properties, info))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(FORMS), st.data())
 def test_any_changed_byte_is_noticed_or_changes_nothing_that_is_signed(
     form: str, data: st.DataObject
@@ -61,7 +61,7 @@ def test_any_changed_byte_is_noticed_or_changes_nothing_that_is_signed(
         assert signed_parts(bytes(document)) == signed_parts(signed(form))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FORMS), st.data())
 def test_bytes_taken_out_or_put_in_are_noticed_or_change_nothing(form: str, data: st.DataObject) -> None:
     document = signed(form)
@@ -87,7 +87,7 @@ def test_a_transform_that_stands_twice_gets_a_report() -> None:
     assert report.failure.cause is Cause.WRONG_DIGEST
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_any_bytes_get_a_report(octets: bytes) -> None:
     report = verify(octets, at=NOW)
@@ -96,7 +96,7 @@ def test_any_bytes_get_a_report(octets: bytes) -> None:
     assert read(octets).request is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(FORMS), st.integers(0, 2**32))
 def test_shuffled_elements_get_a_report(form: str, seed: int) -> None:
     """Well-formed documents with elements changed, doubled and dropped; the signature stays what it was."""
@@ -125,7 +125,7 @@ def test_shuffled_elements_get_a_report(form: str, seed: int) -> None:
         assert signed_parts(altered) == signed_parts(signed(form))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["X509Certificate", "SignatureValue", "DigestValue", "SigningTime"]),
     st.binary(max_size=60),

@@ -227,7 +227,7 @@ PATTERNS = {name: pattern.pattern for name, pattern in CONTEXT_PATTERNS.items()}
 
 
 @needs_official
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(VERSIONS), st.data())
 def test_generated_contexts_are_judged_as_by_the_official_schema(version: str, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(PATTERNS)))
@@ -236,7 +236,7 @@ def test_generated_contexts_are_judged_as_by_the_official_schema(version: str, d
 
 
 @needs_official
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(VERSIONS), st.data())
 def test_generated_addresses_are_judged_as_by_the_official_schema(version: str, data: st.DataObject) -> None:
     kind, pattern = data.draw(
@@ -254,13 +254,13 @@ def test_generated_addresses_are_judged_as_by_the_official_schema(version: str, 
 
 
 @needs_official
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from(VERSIONS), mostly(r"[0-9]{8}-CR-[A-F0-9]{10}-[A-F0-9]{10}-[A-F0-9]{2}"))
 def test_generated_challenges_are_judged_as_by_the_official_schema(version: str, challenge: str) -> None:
     agree(request_xml(version=version, challenge=challenge), version)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(VERSIONS), st.data())
 def test_the_schemas_agree_with_the_patterns_of_identifiers(version: str, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(PATTERNS)))
@@ -269,7 +269,7 @@ def test_the_schemas_agree_with_the_patterns_of_identifiers(version: str, data: 
     assert valid == bool(CONTEXT_PATTERNS[kind].fullmatch(value))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(VERSIONS), st.data())
 def test_the_schemas_agree_with_the_patterns_of_the_ip_policy(version: str, data: st.DataObject) -> None:
     kind, pattern = data.draw(
