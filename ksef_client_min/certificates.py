@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ksef_client_min import der
 
-_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]++)-----END")
 _NULL = bytes((der.NULL, 0))
 #: The OIDs ecdsa-with-SHA224, -SHA256, -SHA384 and -SHA512 without their last octet.
 _ECDSA = bytes.fromhex("06082a8648ce3d0403")

@@ -9,10 +9,11 @@ from typing import Any
 LONGEST = 1_000
 
 _KSEF_TOKEN = re.compile(r"([0-9]{8}-EC-[0-9A-F-]{24}\|[A-Za-z]{1,12}-[^|]{1,40}\|)(.+)", re.DOTALL)
-#: The same amid other text, and a JWT: with its signature, or it could not be used.
+#: The same amid other text, and a JWT: with its signature, or it could not be used. What stands before it
+#: without a break counts as its beginning: whoever writes eyJ a thousand times is not looked at from each.
 _SECRETS = re.compile(
     r"[0-9]{8}-EC-[0-9A-F-]{24}\|[A-Za-z]{1,12}-[^|]{1,40}\|[^\s|/&'\"]{16,}"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
+    r"|(?<![\w-])(?>[\w-]*?eyJ)[\w-]{8,}+\.[\w-]{8,}+\.[\w-]{8,}+"
 )
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ksef_mock.crypto.der import NULL, OBJECT_IDENTIFIER, SEQUENCE, elements, tlv
 
-_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]++)-----END")
 
 
 class Fingerprinted(Protocol):

@@ -26,7 +26,8 @@ _OF_THE_CONNECTION = (
 
 _Decoder = codecs.getincrementaldecoder("utf-8")
 
-_JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+\.)([\w-]+)", re.ASCII)
+# Begins where a word does, and looks at no part of it twice: a body may be one long word.
+_JWT = re.compile(r"(?<![\w-])((?>[\w-]*?eyJ)[\w-]++\.[\w-]++\.)([\w-]++)", re.ASCII)
 _KSEF_TOKEN = re.compile(r"[0-9]{8}-EC-[0-9A-F-]{24}\|[A-Za-z]{1,12}-[^|\s\"]{1,40}\|[^\s\"<]+")
 #: Members of JSON bodies whose text is a secret: what `POST /tokens` answers, above all.
 _MEMBER = re.compile(r'("(?:token|password|privateKey|private_key)"\s*:\s*")([^"\\]+)(")', re.IGNORECASE)

@@ -22,9 +22,10 @@ from ksef_mock.crypto.certificate import Certificate
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.xades.report import Cause, Check, CheckResult, Refusal, failed, passed, skipped
 
-_PESEL = re.compile(r"(?:PNOPL|PESEL).*?([0-9]{11})", re.DOTALL)
-_PERSON_NIP = re.compile(r"(?:TINPL|NIP).*?([0-9]{10})", re.DOTALL)
-_SEAL_NIP = re.compile(r"VATPL.*?([0-9]{10})", re.DOTALL)
+# From the first such name on: behind the others there is nothing that is not behind it.
+_PESEL = re.compile(r"(?>.*?(?:PNOPL|PESEL)).*?([0-9]{11})", re.DOTALL)
+_PERSON_NIP = re.compile(r"(?>.*?(?:TINPL|NIP)).*?([0-9]{10})", re.DOTALL)
+_SEAL_NIP = re.compile(r"(?>.*?VATPL).*?([0-9]{10})", re.DOTALL)
 
 #: A Peppol service provider, as the CN of its certificates names it (XSD: TPeppolId).
 _PEPPOL = CONTEXT_PATTERNS["PeppolId"]
@@ -191,7 +192,7 @@ def _is_complete(subject: x509.Name, kind: SignerKind) -> bool:
 
 
 def _only(pattern: re.Pattern[str], values: Sequence[str], attribute: str) -> str | None:
-    found = {match[1] for match in map(pattern.search, values) if match is not None}
+    found = {match[1] for match in map(pattern.match, values) if match is not None}
     if len(found) > 1:
         reason = f"the subject names several identifiers in {attribute}: {', '.join(sorted(found))}"
         raise SubjectRefused(Cause.SEVERAL_IDENTIFIERS, reason)

@@ -39,7 +39,7 @@ MAX_CERTIFICATES = 10
 #: Octets of one certificate: real ones have up to 3,000.
 MAX_CERTIFICATE = 32_768
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]*+)-----END CERTIFICATE-----")
 
 
 class Unusable(Exception):

@@ -17,7 +17,7 @@ from lxml import etree
 
 from ksef_mock.xades.canonical import DEFAULT, METHODS, Canonicalization, Selection, canonicalize
 from ksef_mock.xades.names import DS, ds, text_of
-from ksef_mock.xades.parsing import NotWellFormed, parse
+from ksef_mock.xades.parsing import MAX_PREFIXES, NotWellFormed, parse
 
 ENVELOPED = f"{DS}enveloped-signature"
 BASE64 = f"{DS}base64"
@@ -103,7 +103,10 @@ def read_canonicalization(element: etree._Element) -> Canonicalization:
         or method.base != _EXC_C14N_NS
     ):
         raise Refused(f"canonicalisation {uri} does not have such parameters")
-    return msgspec.structs.replace(method, prefixes=tuple(children[0].get("PrefixList", "").split()))
+    prefixes = tuple(children[0].get("PrefixList", "").split())
+    if len(prefixes) > MAX_PREFIXES:
+        raise Refused(f"a PrefixList of {len(prefixes)} prefixes, at most {MAX_PREFIXES} are accepted")
+    return msgspec.structs.replace(method, prefixes=prefixes)
 
 
 def process(target: Selection, steps: Sequence[Step]) -> Processed:

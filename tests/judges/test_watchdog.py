@@ -118,6 +118,7 @@ BODIES: dict[str, bytes] = {
             "authorizationPolicy": {"allowedIps": {"ip4Masks": ["10.0.0.0/8"] * 60_000}},
         }
     ).encode(),
+    "beginnings of JWTs": b'{"challenge":"' + filled(b"eyJ")[:-20] + b'"}',
     "no UTF-8": filled(b"\xff"),
     "blanks": filled(b" "),
     "an element in an element": filled(b"<a>"),

@@ -19,10 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import from_datetime
+from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.certificate import load_der_certificate
 from ksef_mock.crypto.chain import BrokenChain, build_chain
 from ksef_mock.xades import Cause, Check, Report, verify
 from ksef_mock.xades.budget import Budget, Spent, cost_of
+from ksef_mock.xades.identity import Identification, identify
 from tests.xades import signer
 from tests.xades.signer import (
     NOT_SIGNATURE,
@@ -134,6 +136,37 @@ def bare_keys(count: int) -> bytes:
     ).sign()
 
 
+def prefixes(count: int) -> bytes:
+    """Exclusive c14n with a PrefixList, each of whose prefixes is a name in the document."""
+    names = [f"p{number}" for number in range(count)]
+    listed = f'<i:InclusiveNamespaces xmlns:i="{signer.EXC}" PrefixList="{" ".join(names)}"/>'
+    return Signer(
+        request=request_xml(policy="".join(f"<{name}/>" for name in names)),
+        references=[Reference("", (Transform(signer.EXC, listed),), octets=lambda _: b"")],
+    ).sign()
+
+
+def deep(namespaces: int, elements: int) -> bytes:
+    """So many namespaces, which so many elements have in scope far below."""
+    return Signer(
+        request=request_xml(
+            attributes="".join(f' xmlns:n{number}="urn:{number}"' for number in range(namespaces)),
+            policy=f"{'<a>' * 90}{'<a/>' * elements}{'</a>' * 90}",
+        ),
+        references=[
+            Reference("", (Transform(signer.ENVELOPED), Transform(signer.C14N)), octets=lambda _: b"")
+            for _ in range(3)
+        ],
+        c14n=signer.C14N,
+    ).sign()
+
+
+def in_key_info(text: str) -> bytes:
+    """A document with `text` where a certificate belongs."""
+    element = f"<ds:X509Data><ds:X509Certificate>{text}</ds:X509Certificate></ds:X509Data>"
+    return Signer(key_info=f"<ds:KeyInfo>{element}</ds:KeyInfo>").sign()
+
+
 DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "a P-384 key and a value of 64 octets": lambda: Signer(
         credentials("SECP384R1"), value=lambda value: value[:64]
@@ -173,7 +206,55 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
         references=[wrong(1) for _ in range(10)],
         c14n=signer.C14N,
     ).sign(),
+    "a long PrefixList": lambda: prefixes(50_000),
+    "as many prefixes as are accepted": lambda: prefixes(20),
+    "namespaces in scope of many deep elements": lambda: deep(20, 100_000),
+    "as many of them as are accepted": lambda: deep(8, 75_000),
+    "first lines of PEM": lambda: in_key_info(filler("-----BEGIN CERTIFICATE-----", 900_000)),
 }
+
+
+@pytest.mark.parametrize("name", ["PESEL", "PNOPL-", "NIP-1", "VATPL-"])
+def test_an_identifier_that_is_named_and_never_told_is_looked_for_once(name: str) -> None:
+    attributes = [
+        x509.NameAttribute(oid, filler(name, 30_000), _validate=False)
+        for oid in (NameOID.SERIAL_NUMBER, NameOID.ORGANIZATION_IDENTIFIER)
+    ]
+    own = credentials("rsa")
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name(attributes))
+        .issuer_name(x509.Name([]))
+        .public_key(own.certificate.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .sign(own.key, hashes.SHA256())
+    )
+    found: list[Identification] = []
+    taken = cost(
+        lambda: found.append(identify(certificate, "certificateSubject", Identifier("Nip", signer.NIP)))
+    )
+    assert found[0].signer is None
+    assert taken < 100 * ordinary()
+
+
+def test_the_prefixes_of_real_signers_are_far_below_the_bound() -> None:
+    listed = f'<i:InclusiveNamespaces xmlns:i="{signer.EXC}" PrefixList="%s"/>'
+
+    def signed(count: int) -> Report:
+        names = " ".join(f"p{number}" for number in range(count))
+        transforms = Transform(signer.ENVELOPED), Transform(signer.EXC, listed % names)
+        document = Signer(references=[enveloped_reference(*transforms), properties_reference()]).sign()
+        return verify(document, at=NOW)
+
+    assert signed(20).ok
+    refused = signed(21).failure
+    assert refused is not None
+    assert (refused.cause, refused.reason) == (
+        Cause.TRANSFORM,
+        "a PrefixList of 21 prefixes, at most 20 are accepted",
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
