@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: Seconds to wait for the server's thread; reached only if something is badly wrong.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class _Door:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 
@@ -27,6 +27,10 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: Milliseconds for whatever the browser is to do: for machines that have other things to do.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
+
 #: prefers-color-scheme.
 Scheme: TypeAlias = Literal["light", "dark"]
 
@@ -39,6 +43,6 @@ NARROW: ViewportSize = {"width": 320, "height": 640}
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS, timeout=PATIENCE)
         yield browser
         browser.close()

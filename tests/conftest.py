@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ksef_mock.testing import MockServer
+from tests.ports import reserved_port
 from tests.support import Api
 from tests.world import World
 
@@ -28,6 +29,13 @@ def api(ksef_mock: MockServer) -> Iterator[Api]:
 @pytest.fixture
 def world(ksef_mock: MockServer, api: Api) -> World:
     return World(ksef_mock, api)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of 127.0.0.1 that only a server of this test can have."""
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class RedisServer:
     def start(self) -> None:
         where = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._directory)]
         self._process = subprocess.Popen(["redis-server", *where, *self._options], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while b"PONG" not in self._answer(b"PING"):
             assert self._process.poll() is None, "redis-server has ended"
             assert time.monotonic() < deadline, "redis-server does not answer"
@@ -69,7 +69,7 @@ class RedisServer:
 
     def _answer(self, command: bytes) -> bytes:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(60)
             client.connect(str(self._socket))
             client.sendall(command + b"\r\n")
             return client.recv(65_536)

@@ -44,7 +44,7 @@ class Api:
     def __init__(self, url: str, *, prefix: str = "/v2", problem_details: bool = False) -> None:
         headers = {"X-Error-Format": "problem-details"} if problem_details else {}
         self.http = httpx.Client(
-            base_url=url + prefix, headers=headers, timeout=20, transport=self.transport()
+            base_url=url + prefix, headers=headers, timeout=60, transport=self.transport()
         )
 
     def close(self) -> None:

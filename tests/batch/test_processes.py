@@ -30,7 +30,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         path = tmp_path / "mock.db"
 
         def rows() -> int:
-            with sqlite3.connect(path, timeout=10) as connection:
+            with sqlite3.connect(path, timeout=60) as connection:
                 query = "SELECT count(*) FROM record WHERE \"table\" = 'sent-invoice'"
                 (found,) = connection.execute(query).fetchone()
             return int(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -46,9 +45,9 @@ def variables(file: Path) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name.startswith("KSEF_")}
 
 
-def test_it_returns_when_the_mock_is_ready_and_stop_ends_it(run: Run, tmp_path: Path) -> None:
+def test_it_returns_when_the_mock_is_ready_and_stop_ends_it(run: Run, tmp_path: Path, port: int) -> None:
     env = tmp_path / "ksef.env"
-    started = run("serve", "--detach", "--port", "0", "--nip", OTHER_NIP, "--env-file", str(env))
+    started = run("serve", "--detach", "--port", str(port), "--nip", OTHER_NIP, "--env-file", str(env))
     assert (started.returncode, started.stderr) == (0, "")
     known = variables(env)
     assert started.stdout.splitlines()[:3] == [
@@ -154,13 +153,11 @@ def test_the_file_names_the_ca_of_tls(tmp_path: Path) -> None:
         assert variables(file)["KSEF_CA"] == str(tmp_path / "tls" / "ca.pem")
 
 
-def test_status_waits_for_a_mock_that_is_just_starting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+def test_status_waits_for_a_mock_that_is_just_starting(port: int) -> None:
     status = [sys.executable, "-m", "ksef_mock.cli", "status", "--url", f"http://127.0.0.1:{port}", "--wait"]
-    waiting = subprocess.Popen([*status, "30"], stdout=subprocess.PIPE, text=True)
-    with waiting, serving("--port", port):
-        printed, _ = waiting.communicate(timeout=40)
+    waiting = subprocess.Popen([*status, "120"], stdout=subprocess.PIPE, text=True)
+    with waiting, serving("--port", str(port)):
+        printed, _ = waiting.communicate(timeout=150)
     assert (waiting.returncode, printed.split()[:1]) == (0, ["ksef-mock"])
     gone = subprocess.run([*status, "0.1"], capture_output=True, text=True, check=False)
     assert gone.returncode == 3

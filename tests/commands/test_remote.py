@@ -265,9 +265,7 @@ def test_status_coverage_reset_warn(ksef_mock: MockServer, run: Run, api: Api) -
 # -- who cannot be reached, who must not ------------------------------------------------------------------
 
 
-def test_no_mock_is_running(run: Run) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_no_mock_is_running(run: Run, port: int) -> None:
     result = run("status", "--url", f"http://127.0.0.1:{port}", code=3)
     assert result.stderr.startswith(f"Error: no mock is running at http://127.0.0.1:{port}: start one with")
 

@@ -64,7 +64,7 @@ def serve() -> Iterator[Serve]:
 
 def failure(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ksef_mock.cli", "serve", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_what_it_prints_logs_in(serve: Serve) -> None:
@@ -244,13 +244,13 @@ def test_a_token_of_ones_own_outlives_restarts_on_a_store_that_has_it(serve: Ser
     options = ["--store", f"sqlite:{tmp_path / 'state.db'}", "--token", "mine"]
     first = serve(*options)
     first.process.terminate()
-    first.process.wait(10)
+    first.process.wait(60)
     served = serve(*options)
     api = Api(served.url)
     api.login("mine", nip=served.nip)
     api.close()
     served.process.terminate()
-    served.process.wait(10)
+    served.process.wait(60)
     done = failure(*options, "--nip", OTHER_NIP, "--port", "0")
     assert done.returncode == 2
     assert "has the text of one of Nip" in done.stderr

@@ -14,7 +14,7 @@ from contract_tests.common.exchange import Exchange, Message
 from contract_tests.server import report as server
 from contract_tests.server.reports.html import page as server_page
 from tests import axe
-from tests.chromium import DESKTOP, PHONE, Scheme, chromium, needs_chromium
+from tests.chromium import DESKTOP, PATIENCE, PHONE, Scheme, chromium, needs_chromium
 
 STARTED = "2026-03-01T12:00:00+00:00"
 LONG = "20260301-SO-0123456789-" * 8
@@ -86,6 +86,7 @@ def test_no_report_breaks_a_rule_of_accessibility_or_scrolls_sideways(
     found: dict[str, list[str]] = {}
     with chromium() as browser:
         page = browser.new_page(color_scheme=scheme, viewport=viewport)
+        page.set_default_timeout(PATIENCE)
         for name, text in PAGES.items():
             path = tmp_path / "report.html"
             path.write_text(text, "utf-8")

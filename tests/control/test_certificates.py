@@ -23,7 +23,7 @@ PESEL = "90010112349"
 
 @pytest.fixture
 def control(ksef_mock: MockServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{ksef_mock.url}/_mock", timeout=20) as http:
+    with httpx.Client(base_url=f"{ksef_mock.url}/_mock", timeout=60) as http:
         yield http
 
 

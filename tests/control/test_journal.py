@@ -20,7 +20,7 @@ from tests.support import OTHER_NIP, Api, error
 
 @pytest.fixture
 def control(ksef_mock: MockServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{ksef_mock.url}/_mock", timeout=10) as http:
+    with httpx.Client(base_url=f"{ksef_mock.url}/_mock", timeout=60) as http:
         yield http
 
 
@@ -168,7 +168,7 @@ def test_a_stop_of_the_server_ends_it_cleanly_and_at_once() -> None:
     ended = threading.Event()
 
     def follow() -> None:
-        with httpx.stream("GET", f"{mock.url}/_mock/journal/stream", timeout=10) as response:
+        with httpx.stream("GET", f"{mock.url}/_mock/journal/stream", timeout=60) as response:
             started.set()
             list(response.iter_lines())  # raises if the connection breaks off
         ended.set()
@@ -176,11 +176,11 @@ def test_a_stop_of_the_server_ends_it_cleanly_and_at_once() -> None:
     started = threading.Event()
     thread = threading.Thread(target=follow)
     thread.start()
-    assert started.wait(5)
+    assert started.wait(60)
     before = time.monotonic()
     mock.stop()
     assert time.monotonic() - before < 1
-    thread.join(5)
+    thread.join(60)
     assert ended.is_set()
 
 

@@ -139,7 +139,7 @@ def test_curl_sends_the_same_again(ksef_mock: MockServer, api: Api, ksef_token: 
     assert refused.status_code == 400
     number = ksef_mock.journal.last("/auth/ksef-token").sequence
     curl = one(ksef_mock, "/auth/ksef-token")["wire"]["curl"]
-    ran = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True, timeout=20)
+    ran = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.startswith("HTTP/1.1 400")
     again = ksef_mock.journal.last("/auth/ksef-token")
     assert again.sequence > number
@@ -163,7 +163,7 @@ def test_curl_of_a_request_with_a_bearer_asks_for_it(
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert ran.stdout.startswith("HTTP/1.1 200")
 

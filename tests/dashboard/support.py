@@ -47,7 +47,7 @@ class Dashboard:
     """A browser without JavaScript."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, headers={"Origin": url}, timeout=20)
+        self.http = httpx.Client(base_url=url, headers={"Origin": url}, timeout=60)
 
     def get(self, path: str = "/_mock/", status: int = 200) -> Page:
         response = self.http.get(path)

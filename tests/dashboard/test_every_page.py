@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests import axe
-from tests.chromium import DESKTOP, NARROW, PHONE, Scheme, needs_chromium
+from tests.chromium import DESKTOP, NARROW, PATIENCE, PHONE, Scheme, needs_chromium
 from tests.dashboard import site
 from tests.dashboard.support import HOSTILE, Dashboard
 
@@ -74,7 +74,7 @@ def test_no_page_lets_anything_in_from_elsewhere(town: Dashboard) -> None:
 
 def visit(browser: Browser, town: Dashboard, **options: Any) -> Page:
     context = browser.new_context(base_url=str(town.http.base_url), **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     return context.new_page()
 
 

@@ -22,7 +22,6 @@ from packaging.utils import canonicalize_name
 
 from ksef_mock.testing import MockServer
 from tests.docker.dockerfile import Builder, Image, copy_context, read
-from tests.docs.test_snippets import free_port
 from tests.once import once
 
 ROOT = Path(__file__).parents[2]
@@ -208,37 +207,35 @@ def test_image_has_the_locked_distributions_and_no_installer(built: Builder) -> 
     assert not list(built.path("/opt/ksef-mock").rglob("*.key"))
 
 
-def test_container_starts_within_seconds_is_healthy_logs_in_and_stops(built: Builder) -> None:
-    port = free_port()
+def test_container_starts_within_seconds_is_healthy_logs_in_and_stops(built: Builder, port: int) -> None:
     environment = {"KSEF_MOCK_PORT": str(port)}
     assert built.health(**environment).returncode == 1
     with container(built, **environment) as process:
         assert first_line(process) == f"ksef-mock ready on http://127.0.0.1:{port}\n"
         assert built.health(**environment).returncode == 0
         # It listens on every address of the container.
-        with socket.create_connection((socket.gethostbyname(socket.gethostname()), port), timeout=5):
+        with socket.create_connection((socket.gethostbyname(socket.gethostname()), port), timeout=60):
             pass
         challenge = httpx.post(f"http://127.0.0.1:{port}/v2/auth/challenge")
         assert challenge.status_code == 200
         process.send_signal(getattr(signal, built.image.stop_signal))
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 
-def test_container_takes_options_as_arguments_too(built: Builder) -> None:
-    port = free_port()
+def test_container_takes_options_as_arguments_too(built: Builder, port: int) -> None:
     with container(built, "serve", "--profile", "demo", KSEF_MOCK_PORT=str(port)) as process:
         first_line(process)
         assert httpx.get(f"http://127.0.0.1:{port}/_mock/health").json()["profile"] == "demo"
 
 
-def test_container_with_tls_is_healthy_and_keeps_its_ca(built: Builder) -> None:
-    environment = {"KSEF_MOCK_PORT": str(free_port()), "KSEF_MOCK_TLS": "1"}
+def test_container_with_tls_is_healthy_and_keeps_its_ca(built: Builder, port: int) -> None:
+    environment = {"KSEF_MOCK_PORT": str(port), "KSEF_MOCK_TLS": "1"}
     with container(built, **environment) as process:
         assert first_line(process).startswith("ksef-mock ready on https://")
         assert built.health(**environment).returncode == 0
         with container(built, "ca") as printing:
-            pem, _ = printing.communicate(timeout=20)
+            pem, _ = printing.communicate(timeout=60)
         context = ssl.create_default_context(cadata=pem)
         url = f"https://127.0.0.1:{environment['KSEF_MOCK_PORT']}/_mock/health"
         assert httpx.get(url, verify=context).status_code == 200
@@ -264,13 +261,11 @@ def test_health_check_imports_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_health_check_tells_a_mock_from_none(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_check_tells_a_mock_from_none(tls: bool, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from ksef_mock.healthcheck import healthy
 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with MockServer(tls=tls) as mock:
-        port = httpx.URL(mock.url).port
-        assert port
+    with MockServer(port=port, tls=tls):
         assert healthy(port)
     assert not healthy(port)
 
@@ -293,4 +288,4 @@ def test_health_check_is_not_fooled_by_another_server(answer: bytes) -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         assert not healthy(listener.getsockname()[1])
-        thread.join(10)
+        thread.join(60)

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import venv
@@ -19,6 +18,7 @@ import yaml
 from ksef_mock.testing import MockServer
 from tests.docs.snippets import ROOT, SNIPPETS, Snippet
 from tests.once import once
+from tests.ports import reserved_port
 from tests.third_party.node_client import install
 
 #: How long a snippet may take, in seconds.
@@ -147,7 +147,11 @@ def shell(code: str, folder: Path, programs: Path) -> subprocess.CompletedProces
 
     One in its last line that keeps the terminal is waited for until it is ready.
     """
-    port = free_port()
+    with reserved_port() as port:
+        return at_port(port, code, folder, programs)
+
+
+def at_port(port: int, code: str, folder: Path, programs: Path) -> subprocess.CompletedProcess[str]:
     code = code.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("localhost:8080", f"localhost:{port}")
     code = re.sub(r"\bksef-mock serve\b", f"ksef-mock serve --port {port}", code)
     leave = "kill $(jobs -p) 2>/dev/null || true; ksef-mock stop >/dev/null 2>&1 || true"
@@ -192,10 +196,3 @@ def run(
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -127,9 +127,7 @@ def test_answers_that_ksef_does_not_give(
         ask()
 
 
-def test_nobody_listening() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_nobody_listening(port: int) -> None:
     with KsefClient(f"http://127.0.0.1:{port}") as client, pytest.raises(KsefConnectionError):
         client.call(auth.challenge())
 

@@ -169,7 +169,7 @@ def run(ksef_mock: MockServer, tmp_path: Path) -> Run:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"

@@ -358,7 +358,7 @@ def by_xmlsec1(xml: bytes, owner: Credential, folder: Path) -> bytes:
         "--output",
         done,
     ]
-    subprocess.run([*map(str, command), str(template)], check=True, capture_output=True, timeout=30)
+    subprocess.run([*map(str, command), str(template)], check=True, capture_output=True, timeout=60)
     return done.read_bytes()
 
 

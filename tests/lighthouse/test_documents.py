@@ -342,7 +342,7 @@ def test_host_of_its_own_by_https(serve: Callable[..., tuple[MockServer, Api]], 
     def get(path: str) -> bytes:
         # As with an entry in the hosts file: the name is checked against the certificate.
         with (
-            socket.create_connection(("127.0.0.1", int(port)), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", int(port)), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             secure.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())

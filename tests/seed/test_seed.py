@@ -323,7 +323,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "seed.json").write_text('{"persons": [{"nip": "1", "pesel": "2"}]}')
     command = [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", "--seed", "seed.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "Invalid value for --seed: seed.json: persons[0].nip: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -38,7 +38,7 @@ def test_running_out_of_descriptors_is_a_line_in_the_log_and_over_when_they_are_
                 connections.enter_context(socket.create_connection((address.hostname, address.port)))
             line = process.stderr.readline()
             assert "connections cannot be accepted until others are closed" in line
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=30) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=60) as client:
             assert client.get(f"{url}/_mock/health").status_code == 200
     finally:
         process.terminate()

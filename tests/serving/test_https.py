@@ -134,7 +134,7 @@ def test_plain_http_and_broken_handshakes_are_dropped_and_harm_nobody(
         parts = urlsplit(mock.url)
         assert http.get("/_mock/health").status_code == 200
         for sent in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\xff\xff" + bytes(100), b""):
-            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as plain:
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) as plain:
                 plain.sendall(sent)
                 plain.shutdown(socket.SHUT_WR)
                 assert b"HTTP/1.1 200" not in plain.recv(1_000)

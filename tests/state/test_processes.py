@@ -152,7 +152,7 @@ def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:
 
 def _refused(*options: str) -> str:
     command = [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert "Traceback" not in ended.stderr
     return ended.stderr

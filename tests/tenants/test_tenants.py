@@ -32,7 +32,7 @@ class Control:
     """A program in any language: it knows HTTP."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=20, headers={"X-Error-Format": "problem-details"})
+        self.http = httpx.Client(base_url=url, timeout=60, headers={"X-Error-Format": "problem-details"})
 
     def add(self, **order: Any) -> dict[str, Any]:
         response = self.http.post("/_mock/tenants", json=order)
@@ -501,7 +501,7 @@ def test_people_sign_in_to_its_pages() -> None:
 def test_who_waits_for_news_is_told_that_it_is_over(end: str) -> None:
     mock = MockServer().start()
     tenant = mock.tenant()
-    with httpx.stream("GET", f"{tenant.url}/_mock/journal/stream", timeout=20) as response:
+    with httpx.stream("GET", f"{tenant.url}/_mock/journal/stream", timeout=60) as response:
         assert response.status_code == 200
         tenant.remove() if end == "remove" else mock.stop()
         assert "entry" not in response.read().decode()

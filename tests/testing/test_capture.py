@@ -44,11 +44,11 @@ Post: TypeAlias = Callable[[str], int]
 
 def with_requests() -> Post:
     session = requests.Session()
-    return lambda url: session.post(url, timeout=20).status_code
+    return lambda url: session.post(url, timeout=60).status_code
 
 
 def with_httpx() -> Post:
-    client = httpx.Client(timeout=20)
+    client = httpx.Client(timeout=60)
     return lambda url: client.post(url).status_code
 
 
@@ -61,7 +61,7 @@ def with_urllib() -> Post:
     opener = urllib.request.build_opener()
 
     def post(url: str) -> int:
-        with opener.open(urllib.request.Request(url, method="POST"), timeout=20) as response:
+        with opener.open(urllib.request.Request(url, method="POST"), timeout=60) as response:
             status: int = response.status
             return status
 
@@ -72,7 +72,7 @@ def with_http_client() -> Post:
     context = ssl.create_default_context()
 
     def post(url: str) -> int:
-        connection = http.client.HTTPSConnection(urlsplit(url).netloc, context=context, timeout=20)
+        connection = http.client.HTTPSConnection(urlsplit(url).netloc, context=context, timeout=60)
         try:
             connection.request("POST", urlsplit(url).path)
             return connection.getresponse().status
@@ -88,7 +88,7 @@ def with_sockets() -> Post:
     def post(url: str) -> int:
         host = urlsplit(url).netloc
         with socket.socket() as plain:
-            plain.settimeout(20)
+            plain.settimeout(60)
             plain.connect((host, 443))  # resolved by the kernel's side of it
             with context.wrap_socket(plain, server_hostname=host) as secure:
                 secure.sendall(
@@ -110,9 +110,9 @@ def nothing_is_left_open() -> Iterator[None]:
     yield
     while _LOOPS:
         loop, thread = _LOOPS.pop()
-        asyncio.run_coroutine_threadsafe(_cut_off(loop), loop).result(20)
+        asyncio.run_coroutine_threadsafe(_cut_off(loop), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
+        thread.join(60)
         loop.close()
     gc.collect()
 
@@ -136,18 +136,18 @@ def in_a_loop(make: Callable[[], Awaitable[Callable[[str], Awaitable[int]]]]) ->
         async def made() -> Callable[[str], Awaitable[int]]:
             return await make()
 
-        post = asyncio.run_coroutine_threadsafe(made(), loop).result(20)
+        post = asyncio.run_coroutine_threadsafe(made(), loop).result(60)
 
         async def awaited(url: str) -> int:
             return await post(url)
 
-        return lambda url: asyncio.run_coroutine_threadsafe(awaited(url), loop).result(20)
+        return lambda url: asyncio.run_coroutine_threadsafe(awaited(url), loop).result(60)
 
     return prepared
 
 
 async def asynchronous_httpx() -> Callable[[str], Awaitable[int]]:
-    client = httpx.AsyncClient(timeout=20)
+    client = httpx.AsyncClient(timeout=60)
 
     async def post(url: str) -> int:
         return (await client.post(url)).status_code
@@ -292,7 +292,7 @@ def test_a_whole_client_sends_an_invoice_and_fetches_its_upo(ksef_mock: MockServ
         erp = Erp(api, api.login(ksef_mock.issue_token(NIP)).access_token)
         sent = erp.sent(erp.open(), invoice(NIP))
         assert sent["upoDownloadUrl"].startswith(f"https://{HOST}/storage/")
-        assert requests.get(sent["upoDownloadUrl"], timeout=20).status_code == 200
+        assert requests.get(sent["upoDownloadUrl"], timeout=60).status_code == 200
         api.close()
         with KsefClient(TEST) as ksef:
             ksef.login_with_token(ksef_mock.issue_token(NIP), nip=NIP)
@@ -363,7 +363,7 @@ def test_the_client_s_context_is_left_as_it_is(ksef_mock: MockServer) -> None:
 def test_nothing_but_https_is_there(ksef_mock: MockServer) -> None:
     with ksef_mock.capture_hosts():
         with pytest.raises(requests.ConnectionError, match="port 80 of a captured host is not served"):
-            requests.get(f"http://{HOST}/", timeout=20)
+            requests.get(f"http://{HOST}/", timeout=60)
         with socket.socket() as probe:
             assert probe.connect_ex((HOST, 8443)) == errno.ECONNREFUSED
             assert probe.connect_ex((HOST, 443)) == 0
@@ -485,7 +485,7 @@ def test_it_is_left_by_an_exception_and_by_a_mock_that_stops() -> None:
     with mock.capture_hosts():
         mock.stop()
         with pytest.raises(requests.ConnectionError):
-            requests.get(URL, timeout=20)
+            requests.get(URL, timeout=60)
     restored_but_for_the_resolver()
     with pytest.raises(RuntimeError, match="not running"), mock.capture_hosts():
         pass
@@ -512,7 +512,7 @@ def test_hosts_are_those_that_are_named(ksef_mock: MockServer) -> None:
     with ksef_mock.capture_hosts("qr.ksef.mf.gov.pl", HOST):
         assert profile() == "test"
         with pytest.raises(requests.ConnectionError):
-            requests.get("https://api.ksef.mf.gov.pl", timeout=20)
+            requests.get("https://api.ksef.mf.gov.pl", timeout=60)
     with (
         pytest.raises(ValueError, match=r"'example.com' is no host of KSeF's"),
         ksef_mock.capture_hosts("example.com"),
@@ -528,7 +528,7 @@ def test_aiohttp_resolves_past_python_s_sockets_where_it_can() -> None:
 
 
 def profile(host: str = HOST) -> str:
-    found: str = requests.get(f"https://{host}/_mock/health", timeout=20).json()["profile"]
+    found: str = requests.get(f"https://{host}/_mock/health", timeout=60).json()["profile"]
     return found
 
 

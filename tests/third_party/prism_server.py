@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests import openapi
+from tests.ports import reserved_port
 from tests.third_party.node_client import install
 
 _PROJECT = Path(__file__).parent / "prism"
@@ -40,17 +40,16 @@ def prism() -> Iterator[Prism]:
     script = install(_PROJECT) / _SCRIPT
     node = shutil.which("node")
     assert node is not None
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [node, str(script), "mock", "-h", "127.0.0.1", "-p", str(port), str(openapi.DOCUMENT)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
-        yield Prism(url, process.pid)
-    finally:
-        process.terminate()
-        process.wait(10)
+    with reserved_port() as port:
+        command = [node, str(script), "mock", "-h", "127.0.0.1", "-p", str(port), str(openapi.DOCUMENT)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url, process)
+            yield Prism(url, process.pid)
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -59,7 +58,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError("Prism has ended")
         with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, timeout=5)
+            httpx.get(url, timeout=60)
             return
         time.sleep(0.2)
     raise RuntimeError("Prism does not listen")

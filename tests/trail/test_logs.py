@@ -124,7 +124,7 @@ def test_a_refusal_is_a_line_with_its_cause_and_the_address_of_its_page(options:
         page = httpx.get(api.http.base_url.join("/_mock/"))
         assert page.status_code == 200
         process.terminate()
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     (line,) = [line for line in log.splitlines() if "no Authorization: Bearer header" in line]
     assert "warning" in line.lower()
     address = next(word for word in line.replace('"', " ").split() if word.startswith("http://"))
@@ -161,7 +161,7 @@ def test_options_of_the_command(options: list[str], logged: bool) -> None:
         api.challenge()
         api.close()
         process.terminate()
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=60)
     written = [line for line in log.splitlines() if "/v2/auth/challenge" in line]
     assert len(written) == logged
     if "json" in options:

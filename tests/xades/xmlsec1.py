@@ -32,4 +32,4 @@ def ask_xmlsec1(document: bytes, directory: Path) -> subprocess.CompletedProcess
     path.write_bytes(document)
     ids = [option for name in _IDENTIFIED for option in ("--id-attr:Id", name)]
     command = [XMLSEC1, "--verify", "--insecure", "--enabled-key-data", "x509,key-value", *ids, str(path)]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=False)
