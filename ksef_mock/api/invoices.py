@@ -53,7 +53,7 @@ async def invoice(request: Request) -> Response:
     """GET /invoices/ksef/{ksefNumber}."""
     actor = await caller(request)
     system = system_of(request)
-    return xml(await system.invoices.downloaded(request.path_params["number"], actor.context))
+    return xml(await system.invoices.downloaded(request.path_params["number"], actor.context), request)
 
 
 async def export(request: Request) -> Response:

@@ -131,19 +131,23 @@ async def upo_of_invoice(request: Request) -> Response:
     """GET /sessions/{referenceNumber}/invoices/{invoiceReferenceNumber}/upo."""
     session = await _session(request)
     invoice = await _invoice(request, session)
-    return xml(await system_of(request).confirmations.of_invoice(session, invoice, invoice.reference))
+    return xml(
+        await system_of(request).confirmations.of_invoice(session, invoice, invoice.reference), request
+    )
 
 
 async def upo_of_number(request: Request) -> Response:
     """GET /sessions/{referenceNumber}/invoices/ksef/{ksefNumber}/upo."""
     session = await _session(request)
-    return xml(await system_of(request).confirmations.of_number(session, request.path_params["number"]))
+    return xml(
+        await system_of(request).confirmations.of_number(session, request.path_params["number"]), request
+    )
 
 
 async def upo_of_session(request: Request) -> Response:
     """GET /sessions/{referenceNumber}/upo/{upoReferenceNumber}."""
     session = await _session(request)
-    return xml(await system_of(request).confirmations.of_page(session, request.path_params["upo"]))
+    return xml(await system_of(request).confirmations.of_page(session, request.path_params["upo"]), request)
 
 
 async def _session(request: Request) -> Session:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ksef_mock.api.documents import xml
+from ksef_mock.api.documents import asked_range, xml
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND, Instant
 from ksef_mock.ksef.batch.batches import TooMuch
@@ -26,9 +26,6 @@ _UPLOADED = re.compile(
 )
 _PAGE = re.compile(r"/\d\d/(?P<session>[0-9a-z-]{36})/session-upo/upo_(?P<index>\d{2,5})\.xml")
 _PART = re.compile(r"/\d\d/(?P<export>[0-9a-z-]{36})/invoice-part/(?P<name>[0-9A-Za-z.-]{1,100})")
-
-#: One range of octets: from, and to; the last ones if `from` is absent.
-_RANGE = re.compile(r"bytes=(?P<first>\d{0,15})-(?P<last>\d{0,15})", re.ASCII)
 
 #: Status, code and message of Azure's answers (the first two messages seen, the last its documentation's).
 _REFUSALS = {
@@ -75,8 +72,8 @@ async def download(request: Request) -> Response:
     if found is None or session is None:
         return _refused(*_NOT_FOUND)
     if found.re is _INVOICE:
-        return xml(await system.confirmations.of_number(session, found["number"]))
-    return xml(await system.confirmations.of_page(session, session.pages[int(found["index"])]))
+        return xml(await system.confirmations.of_number(session, found["number"]), request)
+    return xml(await system.confirmations.of_page(session, session.pages[int(found["index"])]), request)
 
 
 async def upload(request: Request) -> Response:
@@ -129,7 +126,7 @@ async def _part(request: Request, system: System, reference: str, name: str) -> 
         "Last-Modified": formatdate(export.completed_at // SECOND, usegmt=True),
     }
     size = part.sealed.size
-    wanted = _range(request.headers.get("range", ""), size)
+    wanted = asked_range(request, size)
     if wanted is None:
         return _streamed(system, part, 0, size, 200, headers)
     first, last = wanted
@@ -154,18 +151,6 @@ def _streamed(
 
     headers["Content-Length"] = str(end - first)
     return StreamingResponse(octets(), status, headers, "application/octet-stream")
-
-
-def _range(header: str, size: int) -> tuple[int, int] | None:
-    """First and last octet that are asked for, in this order if there are any; None: all of them."""
-    match = _RANGE.fullmatch(header.strip())
-    if match is None or not (match["first"] or match["last"]):
-        return None
-    if not match["first"]:
-        return max(size - int(match["last"]), 0), size - 1 if int(match["last"]) else -1
-    first = int(match["first"])
-    last = int(match["last"] or size)
-    return None if last < first else (first, min(last, size - 1))
 
 
 def _refused(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> Response:

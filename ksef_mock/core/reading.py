@@ -389,13 +389,11 @@ def _compiled(kind: inspect.Type, extra: Mapping[str, Any]) -> _Reader:
         case inspect.IntType() | inspect.FloatType():
             if isinstance(kind, inspect.FloatType):
                 return _Number(kind.ge, kind.le, None, "System.Decimal")
-            short = kind.le is None or kind.le in _INT32
-            return _Number(
-                kind.ge,
-                kind.le,
-                _INT32 if short else _INT64,
-                "System.Int32" if short else "System.Int64",
-            )
+            if kind.le is None or kind.le in _INT32:
+                return _Number(kind.ge, kind.le, _INT32, "System.Int32")
+            # The end of the type is no rule of the body.
+            most = None if kind.le == _INT64.stop - 1 else kind.le
+            return _Number(kind.ge, most, _INT64, "System.Int64")
         case inspect.BoolType():
             return _Exactly(bool, "System.Boolean")
         case inspect.DateTimeType():

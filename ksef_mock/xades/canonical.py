@@ -152,7 +152,7 @@ def serialize(
             octets = _where_it_stands(part, comments=comments and method.comments)
             if octets is not None:
                 return octets
-            part = _rooted(part)
+            part = rooted(part)
         return etree.tostring(
             part,
             method="c14n",
@@ -204,7 +204,7 @@ _PARSER = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=T
 
 
 def _where_it_stands(element: etree._Element, *, comments: bool) -> bytes | None:
-    """The inclusive form of an element, a third of the work of `_rooted`; None where that alone gives it.
+    """The inclusive form of an element, a third of the work of `rooted`; None where that alone gives it.
 
     Exclusive c14n is inclusive for the prefixes that it is told of (Exclusive XML Canonicalization, 3); lxml
     does not pass on the default namespace among them, which therefore is written here where it is unused.
@@ -230,7 +230,7 @@ def _where_it_stands(element: etree._Element, *, comments: bool) -> bytes | None
 _PLAIN = re.compile(r"[\w:/.#?=+-]+", re.ASCII)
 
 
-def _rooted(element: etree._Element) -> etree._ElementTree:
+def rooted(element: etree._Element) -> etree._ElementTree:
     """A document of its own for `element`, with every namespace that is in scope where it stands."""
     # By its text, since lxml renames prefixes when it moves an element to a parent that has the namespace.
     text = etree.tostring(element, encoding="utf-8", with_tail=False)

@@ -34,7 +34,7 @@ from ksef_mock.xades.algorithms import (
     digest_method,
     integer_size,
 )
-from ksef_mock.xades.canonical import EXC_C14N, METHODS, serialize
+from ksef_mock.xades.canonical import EXC_C14N, METHODS, rooted, serialize
 from ksef_mock.xades.names import DS, SIGNED_PROPERTIES_TYPE, XADES, ds, xades
 
 Form: TypeAlias = Literal["enveloped", "enveloping"]
@@ -60,6 +60,8 @@ class Style:
     digest: str = SHA256
     #: Without it, a plain XML Signature: no QualifyingProperties, no reference to them.
     xades: bool = True
+    #: Each Id ends in digits of its own; without, they are as short as `SignedProperties`.
+    unique_ids: bool = True
 
 
 def sign(
@@ -89,7 +91,8 @@ def sign(
     _check(style, method_uri)
     content = parsing.parse(xml).getroot()
     ids = {
-        name: f"{name}-{token_hex(8)}" for name in ("Signature", "Reference", "Content", "SignedProperties")
+        name: f"{name}-{token_hex(8)}" if style.unique_ids else name
+        for name in ("Signature", "Reference", "Content", "SignedProperties")
     }
     signature = etree.Element(ds("Signature"), {"Id": ids["Signature"]}, nsmap={"ds": DS})
     c14n, method = style.canonicalization, METHODS[style.canonicalization]
@@ -124,8 +127,9 @@ def sign(
         digests[of_content] = _add(signature, "Object", Id=ids["Content"])
         digests[of_content].append(content)
     for digest_value, part in digests.items():
-        digest_value.text = _digest(style, serialize(part, method))
-    value.text = _b64(signature_value(key, method_uri, serialize(signed_info, method)))
+        # What was put together here keeps its namespaces otherwise than what was read: it is read first.
+        digest_value.text = _digest(style, serialize(rooted(part), method))
+    value.text = _b64(signature_value(key, method_uri, serialize(rooted(signed_info), method)))
     return etree.tostring(tree, xml_declaration=True, encoding="utf-8")
 
 

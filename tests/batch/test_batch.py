@@ -164,6 +164,10 @@ def test_fifty_parts_are_taken_and_one_more_is_not(sender: Sender) -> None:
         ({"fileHash": None}, "'batchFile.fileHash' must not be empty."),
         ({"parts": []}, "'batchFile.fileParts' must not be empty."),
         ({"parts": [part(1), part(1)]}, "The specified condition was not met for 'fileParts'."),
+        (
+            {"parts": [part(1) | {"fileSize": 0}]},
+            "'batchFile.fileParts[0].fileSize' must be greater than or equal to '1'.",
+        ),
         ({"parts": [part(2)]}, "The specified condition was not met for 'fileParts'."),
         ({"form": PEF}, "Wskazany kod formularza nie jest wspierany."),
     ],

@@ -55,6 +55,8 @@ SCHEMA = b"""
         </xs:sequence>
         <xs:element name="Day" type="xs:date" minOccurs="0"/>
         <xs:element name="When" type="xs:dateTime" minOccurs="0"/>
+        <xs:element name="Since" minOccurs="0"><xs:simpleType><xs:restriction base="xs:dateTime">
+          <xs:minInclusive value="2025-09-01T00:00:00Z"/></xs:restriction></xs:simpleType></xs:element>
         <xs:element name="Count" type="xs:positiveInteger" minOccurs="0"/>
         <xs:element name="Kind" type="xs:string" fixed="VAT" minOccurs="0"/>
         <xs:element name="Note" type="xs:token" minOccurs="0"/>
@@ -95,9 +97,15 @@ BLANK = (
     "line-feed (#xA) or tab (#x9) characters, leading or trailing spaces and sequences of one or more spaces"
     " (#x20) are not allowed in 'xs:token'."
 )
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+NIL = (
+    "If the 'nillable' attribute is false in the schema, the 'xsi:nil' attribute must not be present in the"
+    " instance."
+)
 #: What stands after Party, by what .NET expects there.
 AFTER_PARTY = (
-    f"'Net, Day, When, Count, Kind, Note, Empty' {NS} as well as any element in namespace 'urn:a, urn:b'"
+    f"'Net, Day, When, Since, Count, Kind, Note, Empty' {NS}"
+    " as well as any element in namespace 'urn:a, urn:b'"
 )
 
 #: Documents and the validator's own sentences.
@@ -294,6 +302,81 @@ PAIRS: dict[str, tuple[str, list[str]]] = {
             "http://www.w3.org/2001/XMLSchema:byte",
             "The string '300' is not a valid SByte value.",
         ),
+    ),
+    "blanks around dates and times": (
+        tail(
+            "<Day>\n2026-02-28 </Day><When> 2026-02-28T01:02:03Z\n</When><Since>\t2026-01-01T00:00:00</Since>"
+        ),
+        [],
+    ),
+    "blanks around no date": (
+        tail("<Day> 2026-02-30 </Day>"),
+        value(
+            "urn:t:Day",
+            " 2026-02-30 ",
+            "http://www.w3.org/2001/XMLSchema:date",
+            "The string '2026-02-30' is not a valid Date value.",
+        ),
+    ),
+    "a time without a zone at the bound": (tail("<Since>2025-09-01T00:00:00</Since>"), []),
+    "a time before the bound": (
+        tail("<Since> 2025-08-31T23:59:59Z </Since>"),
+        value("urn:t:Since", " 2025-08-31T23:59:59Z ", "DateTime", "The MinInclusive constraint failed."),
+    ),
+    "attributes of XML": (
+        invoice(HEAD, PARTY, attributes=' xml:lang="pl-PL" xml:space="preserve" xml:base="http://a.pl/"'),
+        [],
+    ),
+    "an unknown attribute of XML": (
+        invoice(HEAD, PARTY, attributes=' xml:lang="pl" xml:length="1"'),
+        ["The 'http://www.w3.org/XML/1998/namespace:length' attribute is not declared."],
+    ),
+    "nil": (
+        tail(f'<Net {XSI} xsi:nil="true"/><Tax>1</Tax><Day {XSI} xsi:nil="never">2026-01-01</Day>'),
+        [
+            NIL,
+            *value("urn:t:Net", "", "urn:t:Amount", "The string '' is not a valid Decimal value."),
+            NIL,
+        ],
+    ),
+    "another type than the schema's": (
+        tail(f'<Net {XSI} xsi:type="Code">1</Net><Tax {XSI} xsi:type="Priced">1</Tax>'),
+        [
+            "The xsi:type attribute value 'urn:t:Code' is not valid for the element 'urn:t:Net', either"
+            " because it is not a type validly derived from the type in the schema, or because it has"
+            " xsi:type derivation blocked."
+        ],
+    ),
+    "a type that there is not": (
+        tail(f'<Day {XSI} xsi:type="Date">2026-01-01</Day>'),
+        ["This is an invalid xsi:type 'urn:t:Date'."],
+    ),
+    "what names no type": (
+        invoice(
+            HEAD,
+            PARTY,
+            *(
+                f'<{name} {XSI} xsi:type="{text}">1</{name}>'
+                for name, text in (("Net", "xs:decimal"), ("Tax", "a b"))
+            ),
+            f'<Day {XSI} xsi:type="">2026-01-01</Day><Count {XSI} xsi:type="1">1</Count>',
+        ),
+        [
+            f"The attribute 'type' has an invalid value '{text}' according to its schema type 'QName' - {why}"
+            for text, why in (
+                ("xs:decimal", "'xs' is an undeclared prefix."),
+                ("a b", "The ' ' character, hexadecimal value 0x20, cannot be included in a name."),
+                ("", "The attribute value cannot be empty."),
+                ("1", "Name cannot begin with the '1' character, hexadecimal value 0x31."),
+            )
+        ],
+    ),
+    "another attribute in the namespace of xsi": (
+        tail(f'<Day {XSI} xsi:other="1">2026-01-01</Day>'),
+        [
+            "The attribute 'http://www.w3.org/2001/XMLSchema-instance:other' does not match one of the four"
+            " allowed attributes in the 'xsi' namespace."
+        ],
     ),
     "every fault, in order": (
         invoice('<Head version="2" x="1">C</Head>', "<Party><Name>J</Name><Bad/></Party>", "<Net>x</Net>"),

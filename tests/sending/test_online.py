@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 from collections.abc import Callable
@@ -252,6 +253,24 @@ def test_what_is_wrong_at_once_is_refused_at_once(
     code, description, details = error(erp.send(session, good(), **changes))
     assert (code, description, *details) == expected
     assert erp.status(session)["invoiceCount"] == 0
+
+
+def test_a_size_is_a_number_of_64_bits(erp: Erp) -> None:
+    session = erp.open()
+    assert erp.sent(session, good(), invoiceSize=2**63 - 1)["status"]["code"] == 430
+    for size in (2**63, '"1"'):
+        body = session.body(good(), invoiceSize=None)
+        text = json.dumps(body)[:-1] + f',"INVOICESIZE":{size}}}'
+        path = f"/sessions/online/{session.reference}/invoices"
+        code, _, details = error(
+            erp.call("POST", path, content=text, headers={"Content-Type": "application/json"})
+        )
+        assert code == 21001
+        assert re.fullmatch(
+            r"The JSON value could not be converted to System\.Nullable`1\[System\.Int64\]\."
+            r" Path: \$\.INVOICESIZE \| LineNumber: 0 \| BytePositionInLine: \d+\.",
+            details[0],
+        ), details
 
 
 def test_a_prefixed_vector_is_refused_later_and_explained(ksef_mock: MockServer, erp: Erp) -> None:

@@ -154,6 +154,30 @@ def test_a_link_opens_for_three_days_and_only_as_it_is(ksef_mock: MockServer, er
     assert b"AuthenticationFailed" in expired.content
 
 
+def test_a_range_of_a_document_is_given_as_asked_for(ksef_mock: MockServer, erp: Erp) -> None:
+    session = erp.open()
+    sent = erp.sent(session, good())
+    paths = (
+        f"/invoices/ksef/{sent['ksefNumber']}",
+        f"/sessions/{session.reference}/invoices/{sent['referenceNumber']}/upo",
+    )
+    urls = [f"{ksef_mock.url}/v2{path}" for path in paths]
+    for url in (*urls, sent["upoDownloadUrl"]):
+        headers = {} if url == sent["upoDownloadUrl"] else {"Authorization": f"Bearer {erp.access}"}
+        whole = httpx.get(url, headers=headers)
+        assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
+        size = len(whole.content)
+        for asked, first, last in (("10-19", 10, 19), ("100-", 100, size - 1), ("-7", size - 7, size - 1)):
+            part = httpx.get(url, headers=headers | {"Range": f"bytes={asked}"})
+            assert (part.status_code, part.content) == (206, whole.content[first : last + 1])
+            assert part.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
+            assert part.headers["x-ms-meta-hash"] == whole.headers["x-ms-meta-hash"]
+        for nothing in ("bytes=5-2", "bytes=a-b", "lines=1-2"):
+            assert httpx.get(url, headers=headers | {"Range": nothing}).content == whole.content
+        beyond = httpx.get(url, headers=headers | {"Range": f"bytes={size}-"})
+        assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
 def test_a_technical_correction_is_accepted_once(erp: Erp) -> None:
     session = erp.open()
     refused, right = good(seller=OTHER_NIP), good("FA/9")

@@ -170,6 +170,48 @@ def test_hostile_documents_are_no_xml(erp: Erp, damage: tuple[bytes, bytes, byte
     assert refused["status"]["details"] == ["Nieprawidłowy XML"]
 
 
+XSI = b' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+
+
+@pytest.mark.parametrize(
+    ("element", "attributes", "found"),
+    [
+        pytest.param(b"<P_2>", b' xml:lang="pl"', None, id="xml:lang"),
+        pytest.param(b"<P_2>", XSI + b' xsi:schemaLocation="a b"', None, id="xsi:schemaLocation"),
+        pytest.param(
+            b"<P_2>",
+            XSI + b' xsi:nil="false"',
+            "If the 'nillable' attribute is false in the schema, the 'xsi:nil' attribute must not be present"
+            " in the instance.",
+            id="xsi:nil",
+        ),
+        pytest.param(
+            b"<P_15>",
+            XSI + b' xmlns:xsd="http://www.w3.org/2001/XMLSchema" xsi:type="xsd:decimal"',
+            "The xsi:type attribute value 'http://www.w3.org/2001/XMLSchema:decimal' is not valid for the"
+            " element 'http://crd.gov.pl/wzor/2025/06/25/13775/:P_15', either because it is not a type"
+            " validly derived from the type in the schema, or because it has xsi:type derivation blocked.",
+            id="xsi:type",
+        ),
+    ],
+)
+def test_what_serializers_put_into_invoices_is_judged_as_by_dotnet(
+    erp: Erp, element: bytes, attributes: bytes, found: str | None
+) -> None:
+    answered = erp.sent(erp.open(), good().replace(element, element[:-1] + attributes + b">", 1))
+    assert answered["status"].get("details") == (None if found is None else [found])
+    assert answered["status"]["code"] == (200 if found is None else 450)
+
+
+def test_a_value_may_stand_on_a_line_of_its_own(erp: Erp) -> None:
+    document = good()
+    for name in (b"DataWytworzeniaFa", b"P_1", b"P_2", b"P_15"):
+        document = document.replace(b"<%s>" % name, b"<%s>\n\t" % name).replace(
+            b"</%s>" % name, b"\n </%s>" % name
+        )
+    assert erp.sent(erp.open(), document)["status"]["code"] == 200
+
+
 def test_a_body_that_no_invoice_needs_is_not_read(ksef_mock: MockServer, erp: Erp) -> None:
     session = erp.open()
     path = f"{ksef_mock.url}/v2/sessions/online/{session.reference}/invoices"

@@ -124,3 +124,8 @@ def test_the_ministry_signs_it_and_xmlsec1_agrees(tmp_path: Path) -> None:
     assert xmlsec1_accepts(made, tmp_path)
     assert not xmlsec1_accepts(made.replace(b"Online", b"Offline"), tmp_path)
     assert b"2025-09-16T09:06:00Z" in made
+    found = etree.fromstring(made)
+    names = {"ds": "http://www.w3.org/2000/09/xmldsig#"}
+    assert found.xpath("//ds:Reference/@URI", namespaces=names) == ["", "#SignedProperties"]
+    methods = found.xpath("//ds:CanonicalizationMethod/@Algorithm", namespaces=names)
+    assert methods == ["http://www.w3.org/TR/2001/REC-xml-c14n-20010315"]

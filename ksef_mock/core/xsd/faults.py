@@ -6,6 +6,7 @@ of an invoice's status 450); a test lets the validator itself say them, where a 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import groupby
 
@@ -25,6 +26,8 @@ class Kind(StrEnum):
     UNDECLARED_ATTRIBUTE = "undeclared attribute"
     FIXED_VALUE = "fixed value"
     INVALID_VALUE = "invalid value"
+    NIL = "xsi:nil"
+    XSI_TYPE = "xsi:type"
     OTHER = "other"
 
 
@@ -85,6 +88,35 @@ def _names(leaves: list[Leaf], namespace: str) -> str:
         return f"any element in namespace '{', '.join(namespace.split())}'"
     names = ", ".join(split(leaf.qname)[1] for leaf in leaves if isinstance(leaf, Element))
     return in_namespace(f"{{{namespace}}}{names}" if namespace else names)
+
+
+#: Of xsi:nil, whatever it says, on an element that is not nillable: no element of an invoice is.
+NIL = (
+    "If the 'nillable' attribute is false in the schema, the 'xsi:nil' attribute must not be present in the"
+    " instance."
+)
+_NAME = re.compile(r"[^\W\d][\w.\-]*")
+_NO_PART_OF_NAMES = re.compile(r"[^\w.\-]")
+
+
+def no_qname(value: str) -> str:
+    """What is said of an xsi:type that names no type."""
+    text = value.strip(" \t\r\n")
+    prefix, colon, name = text.partition(":")
+    wrong = _NO_PART_OF_NAMES.search(text)
+    if not text:
+        why = "The attribute value cannot be empty."
+    elif colon and _NAME.fullmatch(prefix) and _NAME.fullmatch(name):
+        why = f"'{prefix}' is an undeclared prefix."
+    elif wrong:
+        why = f"The {_character(wrong[0])}, cannot be included in a name."
+    else:
+        why = f"Name cannot begin with the {_character(text[0])}."
+    return f"The attribute 'type' has an invalid value '{value}' according to its schema type 'QName' - {why}"
+
+
+def _character(one: str) -> str:
+    return f"'{one}' character, hexadecimal value 0x{ord(one):02X}"
 
 
 #: Facets -> the end of the sentence, in the order in which .NET looks at them.

@@ -160,6 +160,11 @@ class SimpleType:
                 return values
         return []
 
+    def only(self, name: str) -> list[list[tuple[str, str]]]:
+        """The steps that have this facet, without any other."""
+        kept = ([each for each in step if each[0] == name] for step in self.steps)
+        return [step for step in kept if step]
+
 
 class Grammar:
     """The documents of a schema, and what their declarations say.

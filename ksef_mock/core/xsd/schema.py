@@ -18,11 +18,13 @@ from ksef_mock.core.xsd.crowds import beginning, may_have_crowds, without_crowds
 from ksef_mock.core.xsd.faults import (
     BLANK_TOKEN,
     CONSTRAINTS,
+    NIL,
     Fault,
     Kind,
     dotnet,
     expectation,
     in_namespace,
+    no_qname,
     split,
 )
 from ksef_mock.core.xsd.grammar import XS, Element, Grammar, Part, SimpleType, expected_after, xs
@@ -40,16 +42,24 @@ _ENTRIES = 10
 #: Enumerated values that a fault names, at most.
 _MOST_VALUES = 10
 
-#: Reads the document once, where `//@x:schemaLocation | //@x:noNamespaceSchemaLocation` does so four times.
-_IS_HINTED = etree.XPath(
-    "boolean(/descendant::*/@x:*["
-    "local-name() = 'schemaLocation' or local-name() = 'noNamespaceSchemaLocation'])",
-    namespaces={"x": XSI},
+XML = "http://www.w3.org/XML/1998/namespace"
+
+#: Attributes that may stand anywhere -> the values that they may have there: hints of where schemas lie,
+#: which libxml2 would follow, and those of XML itself (.NET's default AllowXmlAttributes).
+_ANYWHERE = {
+    f"{{{XSI}}}schemaLocation": re.compile(r".*", re.DOTALL),
+    f"{{{XSI}}}noNamespaceSchemaLocation": re.compile(r".*", re.DOTALL),
+    f"{{{XML}}}lang": re.compile(r"\s*[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*\s*", re.ASCII),
+    f"{{{XML}}}space": re.compile(r"\s*(?:default|preserve)\s*"),
+    f"{{{XML}}}base": re.compile(r"[^\s]*"),
+}
+#: What octets hold that have any of them.
+_SIGNS = (b"chemaLocation", b"xml:")
+#: Reads the document once, where a union of paths does so once for each.
+_HAS_ANYWHERE = etree.XPath(
+    "boolean(/descendant::*/@*[(namespace-uri() = $xsi or namespace-uri() = $xml) and "
+    "contains(' schemaLocation noNamespaceSchemaLocation lang space base ', concat(' ', local-name(), ' '))])"
 )
-_HINTED = etree.XPath("//@x:schemaLocation/.. | //@x:noNamespaceSchemaLocation/..", namespaces={"x": XSI})
-_HINTS = (f"{{{XSI}}}schemaLocation", f"{{{XSI}}}noNamespaceSchemaLocation")
-#: They both end so.
-_HINT = b"chemaLocation"
 _STEP = re.compile(r"(?:(?P<prefix>[^:]+):)?(?P<name>[^\[]+)(?:\[(?P<place>\d+)\])?")
 _ATTRIBUTE = re.compile(r"Element '[^']*'(?:, attribute|: The attribute) '([^']*)'")
 
@@ -72,7 +82,7 @@ class Schema:
     ) -> list[Fault]:
         """What is wrong with an element, in document order, at most so many; empty if it is valid.
 
-        Hints of where schemas lie are left out of account: libxml2 would read what they name.
+        What may stand anywhere is left out of account: libxml2 would read what hints of schemas name.
 
         Args:
             octets: what the element was parsed from: a glance at it tells what the tree cannot hold.
@@ -81,12 +91,9 @@ class Schema:
             OSError: a document of the schema cannot be read.
             ValueError: one is no schema, or imports what is not at hand.
         """
-        if (octets is None or _HINT in octets) and _IS_HINTED(element):
-            element = copy.deepcopy(element)
-            hinted: Any = _HINTED(element)
-            for node in hinted:
-                for hint in _HINTS:
-                    node.attrib.pop(hint, "")
+        possible = octets is None or any(sign in octets for sign in _SIGNS)
+        if possible and _HAS_ANYWHERE(element, xsi=XSI, xml=XML):
+            element = _without_anywhere(element)
         if octets is None or may_have_crowds(octets):
             element = self._bounded(element, most)
         with self._lock:
@@ -163,6 +170,17 @@ class Schema:
         return Grammar(self._documents)
 
 
+def _without_anywhere(element: etree._Element) -> etree._Element:
+    """A copy without the attributes that may stand anywhere."""
+    copied = copy.deepcopy(element)
+    for node in copied.iter("*"):
+        for name, value in node.attrib.items():
+            allowed = _ANYWHERE.get(str(name))
+            if allowed is not None and allowed.fullmatch(str(value)):
+                del node.attrib[name]
+    return copied
+
+
 class _Located(etree.Resolver):
     """Hands libxml2 the files that absolute addresses stand for."""
 
@@ -205,18 +223,21 @@ class _Translation:
             else:
                 yield tell(self, node, attribute, entry, where)
         if any(code in _OF_VALUES for code in codes):
-            yield self._invalid_value(node, attribute, set(codes), where)
+            fault = self._invalid_value(node, attribute, set(codes), where)
+            if fault is not None:
+                yield fault
 
     def blank_tokens(self, leaves: list[etree._Element]) -> list[Fault]:
         """Of these elements with nothing but white space those that .NET refuses for it, unlike libxml2."""
-        return [
+        told = (
             self._invalid_value(
                 leaf, None, set(), {"path": _path_of(leaf, self._root), "line": leaf.sourceline}
             )
             for leaf in leaves
             if (declaration := self._declaration(leaf)) is not None
             and self._grammar.simple_type(declaration).builtin == "token"
-        ]
+        )
+        return [fault for fault in told if fault is not None]
 
     # -- content ----------------------------------------------------------------------------------------
 
@@ -295,8 +316,30 @@ class _Translation:
         return Fault(kind=Kind.MISSING_ATTRIBUTE, message=message, **where)
 
     def _undeclared_attribute(self, _: Any, attribute: str | None, __: Any, where: dict[str, Any]) -> Fault:
-        message = f"The '{dotnet(attribute or '')}' attribute is not declared."
+        name = attribute or ""
+        if split(name)[0] == XSI:
+            message = (
+                f"The attribute '{dotnet(name)}' does not match one of the four allowed attributes"
+                " in the 'xsi' namespace."
+            )
+        else:
+            message = f"The '{dotnet(name)}' attribute is not declared."
         return Fault(kind=Kind.UNDECLARED_ATTRIBUTE, message=message, **where)
+
+    def _nil(self, _: Any, __: Any, ___: Any, where: dict[str, Any]) -> Fault:
+        return Fault(kind=Kind.NIL, message=NIL, **where)
+
+    def _unknown_type(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        message = f"This is an invalid xsi:type '{_type_named(node)}'."
+        return Fault(kind=Kind.XSI_TYPE, message=message, **where)
+
+    def _other_type(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
+        message = (
+            f"The xsi:type attribute value '{_type_named(node)}' is not valid for the element"
+            f" '{dotnet(_name(node))}', either because it is not a type validly derived from the type in the"
+            " schema, or because it has xsi:type derivation blocked."
+        )
+        return Fault(kind=Kind.XSI_TYPE, message=message, **where)
 
     def _fixed(self, node: etree._Element, attribute: str | None, _: Any, where: dict[str, Any]) -> Fault:
         declaration, value = self._valued(node, attribute)
@@ -311,12 +354,23 @@ class _Translation:
 
     def _invalid_value(
         self, node: etree._Element, attribute: str | None, codes: set[str], where: dict[str, Any]
-    ) -> Fault:
+    ) -> Fault | None:
         declaration, value = self._valued(node, attribute)
+        if attribute == _NIL:
+            return self._nil(node, attribute, None, where)
+        if attribute == _TYPE:
+            return Fault(kind=Kind.XSI_TYPE, message=no_qname(value), value=value, **where)
         simple = (
             SimpleType(None, "anyType") if declaration is None else self._grammar.simple_type(declaration)
         )
-        facet, why = _reason(simple, value, codes)
+        failed = {_FACETS[code] for code in codes if code in _FACETS}
+        if simple.builtin in _MOMENTS:
+            broken = _broken_by_moment(simple, value)
+            if broken is not None:
+                if not broken:
+                    return None
+                failed = broken
+        facet, why = _reason(simple, value, failed)
         what, name = ("element", _name(node)) if attribute is None else ("attribute", attribute)
         type_name = dotnet(simple.name) if simple.name else _code(simple.builtin)
         return Fault(
@@ -365,6 +419,9 @@ _TELLERS: dict[str, Callable[[_Translation, Any, str | None, Any, dict[str, Any]
     "CVC_COMPLEX_TYPE_3_2_2": _Translation._undeclared_attribute,
     "CVC_TYPE_3_1_1": _Translation._undeclared_attribute,
     "CVC_COMPLEX_TYPE_4": _Translation._missing_attribute,
+    "CVC_ELT_3_1": _Translation._nil,
+    "CVC_ELT_4_2": _Translation._unknown_type,
+    "CVC_ELT_4_3": _Translation._other_type,
     "CVC_AU": _Translation._fixed,
     "CVC_ELT_5_2_2_2_1": _Translation._fixed,
     "CVC_ELT_5_2_2_2_2": _Translation._fixed,
@@ -380,9 +437,32 @@ _OF_VALUES = {
 }
 
 
-def _reason(simple: SimpleType, value: str, codes: set[str]) -> tuple[str, str]:
+_NIL, _TYPE = f"{{{XSI}}}nil", f"{{{XSI}}}type"
+#: Types of dates and times.
+_MOMENTS = {"dateTime", "date", "time", "gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay", "duration"}
+_ZONED = re.compile(r".*(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _broken_by_moment(simple: SimpleType, value: str) -> set[str] | None:
+    """Facets that a date or time breaks; None: it is none.
+
+    libxml2 refuses blanks around some of them, and can compare none without a zone to one with; .NET
+    collapses the blanks, and takes the time of where it runs.
+    """
+    text = _normalized(simple, value)
+    zoned = text if simple.builtin != "dateTime" or _ZONED.fullmatch(text) else f"{text}Z"
+    if not _accepts(simple.builtin, [], zoned):
+        return None
+    facets = {facet for step in simple.steps for facet, _ in step} & set(CONSTRAINTS)
+    return {
+        facet
+        for facet in facets
+        if not _accepts(simple.builtin, simple.only(facet), text if facet == "pattern" else zoned)
+    }
+
+
+def _reason(simple: SimpleType, value: str, failed: set[str]) -> tuple[str, str]:
     """Which constraint .NET names, and the end of its sentence: patterns first, then the built-in type."""
-    failed = {_FACETS[code] for code in codes if code in _FACETS}
     normal = _normalized(simple, value)
     if "pattern" in failed or not _matches_patterns(simple, normal):
         return "pattern", CONSTRAINTS["pattern"]
@@ -408,22 +488,20 @@ def _reason(simple: SimpleType, value: str, codes: set[str]) -> tuple[str, str]:
 
 def _matches_patterns(simple: SimpleType, value: str) -> bool:
     """Whether a text matches the patterns of a type, whatever else is wrong with it."""
-    inner: etree._Element | None = None
-    for step in reversed(simple.steps):
-        patterns = [pattern for facet, pattern in step if facet == "pattern"]
-        if not patterns:
-            continue
+    return _accepts("string", simple.only("pattern"), value)
+
+
+def _accepts(builtin: str, steps: list[list[tuple[str, str]]], value: str) -> bool:
+    """Whether a text is a value of a built-in type that is restricted by these steps."""
+    inner = etree.Element(xs("simpleType"))
+    etree.SubElement(inner, xs("restriction"), base=f"xs:{builtin}")
+    for step in reversed(steps):
         outer = etree.Element(xs("simpleType"))
         restriction = etree.SubElement(outer, xs("restriction"))
-        if inner is None:
-            restriction.set("base", "xs:string")
-        else:
-            restriction.append(inner)
-        for pattern in patterns:
-            etree.SubElement(restriction, xs("pattern"), value=pattern)
+        restriction.append(inner)
+        for facet, limit in step:
+            etree.SubElement(restriction, xs(facet), value=limit)
         inner = outer
-    if inner is None:
-        return True
     schema = etree.Element(xs("schema"), nsmap={"xs": XS})
     etree.SubElement(schema, xs("element"), name="value").append(inner)
     sample = etree.Element("value")
@@ -494,6 +572,13 @@ def _find(root: etree._Element, path: str) -> etree._Element:
 
 def _is_blank(leaf: etree._Element) -> bool:
     return bool(leaf.text) and not len(leaf) and not str(leaf.text).strip(" \t\r\n")
+
+
+def _type_named(node: etree._Element) -> str:
+    """The type that xsi:type names, as .NET writes it."""
+    prefix, _, name = str(node.get(_TYPE, "")).strip().rpartition(":")
+    namespace = node.nsmap.get(prefix or None)
+    return f"{namespace}:{name}" if namespace else name
 
 
 def _name(node: etree._Element) -> str:

@@ -12,7 +12,7 @@ from ksef_mock.core.validation import CONDITION, Broken, at_least, at_most
 from ksef_mock.ksef.batch import rules
 from ksef_mock.ksef.invoices.metadata import Sha256
 from ksef_mock.ksef.keys.bodies import EncryptionInfo
-from ksef_mock.ksef.sending.bodies import FormCode
+from ksef_mock.ksef.sending.bodies import FormCode, Size
 from ksef_mock.ksef.sending.session import Part, Plan, Session
 from ksef_mock.ksef.sending.storage import Link
 
@@ -25,7 +25,7 @@ class BatchFilePartInfo(Body):
     """OpenAPI: BatchFilePartInfo."""
 
     ordinal_number: Annotated[int, msgspec.Meta(ge=1)]
-    file_size: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    file_size: Size
     file_hash: Sha256
 
 

@@ -23,7 +23,8 @@ from ksef_mock.ksef.sending.sessions import Counts
 from ksef_mock.ksef.sending.storage import Link
 from ksef_mock.state.paging import Page
 
-Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+#: OpenAPI: int64.
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 #: Makes the link to the UPO of an invoice.
 InvoiceLink: TypeAlias = Callable[[SentInvoice], Link]
 

@@ -17,6 +17,7 @@ from ksef_mock.core.dates import warsaw
 from ksef_mock.core.environment import ProfileName
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.pki import Credential
+from ksef_mock.xades.canonical import C14N
 from ksef_mock.xades.signing import Style, sign
 
 NAMESPACE = "http://upo.schematy.mf.gov.pl/KSeF/v4-3"
@@ -101,6 +102,9 @@ class Form:
         return f"Schemat_{self.system_code.replace(' ', '')}_v{self.schema_version}.xsd"
 
 
+#: What a verifier in the wild (ksef4j) expects: inclusive C14N, and a reference to `#SignedProperties`.
+_STYLE = Style(canonicalization=C14N, unique_ids=False)
+
 _Node: TypeAlias = tuple[str, "str | Sequence[_Node]"]
 
 
@@ -157,7 +161,8 @@ def document(
 
 def signed(upo: bytes, ministry: Credential, at: Instant) -> bytes:
     """The UPO with the ministry's enveloped XAdES signature, made at the moment `at`."""
-    return sign(upo, ministry.certificate, ministry.key, Style(), chain=ministry.chain, at=to_datetime(at))
+    certificate, key = ministry.certificate, ministry.key
+    return sign(upo, certificate, key, _STYLE, chain=ministry.chain, at=to_datetime(at))
 
 
 def _described(invoice: Confirmed) -> list[_Node]:
