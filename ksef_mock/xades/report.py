@@ -187,9 +187,9 @@ class CheckResult(msgspec.Struct, frozen=True, gc=False):
         }
 
 
-def passed(check: Check, reason: str = "", /, **evidence: str) -> CheckResult:
+def passed(check: Check, reason: str = "", /) -> CheckResult:
     """The check held; `reason` says what deserves notice all the same."""
-    return CheckResult(check, Outcome.PASSED, reason, evidence=evidence)
+    return CheckResult(check, Outcome.PASSED, reason)
 
 
 def failed(
@@ -209,6 +209,10 @@ def failed(
 def skipped(check: Check, reason: str, /) -> CheckResult:
     """The check could not be made; `reason` says what it needs."""
     return CheckResult(check, Outcome.SKIPPED, reason)
+
+
+#: Made once: every report ends with them, whatever the document.
+_LEFT_TO_SERVERS = {check: (skipped(check, reason),) for check, reason in SERVER_CHECKS.items()}
 
 
 class ReferenceFacts(msgspec.Struct, frozen=True, gc=False):
@@ -263,7 +267,7 @@ class Report:
     """Results in check order, and the facts behind them. Callers add the results that need a server."""
 
     def __init__(self, results: Iterable[CheckResult] = (), facts: Facts | None = None) -> None:
-        self._results: dict[Check, list[CheckResult]] = {}
+        self._results: dict[Check, tuple[CheckResult, ...]] = {}
         self.facts = facts or Facts()
         #: The signing certificate, taken from KeyInfo.
         self.certificate: Certificate | None = None
@@ -274,23 +278,30 @@ class Report:
 
     def record(self, result: CheckResult) -> None:
         """Add a result. It takes the place of an earlier one that was only skipped."""
-        known = self._results.setdefault(result.check, [])
-        if known and all(earlier.outcome is Outcome.SKIPPED for earlier in known):
-            known.clear()
-        known.append(result)
+        known = self._results.get(result.check, ())
+        if all(earlier.outcome is Outcome.SKIPPED for earlier in known):
+            known = ()
+        self._results[result.check] = (*known, result)
 
     def explain(self, explanation: str) -> None:
         """Say which mistake explains the failure that decides."""
         failure = self.failure
         assert failure is not None
-        known = self._results[failure.check]
-        known[known.index(failure)] = msgspec.structs.replace(failure, explanation=explanation)
+        explained = msgspec.structs.replace(failure, explanation=explanation)
+        self._results[failure.check] = tuple(
+            explained if result is failure else result for result in self._results[failure.check]
+        )
 
     def skip_missing(self, checks: Iterable[Check], reason: str) -> None:
         """Record each of `checks` that has no result yet as skipped, for this reason."""
         for check in checks:
             if check not in self._results:
                 self.record(skipped(check, reason))
+
+    def leave_to_servers(self) -> None:
+        """Record each of `SERVER_CHECKS` that has no result yet as skipped."""
+        for check, results in _LEFT_TO_SERVERS.items():
+            self._results.setdefault(check, results)
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
@@ -303,7 +314,7 @@ class Report:
 
     def of(self, check: Check) -> tuple[CheckResult, ...]:
         """The results of one check."""
-        return tuple(self._results.get(check, ()))
+        return self._results.get(check, ())
 
     def passed(self, check: Check) -> bool:
         """Whether the check was made and held."""
@@ -313,7 +324,13 @@ class Report:
     @property
     def failure(self) -> CheckResult | None:
         """The first failed result in check order: the one that decides what KSeF answers."""
-        return next((result for result in self.results if result.outcome is Outcome.FAILED), None)
+        failed = [
+            result
+            for known in self._results.values()
+            for result in known
+            if result.outcome is Outcome.FAILED
+        ]
+        return min(failed, key=_place, default=None)
 
     @property
     def ok(self) -> bool:
@@ -322,7 +339,8 @@ class Report:
 
     def copy(self) -> Report:
         """A report with the same results, to which others can be added independently."""
-        copied = Report(self.results, msgspec.structs.replace(self.facts))
+        copied = Report(facts=msgspec.structs.replace(self.facts))
+        copied._results = self._results.copy()
         copied.certificate = self.certificate
         copied.other_certificates = self.other_certificates
         return copied
@@ -355,6 +373,10 @@ def certificate_to_dict(certificate: Certificate) -> dict[str, str]:
         "validFrom": certificate.not_valid_before_utc.isoformat(),
         "validTo": certificate.not_valid_after_utc.isoformat(),
     }
+
+
+def _place(result: CheckResult) -> int:
+    return _ORDER[result.check]
 
 
 def _consequence_to_dict(consequence: Consequence | None) -> dict[str, Any] | None:

@@ -66,13 +66,11 @@ def read_signature(element: etree._Element) -> Signature:
     Raises:
         Malformed: it does not have the structure of XML Signature's schema.
     """
-    parts = _children(element, _SIGNATURE)
-    signed_info = _one(element, parts, "SignedInfo")
-    value = _one(element, parts, "SignatureValue")
-    if len(parts["KeyInfo"]) > 1:
+    infos, values, key_infos, objects = _children(element, _SIGNATURE)
+    signed_info, value = _one(infos, "SignedInfo", element), _one(values, "SignatureValue", element)
+    if len(key_infos) > 1:
         raise Malformed("Signature has more than one KeyInfo")
-    info = _children(signed_info, _SIGNED_INFO)
-    references = info["Reference"]
+    canonicalizations, methods, references = _children(signed_info, _SIGNED_INFO)
     if not references:
         raise Malformed("SignedInfo has no Reference: the signature signs nothing", Cause.NO_REFERENCES)
     if len(references) > MAX_REFERENCES:
@@ -80,12 +78,12 @@ def read_signature(element: etree._Element) -> Signature:
     return Signature(
         element=element,
         signed_info=signed_info,
-        canonicalization=_one(signed_info, info, "CanonicalizationMethod"),
-        method=_one(signed_info, info, "SignatureMethod"),
+        canonicalization=_one(canonicalizations, "CanonicalizationMethod", signed_info),
+        method=_one(methods, "SignatureMethod", signed_info),
         references=tuple(map(_read_reference, references)),
         value_text=text_of(value),
-        key_info=parts["KeyInfo"][0] if parts["KeyInfo"] else None,
-        objects=tuple(parts["Object"]),
+        key_info=key_infos[0] if key_infos else None,
+        objects=tuple(objects),
     )
 
 
@@ -98,13 +96,11 @@ def decode_base64(text: str) -> bytes | None:
 
 
 def _read_reference(element: etree._Element) -> Reference:
-    parts = _children(element, _REFERENCE)
-    groups = parts["Transforms"]
+    groups, methods, values = _children(element, _REFERENCE)
     if len(groups) > 1:
         raise Malformed("Reference has more than one Transforms")
-    transforms = _children(groups[0], _TRANSFORMS)["Transform"] if groups else []
-    method = _one(element, parts, "DigestMethod")
-    value = _one(element, parts, "DigestValue")
+    (transforms,) = _children(groups[0], _TRANSFORMS) if groups else ([],)
+    method, value = _one(methods, "DigestMethod", element), _one(values, "DigestValue", element)
     digest_text = text_of(value)
     return Reference(
         uri=element.get("URI"),
@@ -117,9 +113,9 @@ def _read_reference(element: etree._Element) -> Reference:
     )
 
 
-def _sequence(*names: str) -> dict[object, tuple[int, str]]:
-    """Qualified name -> position and plain name, of the children that an element has in this order."""
-    return {ds(name): (position, name) for position, name in enumerate(names)}
+def _sequence(*names: str) -> dict[object, int]:
+    """Qualified name -> position, of the children that an element has in this order."""
+    return {ds(name): position for position, name in enumerate(names)}
 
 
 _SIGNATURE = _sequence("SignedInfo", "SignatureValue", "KeyInfo", "Object")
@@ -128,26 +124,22 @@ _REFERENCE = _sequence("Transforms", "DigestMethod", "DigestValue")
 _TRANSFORMS = _sequence("Transform")
 
 
-def _children(
-    element: etree._Element, sequence: Mapping[object, tuple[int, str]]
-) -> dict[str, list[etree._Element]]:
-    """The child elements by name, in the order that the schema gives them."""
-    found: dict[str, list[etree._Element]] = {name: [] for _, name in sequence.values()}
+def _children(element: etree._Element, sequence: Mapping[object, int]) -> list[list[etree._Element]]:
+    """The child elements, those of each name in a list, in the order that the schema gives them."""
+    found: list[list[etree._Element]] = [[] for _ in sequence]
     latest = 0
     for child in element.iterchildren("*"):
-        known = sequence.get(child.tag)
-        if known is None:
+        position = sequence.get(child.tag)
+        if position is None:
             raise Malformed(f"{local_name(element)} contains {child.tag}, which does not belong there")
-        position, name = known
         if position < latest:
-            raise Malformed(f"{name} stands too late in {local_name(element)}")
+            raise Malformed(f"{local_name(child)} stands too late in {local_name(element)}")
         latest = position
-        found[name].append(child)
+        found[position].append(child)
     return found
 
 
-def _one(element: etree._Element, parts: dict[str, list[etree._Element]], name: str) -> etree._Element:
-    found = parts[name]
+def _one(found: list[etree._Element], name: str, parent: etree._Element) -> etree._Element:
     if len(found) != 1:
-        raise Malformed(f"{local_name(element)} has {len(found)} {name} elements, it needs exactly one")
+        raise Malformed(f"{local_name(parent)} has {len(found)} {name} elements, it needs exactly one")
     return found[0]
