@@ -42,6 +42,9 @@ _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     each.name: getattr(hashlib, each.name.replace("-", "_")) for each in DIGESTS.values()
 }
 
+#: Name of a hash -> ECDSA with it: making one costs as much as checking a whole reference.
+_ECDSA = {each.name: ec.ECDSA(each) for each in DIGESTS.values()}
+
 
 class Forbidden(Exception):
     """An algorithm or a parameter that KSeF does not allow; the message says which."""
@@ -173,7 +176,7 @@ def ecdsa_verifies(
 ) -> bool:
     """Whether the DER-encoded `der_value` is an ECDSA signature of `octets` with this hash."""
     try:
-        key.verify(der_value, octets, ec.ECDSA(algorithm))
+        key.verify(der_value, octets, _ECDSA[algorithm.name])
     except InvalidSignature:
         return False
     return True

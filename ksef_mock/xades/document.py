@@ -5,22 +5,16 @@ from __future__ import annotations
 import msgspec
 from lxml import etree
 
-from ksef_mock.xades.names import DS, XADES, XML, ds, local_name
+from ksef_mock.xades.names import XML, ds, local_name, xades
 
 ENVELOPED = "enveloped"
 ENVELOPING = "enveloping"
 
-_NAMESPACES = {"ds": DS, "xades": XADES}
-#: Countersignatures are unsigned properties of the signature around them, not signatures of the request.
-_SIGNATURES = etree.XPath(
-    "//ds:Signature[not(parent::xades:CounterSignature[parent::xades:UnsignedSignatureProperties])]",
-    namespaces=_NAMESPACES,
-)
+_SIGNATURE = ds("Signature")
+_COUNTER_SIGNATURE, _UNSIGNED = xades("CounterSignature"), xades("UnsignedSignatureProperties")
 #: In any namespace: two elements of this name are never an honest document.
 _REQUEST = "{*}AuthTokenRequest"
 _ID_ATTRIBUTES = frozenset(("Id", "ID", "id", f"{{{XML}}}id"))
-_IDENTIFIED = etree.XPath("//@Id/.. | //@ID/.. | //@id/.. | //@xml:id/..")
-
 
 #: Why there is a ds:Signature with nothing in it.
 PLACEHOLDER = (
@@ -51,20 +45,24 @@ def find_signature(root: etree._Element) -> etree._Element:
         NoSignature: none.
         TooManySignatures: more.
     """
-    found = _SIGNATURES(root)
-    assert isinstance(found, list)
+    found = [each for each in root.iter(_SIGNATURE) if not _is_counter_signature(each)]
     if not found:
         raise NoSignature("there is no ds:Signature in the document")
     if len(found) > 1:
         raise TooManySignatures(
             f"there are {len(found)} ds:Signature elements, exactly one is accepted",
-            PLACEHOLDER
-            if any(len(each) == 0 for each in found if isinstance(each, etree._Element))
-            else None,
+            PLACEHOLDER if any(len(each) == 0 for each in found) else None,
         )
-    signature = found[0]
-    assert isinstance(signature, etree._Element)
-    return signature
+    return found[0]
+
+
+def _is_counter_signature(signature: etree._Element) -> bool:
+    """Whether it is an unsigned property of the signature around it, not a signature of the request."""
+    parent = signature.getparent()
+    if parent is None or parent.tag != _COUNTER_SIGNATURE:
+        return False
+    around = parent.getparent()
+    return around is not None and around.tag == _UNSIGNED
 
 
 class Layout(msgspec.Struct, frozen=True, gc=False):
@@ -113,11 +111,8 @@ def find_layout(root: etree._Element, signature: etree._Element) -> Layout:
 def identified_elements(root: etree._Element) -> dict[str, list[etree._Element]]:
     """Every element by its Id, ID, id or xml:id. A name that has several of them must not be referred to."""
     elements: dict[str, list[etree._Element]] = {}
-    found = _IDENTIFIED(root)
-    assert isinstance(found, list)
-    for element in found:
-        assert isinstance(element, etree._Element)
-        for name, value in element.items():
+    for element in root.iter("*"):
+        for name in element.keys():
             if name in _ID_ATTRIBUTES:
-                elements.setdefault(str(value), []).append(element)
+                elements.setdefault(element.get(name, ""), []).append(element)
     return elements

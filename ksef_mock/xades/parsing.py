@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 
 from lxml import etree
 
@@ -29,6 +30,18 @@ _DECLARATION = re.compile(
 _PROLOG = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
 _TOO_WIDE = etree.XPath(f"boolean(//@*[{MAX_ATTRIBUTES + 1}])")
+
+
+class _Parsers(threading.local):
+    """A parser for each thread: making one takes as long as it takes to parse a small document."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+        )
+
+
+_PARSERS = _Parsers()
 
 
 class WrongEncoding(Exception):
@@ -97,11 +110,8 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
         raise NotWellFormed("a document type declaration (DTD) is never accepted")
     if to_canonicalize and (canonical_work(document) if work is None else work) > MAX_CANONICAL_WORK:
         raise NotWellFormed("too many namespace declarations for so many elements")
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
     try:
-        root = etree.fromstring(document, parser)
+        root = etree.fromstring(document, _PARSERS.parser)
     except etree.XMLSyntaxError as error:
         raise NotWellFormed(f"not well-formed: {error.msg}") from None
     # Most documents have too few end tags and signs of equality for that: counting them costs less.

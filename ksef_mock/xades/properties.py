@@ -43,13 +43,10 @@ class CertificateDigest(msgspec.Struct, frozen=True, gc=False):
     #: As written.
     algorithm: str
     digest_text: str
+    #: The stated digest; None if it is not base64.
+    digest: bytes | None
     #: Serial number of IssuerSerial (version 1), as written; None where there is none.
     serial_text: str | None
-
-    @property
-    def digest(self) -> bytes | None:
-        """The stated digest; None if it is not base64."""
-        return decode_base64(self.digest_text)
 
     def names(self, candidate: Candidate) -> bool:
         """Whether the digest is that of this certificate."""
@@ -97,8 +94,8 @@ def read_signed_properties(signature: Signature) -> SignedProperties | None:
     )
 
 
-def read_time(text: str) -> datetime:
-    """An xsd:dateTime as an aware datetime; without an offset it is taken for UTC.
+def read_time(text: str) -> tuple[datetime, bool]:
+    """An xsd:dateTime as an aware datetime, and whether it says how far from UTC it is; else it counts as UTC.
 
     Raises:
         NotATime: it is none, or outside the years that Python knows.
@@ -109,17 +106,11 @@ def read_time(text: str) -> datetime:
     year, month, day, hour, minute, second = (int(part) for part in match.group(1, 2, 3, 4, 5, 6))
     microsecond = int((match[7] or "")[:6].ljust(6, "0"))
     try:
-        return datetime(
-            year, month, day, hour, minute, second, microsecond, tzinfo=_zone(match[8])
-        ).astimezone(UTC)
+        zone = _zone(match[8])
+        moment = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=zone)
+        return (moment if zone is UTC else moment.astimezone(UTC)), match[8] is not None
     except (ValueError, OverflowError):
         raise NotATime(f"{text.strip()[:40]!r} is no moment that exists") from None
-
-
-def has_offset(text: str) -> bool:
-    """Whether an xsd:dateTime says how far from UTC it is."""
-    match = _DATE_TIME.fullmatch(text.strip())
-    return match is not None and match[8] is not None
 
 
 _DATE_TIME = re.compile(
@@ -145,11 +136,12 @@ def _certificate(cert: etree._Element) -> CertificateDigest:
     method = None if stated is None else child(stated, _DIGEST_METHOD)
     value = None if stated is None else child(stated, _DIGEST_VALUE)
     serial = None if issuer is None else child(issuer, _SERIAL_NUMBER)
-    uri = "" if method is None else method.get("Algorithm", "")
+    uri, text = "" if method is None else method.get("Algorithm", ""), "" if value is None else text_of(value)
     return CertificateDigest(
         DIGESTS.get(uri),
         uri,
-        "" if value is None else text_of(value),
+        text,
+        decode_base64(text),
         None if serial is None else text_of(serial).strip(),
     )
 

@@ -82,21 +82,19 @@ def check_signing_time(work: Work, found: SignedProperties | None, signer: Signe
     if text is None:
         return _not_xades(work, check, Cause.NO_SIGNING_TIME, "SignedProperties have no SigningTime")
     try:
-        time = properties.read_time(text)
+        time, has_offset = properties.read_time(text)
     except properties.NotATime as error:
         return failed(check, Cause.NOT_A_TIME, f"SigningTime: {error}", BAD_SIGNATURE)
-    known = properties.has_offset(text)
-    tolerance = CLOCK_SKEW if known else CLOCK_SKEW + UNKNOWN_OFFSET
-    if time - work.moment > tolerance:
-        ahead = round((time - work.moment).total_seconds())
+    ahead = time - work.moment
+    if ahead > (CLOCK_SKEW if has_offset else CLOCK_SKEW + UNKNOWN_OFFSET):
         return failed(
             check,
             Cause.SIGNED_IN_FUTURE,
-            f"SigningTime {text.strip()} is {ahead} s in the future",
+            f"SigningTime {text.strip()} is {round(ahead.total_seconds())} s in the future",
             BAD_SIGNATURE,
             explanation=explanations.signing_time(time, work.moment, CLOCK_SKEW),
         )
-    remarks = [] if known else ["has no offset from UTC"]
+    remarks = [] if has_offset else ["has no offset from UTC"]
     if signer.candidate and time < signer.candidate.not_before:
         # Clients that set their signing time back a minute do this with a certificate made just now.
         remarks.append("lies before the certificate's validity")

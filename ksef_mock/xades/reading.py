@@ -81,7 +81,7 @@ def read(document: bytes) -> Reading:
     if layout is None:
         return Reading(document, report, root, signature)
     remainder = Remainder.of(root, element) if layout.form == ENVELOPED else None
-    request = _read_request(layout, element, remainder, report)
+    request = _read_request(document, layout, element, remainder, report)
     return Reading(document, report, root, signature, layout, request, remainder)
 
 
@@ -160,10 +160,14 @@ def _locate_request(root: etree._Element, signature: etree._Element, report: Rep
 
 
 def _read_request(
-    layout: Layout, signature: etree._Element, remainder: Remainder | None, report: Report
+    document: bytes,
+    layout: Layout,
+    signature: etree._Element,
+    remainder: Remainder | None,
+    report: Report,
 ) -> AuthTokenRequest | None:
     try:
-        version = schema.validate(layout.request, remainder)
+        version = schema.validate(layout.request, remainder, octets=document)
     except schema.Invalid as error:
         reason = f"not valid against the schema: {error}"
         report.record(failed(Check.SCHEMA, Cause.SCHEMA, reason, Refusal(Code.SCHEMA, error.details)))

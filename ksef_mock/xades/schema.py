@@ -27,10 +27,14 @@ class Invalid(Exception):
         self.details = details
 
 
-def validate(request: etree._Element, remainder: Remainder | None = None) -> str:
+def validate(
+    request: etree._Element, remainder: Remainder | None = None, *, octets: bytes | None = None
+) -> str:
     """The version, `2.0` or `2.1`, of a request that is valid but for a signature as a child of it.
 
-    `remainder`: the request without its one signature, where that is known already.
+    Args:
+        remainder: the request without its one signature, where that is known already.
+        octets: what it was parsed from (see `Schema.faults`).
 
     Raises:
         Invalid: with the validator's sentences.
@@ -42,7 +46,7 @@ def validate(request: etree._Element, remainder: Remainder | None = None) -> str
         subject = copy.copy(request)
         for signature in subject.findall(ds("Signature")):
             cut_out(signature)
-    faults = _schema(version).faults(subject, _MOST)
+    faults = _schema(version).faults(subject, _MOST, octets=octets)
     if faults:
         raise Invalid(tuple(fault.message for fault in faults))
     return version

@@ -60,6 +60,7 @@ from ksef_mock.xades.work import Methods, Rules, Signer, Work
 _SHA1 = DIGESTS[f"{DS}sha1"]
 _DOCUMENT_CHECKS = tuple(check for check in Check if check not in SERVER_CHECKS)
 _CERTIFICATE = Code.INVALID_CERTIFICATE
+_NOT_VALID_NOW = Verdict(Status.CERTIFICATE_ERROR, StatusDetail.CERTIFICATE_EXPIRED)
 #: What is odd about octets that `allow_lxml_octets` lets pass.
 _LXML_OCTETS = ', with a false xmlns="": KSeF refuses that'
 
@@ -406,10 +407,9 @@ def _check_validity(signer: Signer, moment: datetime) -> CheckResult:
     if signer.candidate is None:
         return skipped(check, "needs the certificate")
     begin, end = signer.candidate.not_before, signer.candidate.not_after
-    verdict = Verdict(Status.CERTIFICATE_ERROR, StatusDetail.CERTIFICATE_EXPIRED)
     if moment < begin:
         reason = f"the certificate is not valid before {begin.isoformat()}"
-        return failed(check, Cause.NOT_YET_VALID, reason, verdict)
+        return failed(check, Cause.NOT_YET_VALID, reason, _NOT_VALID_NOW)
     if moment > end:
-        return failed(check, Cause.EXPIRED, f"the certificate expired at {end.isoformat()}", verdict)
+        return failed(check, Cause.EXPIRED, f"the certificate expired at {end.isoformat()}", _NOT_VALID_NOW)
     return passed(check, f"until {end.isoformat()}")

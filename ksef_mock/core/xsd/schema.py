@@ -99,8 +99,8 @@ class Schema:
         with self._lock:
             compiled = self._compiled
             valid = compiled.validate(element)
-            log: Any = compiled.error_log  # the stubs do not know that it can be iterated over
-            entries = [] if valid else list(log)
+            log: Any = () if valid else compiled.error_log  # the stubs do not know that it is iterable
+            entries = list(log)
         if valid:
             names = self.grammar.tokens
             blanks = [leaf for leaf in element.iter(*names) if _is_blank(leaf)] if names else []
