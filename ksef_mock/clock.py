@@ -19,6 +19,7 @@ MILLISECOND: Instant = 1_000_000
 #: Where a mock's clock can be moved to: JWTs know no time before, certificates end long after.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2500, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Instant = 100  # the resolution of .NET's DateTimeOffset, which KSeF's timestamps come from
 
 
@@ -144,11 +145,14 @@ class Clock:
             self.state = step(self.state)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """`moment` (naive means UTC) as an aware UTC datetime."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def from_datetime(moment: datetime) -> Instant:
     """`moment` (naive means UTC) as an `Instant`, exact to the microsecond."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = in_utc(moment) - _EPOCH
     return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
 
 

@@ -33,7 +33,9 @@ def xades(name: str) -> str:
 
 def child(element: etree._Element, tag: str) -> etree._Element | None:
     """The first child element with this qualified name."""
-    return next(element.iterchildren(tag), None)
+    for found in element.iterchildren(tag):
+        return found
+    return None
 
 
 def local_name(element: etree._Element) -> str:

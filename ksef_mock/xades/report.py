@@ -325,10 +325,7 @@ class Report:
     def failure(self) -> CheckResult | None:
         """The first failed result in check order: the one that decides what KSeF answers."""
         failed = [
-            result
-            for known in self._results.values()
-            for result in known
-            if result.outcome is Outcome.FAILED
+            result for known in self._results.values() for result in known if result.outcome is Outcome.FAILED
         ]
         return min(failed, key=_place, default=None)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lxml import etree
 
-from ksef_mock.clock import Instant, from_datetime, to_datetime
+from ksef_mock.clock import Instant, in_utc, to_datetime
 from ksef_mock.core.codes import Code, Status, StatusDetail, Verdict
 from ksef_mock.xades import explain as explanations
 from ksef_mock.xades import key_info, properties
@@ -95,7 +95,7 @@ def verify(
     else:
         reading = read(document)
         report = reading.report
-    moment = to_datetime(from_datetime(at) if isinstance(at, datetime) else at)
+    moment = in_utc(at) if isinstance(at, datetime) else to_datetime(at)
     if reading.root is not None and reading.signature is not None:
         rules, budget = Rules(enforce_xades, allow_sha1, allow_lxml_octets), Budget() if explain else None
         work = Work(reading, reading.signature, moment, rules, report, budget)
