@@ -112,7 +112,7 @@ def identified_elements(root: etree._Element) -> dict[str, list[etree._Element]]
     """Every element by its Id, ID, id or xml:id. A name that has several of them must not be referred to."""
     elements: dict[str, list[etree._Element]] = {}
     for element in root.iter("*"):
-        for name in element.keys():
+        for name, value in element.items():
             if name in _ID_ATTRIBUTES:
-                elements.setdefault(element.get(name, ""), []).append(element)
+                elements.setdefault(str(value), []).append(element)
     return elements

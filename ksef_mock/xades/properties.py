@@ -95,7 +95,7 @@ def read_signed_properties(signature: Signature) -> SignedProperties | None:
 
 
 def read_time(text: str) -> tuple[datetime, bool]:
-    """An xsd:dateTime as an aware datetime, and whether it says how far from UTC it is; else it counts as UTC.
+    """An xsd:dateTime as an aware datetime, and whether it says how far from UTC it is; if not it is UTC.
 
     Raises:
         NotATime: it is none, or outside the years that Python knows.
