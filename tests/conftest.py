@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck, settings
 
 from ksef_mock.testing import MockServer
@@ -12,6 +13,10 @@ from tests.support import Api
 from tests.world import World
 
 pytest_plugins = ["pytester"]
+
+# httpx gives a request up after five seconds unless told otherwise; a machine may have other things to do.
+for _step in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _step, 60.0)
 
 # The same examples in each run, however slow the machine is. `--hypothesis-profile=explore` looks for others.
 settings.register_profile("explore", deadline=None, suppress_health_check=list(HealthCheck))

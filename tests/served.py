@@ -30,9 +30,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(*options: str) -> Iterator[Served]:
+def serving(*options: str, program: str = "ksef_mock.cli") -> Iterator[Served]:
+    """`program`: a module that is started instead of the command's own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ksef_mock.cli", "serve", "--port", "0", "--log-level", "error", *options],
+        [sys.executable, "-m", program, "serve", "--port", "0", "--log-level", "error", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -31,7 +31,7 @@ _KEPT = 1_000_000
 #: Seconds between two looks at whether the command has ended or is to be stopped.
 _TICK = 0.02
 #: Seconds to wait for the rest of the output when everything that could write is dead.
-_PATIENCE = 1.0
+_PATIENCE = 10.0
 
 #: Characters of a line of a private key from which on it is recognised.
 _TELLING = 16

@@ -47,7 +47,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 #: Changes whenever older files cannot be read any more.
 _FORMAT = 2
 #: Seconds to wait for another process's commit.
-_PATIENCE = 2.0
+_PATIENCE = 5.0
 #: Expired rows that one commit removes at most.
 _SWEEP = 32
 #: Commits after which the WAL is copied back.

@@ -20,7 +20,7 @@ from tests.sending.erp import FA3, Erp, Session, sha256
 from tests.support import NIP, Api
 
 #: Seconds until a package of a test is surely processed.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -22,12 +22,13 @@ from ksef_mock.testing import MockServer
 from tests.support import Api, b64
 from tests.xades.test_budget import DOCUMENTS, ordinary
 
-#: In ordinary verifications, of a third of a millisecond: a tenth of a second of the event loop, a second
+#: In ordinary verifications, of a third of a millisecond: 0.3 seconds of the event loop, a second
 #: in all.
-# The client, which shares the process, is counted too.
-LOOP_AT_MOST, THREADS_AT_MOST = 290, 2_900
+# The client, which shares the process, is counted too. What takes longest is a fifth of it: processors differ
+# in what they do fast, and parsing is not verifying.
+LOOP_AT_MOST, THREADS_AT_MOST = 870, 2_900
 _LARGEST = 1_000_000
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 
 @dataclass
@@ -186,7 +187,7 @@ def test_long_headers_hold_nothing(watched: Watched, headers: dict[str, str]) ->
 
 def test_the_watchdog_sees_a_loop_that_is_held(watched: Watched) -> None:
     def hold() -> None:
-        ended = time.thread_time() + 0.3
+        ended = time.thread_time() + 2 * LOOP_AT_MOST * ordinary()
         while time.thread_time() < ended:
             pass
 

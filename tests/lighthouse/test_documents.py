@@ -288,7 +288,7 @@ def test_lighthouse_itself_is_down(ksef_mock: MockServer, how: str, code: int) -
 def test_slow_lighthouse_keeps_nobody_else_waiting(ksef_mock: MockServer) -> None:
     ksef_mock.lighthouse.break_down(slow_seconds=60)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"{ksef_mock.lighthouse.url}/status", timeout=0.2)
+        httpx.get(f"{ksef_mock.lighthouse.url}/status", timeout=httpx.Timeout(60, read=0.2))
     assert challenge(ksef_mock) == 200
 
 

@@ -102,9 +102,9 @@ def test_which_requests_match(pattern: str, method: str | None, path: str, match
 
 def test_a_pattern_full_of_stars_costs_no_time() -> None:
     fault = Fault(path="/" + "*a" * 120 + "b", status=500).checked()
-    before = time.perf_counter()
+    before = time.thread_time()
     assert not fault.matches("GET", "/" + "a" * 5_000)
-    assert time.perf_counter() - before < 1
+    assert time.thread_time() - before < 5  # tried in each way, the stars would take ages
 
 
 @pytest.mark.parametrize("prefix", ["/v2", "/api/v2", "/webs/api/v2"])
@@ -247,11 +247,10 @@ def test_retry_after_beside_a_status(ksef_mock: MockServer, api: Api) -> None:
 
 
 def wait_for_the_fault(mock: MockServer) -> None:
-    for _ in range(2_000):
-        if mock.faults.states()[0].acted:
-            return
+    deadline = time.monotonic() + 60
+    while not mock.faults.states()[0].acted:
+        assert time.monotonic() < deadline, "the fault has not acted"
         time.sleep(0.01)
-    pytest.fail("the fault has not acted")
 
 
 @pytest.fixture
