@@ -83,6 +83,7 @@ async def export(request: Request) -> Response:
             key=key,
             iv=encryption.iv,
         ),
+        exchange,
     )
     exchange.noted("export", f"ordered {ordered.reference}")
     return answer(wire_exports.ExportInvoicesResponse(ordered.reference), 201)

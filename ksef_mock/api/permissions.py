@@ -23,6 +23,7 @@ from ksef_mock.api.http import (
 )
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import ChangeStatus
+from ksef_mock.core.fault import CHANGE, Hold
 from ksef_mock.core.validation import length
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.permissions import admission
@@ -46,7 +47,7 @@ def _granting(path: str, model: type[R]) -> Route:
         actor = await caller(request)
         order = (await read_json(request, model)).order()
         system = system_of(request)
-        ends, hold = await system.faults.on_permissions(exchange_of(request))
+        ends, hold = await _arranged(request)
         change = await system.permissions.request(
             actor, order.by(actor, system.clock.now()), ends=ends, hold=hold
         )
@@ -242,11 +243,17 @@ async def _revoke(request: Request, actor: Actor, *, authorizations: bool) -> Re
     if len(permission) != 36:
         raise invalid("permissionId", length(36, 36, len(permission)))
     system = system_of(request)
-    ends, hold = await system.faults.on_permissions(exchange_of(request))
+    ends, hold = await _arranged(request)
     change = await system.permissions.request(
         actor, revokes=permission, authorizations=authorizations, ends=ends, hold=hold
     )
     return _started(request, change)
+
+
+async def _arranged(request: Request) -> tuple[ChangeStatus | None, Hold]:
+    """How a fault lets the change end, and how much later."""
+    ends, hold = await system_of(request).faults.on_start(CHANGE, exchange_of(request))
+    return None if ends is None else ChangeStatus(ends.status), hold
 
 
 def _started(request: Request, change: Change) -> Response:

@@ -40,11 +40,14 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option(
     "--outcome",
     type=int,
-    help="Effect: a login or a change of permissions ends in this status.",
+    help="Effect: what the request starts (by the path: a login, a change of permissions, an export, an"
+    " invoice, a package) ends in this status.",
 )
 @click.option("--detail", help="The detail of the outcome, as KSeF words it.")
-@click.option("--hold-polls", type=int, help="Effect: a login stays at 100 for so many polls.")
-@click.option("--hold-seconds", type=float, help="Effect: a login stays at 100 for so many seconds.")
+@click.option("--hold-polls", type=int, help="Effect: what was started stays unfinished for so many polls.")
+@click.option(
+    "--hold-seconds", type=float, help="Effect: what was started stays unfinished for so many seconds."
+)
 @click.option(
     "--name", type=click.Choice([*map(str, Named)]), help="Effect: an answer that KSeF is known to give."
 )

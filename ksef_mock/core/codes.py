@@ -293,6 +293,37 @@ CHANGE_FAILURES = tuple(
 )
 
 
+class ExportStatus(IntEnum):
+    """Codes of an export (OpenAPI: InvoiceExportStatusResponse)."""
+
+    RUNNING = 100
+    SUCCESS = 200
+    EXPIRED = 210
+    KEY = 415
+    BEYOND_AVAILABLE_DATA = 420
+    UNKNOWN_ERROR = 500
+    CANCELLED = 550
+
+
+EXPORT_STATUS_DESCRIPTIONS: dict[ExportStatus, str] = {
+    ExportStatus.RUNNING: "Eksport faktur w toku",
+    ExportStatus.SUCCESS: "Eksport faktur zakończony sukcesem",
+    ExportStatus.EXPIRED: "Eksport faktur wygasł i nie jest już dostępny do pobrania",
+    ExportStatus.KEY: "Błąd odszyfrowania dostarczonego klucza",
+    ExportStatus.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych",
+    ExportStatus.UNKNOWN_ERROR: "Nieznany błąd (500)",
+    ExportStatus.CANCELLED: "Operacja została anulowana przez system",
+}
+
+#: The details of a status that has any. That of 420 is documented, but was missing in reality.
+EXPORT_STATUS_DETAILS: dict[ExportStatus, str] = {ExportStatus.CANCELLED: StatusDetail.CANCELLED.value}
+
+#: How an export can fail.
+EXPORT_FAILURES = tuple(
+    status for status in ExportStatus if status not in (ExportStatus.RUNNING, ExportStatus.SUCCESS)
+)
+
+
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """How the operation ends: a status code, and the detail that belongs to it."""
 

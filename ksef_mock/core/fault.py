@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPMethod, HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,11 +17,12 @@ from ksef_mock.clock import EARLIEST, LATEST, Instant, from_datetime
 from ksef_mock.core.codes import (
     CHANGE_FAILURES,
     CHANGE_STATUS_DETAILS,
+    EXPORT_FAILURES,
+    EXPORT_STATUS_DETAILS,
     STATUS_DETAILS,
-    ChangeStatus,
     Code,
     Reason,
-    Status,
+    StatusDetail,
 )
 from ksef_mock.core.expected import between, one_of, wrong
 from ksef_mock.core.paths import api_path
@@ -33,21 +35,57 @@ MAX_POLLS = 10_000
 MAX_HOLD = 30 * 86_400.0
 _MAX_PATH = 256
 
-#: The operations that start a login.
-_LOGINS = ("/auth/ksef-token", "/auth/xades-signature")
-#: What the paths of those begin with that start a change of permissions; by method, how they go on.
-_CHANGES = "/permissions"
-_CHANGING = {
-    "POST": tuple(
-        f"{_CHANGES}/{kind}/grants"
-        for kind in (
-            *("persons", "entities", "authorizations", "indirect", "subunits"),
-            *("eu-entities/administration", "eu-entities"),
-        )
+
+class Started(NamedTuple):
+    """Something that a request starts and that ends later."""
+
+    what: str
+    #: What the path of a fault begins with that speaks of it; empty: of whatever else.
+    prefix: str
+    #: Methods and paths of the requests that start it; `x` stands for a reference number.
+    requests: tuple[tuple[str, str], ...]
+    #: The statuses in which a fault can make it end, and the details that each can have, the usual one first.
+    ends: Mapping[int, tuple[str, ...]]
+
+
+LOGIN = Started(
+    "login",
+    "",
+    (("POST", "/auth/ksef-token"), ("POST", "/auth/xades-signature")),
+    {int(status): details for status, details in STATUS_DETAILS.items()},
+)
+CHANGE = Started(
+    "change of permissions",
+    "/permissions",
+    (
+        *(
+            ("POST", f"/permissions/{kind}/grants")
+            for kind in (
+                *("persons", "entities", "authorizations", "indirect", "subunits"),
+                *("eu-entities/administration", "eu-entities"),
+            )
+        ),
+        ("DELETE", "/permissions/common/grants/x"),
+        ("DELETE", "/permissions/authorizations/grants/x"),
     ),
-    "DELETE": (f"{_CHANGES}/common/grants/x", f"{_CHANGES}/authorizations/grants/x"),
-}
-_REVOCATION = re.compile(rf"{_CHANGES}/(?:common|authorizations)/grants/[^/]+")
+    {int(status): tuple(filter(None, (CHANGE_STATUS_DETAILS.get(status),))) for status in CHANGE_FAILURES},
+)
+EXPORT = Started(
+    "export",
+    "/invoices",
+    (("POST", "/invoices/exports"),),
+    {int(status): tuple(filter(None, (EXPORT_STATUS_DETAILS.get(status),))) for status in EXPORT_FAILURES},
+)
+#: What no invoice can deserve: all else it comes to by itself.
+INVOICE = Started(
+    "invoice",
+    "/sessions",
+    (("POST", "/sessions/online/x/invoices"),),
+    {500: (), 550: (StatusDetail.CANCELLED,)},
+)
+#: The package of a batch session, which cannot deserve this either.
+PACKAGE = Started("package", "/sessions/batch", (("POST", "/sessions/batch/x/close"),), {500: ()})
+STARTED = (CHANGE, EXPORT, PACKAGE, INVOICE, LOGIN)
 
 # Statuses whose answers KSeF documents without Retry-After.
 _NO_RETRY_AFTER = (400, 401, 403, 404, 410)
@@ -80,7 +118,7 @@ class Named(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a login or a change of permissions ends: a status of its table, and one of the status's details.
+    """How what a request has started ends: a status of its table, and one of the status's details.
 
     The detail is the first one by default.
     """
@@ -88,41 +126,25 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: int
     detail: str | None = None
 
-    def resolved_change(self) -> ChangeStatus:
-        """The status of a change of permissions.
-
-        Raises:
-            InvalidFault: the status is not in the table, or the detail is not the status's.
-        """
-        if self.status not in CHANGE_FAILURES:
-            raise InvalidFault(wrong("outcome.status", one_of(map(int, CHANGE_FAILURES)), self.status))
-        status = ChangeStatus(self.status)
-        known = CHANGE_STATUS_DETAILS.get(status)
-        if self.detail not in (None, known):
-            raise InvalidFault(
-                f"outcome.detail: not one of status {self.status}: {repr(known) if known else 'none'}"
-            )
-        return status
-
-    def resolved(self) -> tuple[Status, str | None]:
+    def resolved(self, started: Started = LOGIN) -> tuple[int, str | None]:
         """The status and the detail that belongs to it.
 
         Raises:
             InvalidFault: the status or the detail is not in the table.
         """
-        details = STATUS_DETAILS.get(self.status)
+        details = started.ends.get(self.status)
         if details is None:
-            raise InvalidFault(wrong("outcome.status", one_of(map(int, STATUS_DETAILS)), self.status))
+            raise InvalidFault(wrong("outcome.status", one_of(started.ends), self.status))
         if self.detail is None:
-            return Status(self.status), details[0] if details else None
+            return self.status, details[0] if details else None
         if self.detail not in details:
             known = _listed(map(repr, map(str, details))) if details else "none"
             raise InvalidFault(wrong("outcome.detail", f"one of status {self.status}: {known}", self.detail))
-        return Status(self.status), self.detail
+        return self.status, self.detail
 
 
 class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much longer a login stays at 100: status polls, seconds of the mock's clock, or both."""
+    """How much longer what was started stays unfinished: polls, seconds of the mock's clock, or both."""
 
     polls: int = 0
     seconds: float = 0.0
@@ -156,9 +178,10 @@ class Fault(
     cut: bool = False
     #: Effect: 429 with this `Retry-After`, in whole seconds.
     rate_limit: int | None = None
-    #: Effect: a login, or under /permissions a change of permissions, ends so, whatever it deserved.
+    #: Effect: what the request starts (by the path: a login, a change of permissions, an export, an invoice,
+    #: a package) ends so, whatever it deserved.
     outcome: Outcome | None = None
-    #: Effect: a login, or a change of permissions, stays at 100 for longer.
+    #: Effect: it stays unfinished for longer.
     hold: Hold | None = None
     #: Effect: the issuer of a qualified certificate does not tell the certificate's status.
     ocsp_down: bool = False
@@ -204,13 +227,15 @@ class Fault(
         _require_between("retryAfter", self.retry_after, 0, MAX_RETRY_AFTER)
         self._check_status()
         if self.outcome is not None:
-            self.outcome.resolved_change() if self.is_about_permissions else self.outcome.resolved()
-        if self.ends_later and not self._reaches_one():
+            self.outcome.resolved(self.started)
+        if self.ends_later and not self._reaches(self.started):
             raise InvalidFault(
-                f"{self.effect}: acts on logins ({', '.join(_LOGINS)}) and on changes of permissions (POST "
-                f"and DELETE below {_CHANGES}/…/grants); path and method match none of these operations"
+                f"{self.effect}: acts on logins (POST /auth/ksef-token, /auth/xades-signature) and, with "
+                "their paths, on changes of permissions (POST and DELETE below /permissions/…/grants), "
+                "exports (POST /invoices/exports), packages (POST /sessions/batch/…/close) and invoices "
+                "(POST /sessions/online/…/invoices); path and method match none of these operations"
             )
-        if self.name is Named.SESSION_MAINTENANCE and not self._reaches_sending():
+        if self.name is Named.SESSION_MAINTENANCE and not self._reaches(INVOICE):
             raise InvalidFault(
                 f"name: {self.name} acts on POST /sessions/online/…/invoices; path and method match no such "
                 "request"
@@ -248,7 +273,7 @@ class Fault(
 
     @property
     def ends_later(self) -> bool:
-        """Whether it acts on what a request starts (a login, a change of permissions), not on the request."""
+        """Whether it acts on what a request starts, not on the request."""
         return self.outcome is not None or self.hold is not None
 
     @property
@@ -257,24 +282,23 @@ class Fault(
         return self.ends_later or self.ocsp_down or self.name is Named.SESSION_MAINTENANCE
 
     @property
-    def is_about_permissions(self) -> bool:
-        """Whether it speaks of changes of permissions; otherwise, of logins."""
-        return self.path.startswith(_CHANGES)
+    def started(self) -> Started:
+        """What it speaks of, if it is about something that a request starts."""
+        return next(each for each in STARTED if self.path.startswith(each.prefix))
 
-    def _reaches_one(self) -> bool:
-        matches = _pattern(self.path).match
-        if self.is_about_permissions:
-            methods = ("POST", "DELETE") if self.method is None else (self.method.upper(),)
-            named = "DELETE" in methods and _REVOCATION.fullmatch(self.path) is not None
-            return named or any(matches(path) for method in methods for path in _CHANGING.get(method, ()))
-        return (self.method or "POST").upper() == "POST" and any(map(matches, _LOGINS))
-
-    def _reaches_sending(self) -> bool:
-        # Of whichever session the pattern speaks: its own words stand for themselves.
-        segments = self.path.split("/")
-        session = segments[3] if len(segments) > 3 else "x"
-        sending = f"/sessions/online/{session}/invoices"
-        return (self.method or "POST").upper() == "POST" and _pattern(self.path).match(sending) is not None
+    def _reaches(self, started: Started) -> bool:
+        own = self.path.split("/")
+        for method, path in started.requests:
+            # Of whichever number the pattern speaks: its own words stand for themselves.
+            filled = [
+                own[place] if part == "x" and place < len(own) else part
+                for place, part in enumerate(path.split("/"))
+            ]
+            if self.method is not None and self.method.upper() != method:
+                continue
+            if _pattern(self.path).match("/".join(filled)) is not None:
+                return True
+        return False
 
     def describe(self) -> str:
         """The effect in a few words."""
@@ -287,13 +311,11 @@ class Fault(
         if self.rate_limit is not None:
             return f"429, Retry-After {self.rate_limit} s"
         if self.outcome is not None:
-            if self.is_about_permissions:
-                return f"the change of permissions ends in {int(self.outcome.resolved_change())}"
-            status, detail = self.outcome.resolved()
-            return f"the login ends in {int(status)}" + (f", {detail}" if detail else "")
+            status, detail = self.outcome.resolved(self.started)
+            return f"the {self.started.what} ends in {status}" + (f", {detail}" if detail else "")
         if self.hold is not None:
-            what = "change of permissions" if self.is_about_permissions else "login"
-            return f"the {what} stays at 100 for {self.hold.polls} polls and {self.hold.seconds:g} s"
+            stays = f"stays at {150 if self.started in (INVOICE, PACKAGE) else 100}"
+            return f"the {self.started.what} {stays} for {self.hold.polls} polls and {self.hold.seconds:g} s"
         if self.name is not None:
             return _NAMED[self.name]
         return "the issuer's OCSP does not answer"

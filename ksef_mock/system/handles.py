@@ -53,8 +53,9 @@ class Faults:
             delay_seconds: effect: the answer comes so many seconds of real time later.
             cut: effect: the connection is closed without an answer.
             rate_limit: effect: 429 with this Retry-After, in whole seconds.
-            outcome: effect: a login ends in this status (and detail).
-            hold: effect: a login stays at 100 for longer.
+            outcome: effect: what the request starts (by the path: a login, a change of permissions, an
+                export, an invoice, a package) ends in this status (and detail).
+            hold: effect: it stays unfinished for longer.
             ocsp_down: effect: issuers of qualified certificates do not tell their status.
             name: effect: an answer that KSeF is known to give: `firewall`, `waf-redirect`,
                 `unexpected-error` or `session-maintenance`.

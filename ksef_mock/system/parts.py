@@ -187,7 +187,7 @@ class Parts:
     def exports(self) -> Exports:
         from ksef_mock.ksef.invoices.exports import Exports
 
-        return Exports(self.store, self.clock, self.invoices, self.delay, self.settings.exports)
+        return Exports(self.store, self.clock, self.invoices, self.delay, self.settings.exports, self.faults)
 
     @_late
     def storage(self) -> Storage:
@@ -265,6 +265,7 @@ class Parts:
             self.sessions,
             self.storage,
             processing,
+            self.faults,
         )
 
     @_late

@@ -1,16 +1,16 @@
 """Faults: what goes wrong on purpose, so that a client can be seen to survive it.
 
 A fault says which requests it is about (a pattern for the path without the prefix of the API, a method), how
-often it acts (the next N, each N-th, between two moments, or until it is removed) and what happens then. Five
+often it acts (the next N, each N-th, between two moments, or until it is removed) and what happens then. Four
 kinds of effects:
 
 - on any request: a status, a delay, a cut connection, an exceeded rate limit;
-- on a login that was accepted: it ends in a given status, or stays at 100 for longer;
-- on an operation that grants or revokes permissions: it ends in a given status, or stays at 100 for longer;
+- on what a request starts, a login, a change of permissions, an export, an invoice, a package: it ends in a
+  given status, or stays unfinished for longer;
 - on an invoice that is sent in an open session by somebody who may: the session is under maintenance;
 - on the question to the issuer of a qualified certificate: no answer.
 
-A login's fault counts the logins that its path starts, not the requests that were refused at once; the
+A fault of what is started counts what its path starts, not the requests that were refused at once; the
 issuer's fault counts the questions. Faults act in the order in which they were added; whatever ends a request
 keeps it from the faults behind.
 """
@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import msgspec
 
-from ksef_mock.core.codes import ChangeStatus, Code, Reason
+from ksef_mock.core.codes import Code, Reason
 from ksef_mock.core.errors import (
     BadRequest,
     Blocked,
@@ -40,7 +40,7 @@ from ksef_mock.core.errors import (
     Unauthorized,
 )
 from ksef_mock.core.exchange import Exchange
-from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named
+from ksef_mock.core.fault import DefinedFault, Fault, Hold, InvalidFault, Named, Outcome, Started
 from ksef_mock.core.paths import api_path
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.state.store import Store, Table
@@ -157,29 +157,22 @@ class Faults:
             else:
                 raise _answer(fault, exchange, f"fault {defined.id}: {fault.describe()}")
 
-    async def acting_on_login(self, exchange: Exchange) -> AsyncIterator[Fault]:
-        """The faults that act on the login that a request starts, in order; each is counted."""
-        for defined in self._matching(exchange):
-            fault = defined.fault
-            if fault.ends_later and not fault.is_about_permissions and await self._acts(defined, exchange):
-                yield fault
+    async def on_start(self, started: Started, exchange: Exchange) -> tuple[Outcome | None, Hold]:
+        """How what a request starts ends, whatever it deserves, and how much later; None: as it deserves.
 
-    async def on_permissions(self, exchange: Exchange) -> tuple[ChangeStatus | None, Hold]:
-        """How an operation that grants or revokes ends, whatever it deserved, and how much later.
-
-        None: as it deserves. Only a fault whose path begins with /permissions speaks of such operations.
+        Each fault that acts on it is counted.
         """
-        ends: ChangeStatus | None = None
+        ends: Outcome | None = None
         hold = Hold()
         if self.defined:
             for defined in self._matching(exchange):
                 fault = defined.fault
-                if not (
-                    fault.ends_later and fault.is_about_permissions and await self._acts(defined, exchange)
-                ):
+                if not fault.ends_later or fault.started is not started:
+                    continue
+                if not await self._acts(defined, exchange):
                     continue
                 if fault.outcome is not None:
-                    ends = fault.outcome.resolved_change()
+                    ends = fault.outcome
                 elif fault.hold is not None:
                     hold = Hold(hold.polls + fault.hold.polls, hold.seconds + fault.hold.seconds)
         return ends, hold

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ksef_mock.core.fault import Hold
 from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
@@ -502,6 +503,21 @@ def test_the_journal_says_why_a_package_failed(ksef_mock: MockServer, sender: Se
     rejected(sender, batch)
     entry = ksef_mock.journal.last(f"/sessions/{batch.reference}")
     assert any("no ZIP: it has no directory at its end" in str(each) for each in entry.decisions)
+
+
+def test_500_a_package_that_a_fault_ends(ksef_mock: MockServer, sender: Sender) -> None:
+    ksef_mock.faults.add(path="/sessions/batch/*/close", outcome=500, times=1)
+    ksef_mock.faults.add(path="/sessions/batch/*/close", hold=Hold(polls=2), times=1)
+    batch = sender.open(zipped(invoices(1)))
+    assert sender.close(batch).status_code == 400  # its part is missing: that meets no fault
+    sender.upload(batch)
+    sender.closed(batch)
+    path = f"/sessions/{batch.reference}"
+    seen = [sender.erp.call("GET", path).json() for _ in range(3)]
+    assert [each["status"]["code"] for each in seen] == [150, 150, 500]
+    assert seen[-1]["status"] == {"code": 500, "description": "Nieznany błąd (500)"}
+    assert "invoiceCount" not in seen[-1]
+    assert sender.sent(zipped(invoices(1)))[1]["status"]["code"] == 200
 
 
 def test_batch_sessions_are_listed_apart(sender: Sender) -> None:

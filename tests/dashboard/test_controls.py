@@ -298,6 +298,13 @@ def test_a_fault_that_is_filled_in_acts_until_it_is_spent(dashboard: Dashboard, 
         ({"effect": "cut"}, "connection cut"),
         ({"effect": "outcome", "outcome": "450|Token nieaktywny"}, "the login ends in 450, Token nieaktywny"),
         ({"effect": "outcome", "outcome": "500|"}, "the login ends in 500"),
+        (
+            {"effect": "outcome", "outcome": "410|", "path": "/permissions/*"},
+            "the change of permissions ends in 410",
+        ),
+        ({"effect": "outcome", "outcome": "210|", "path": "/invoices/exports"}, "the export ends in 210"),
+        ({"effect": "outcome", "outcome": "500|", "path": "/sessions/online/*"}, "the invoice ends in 500"),
+        ({"effect": "outcome", "outcome": "500|", "path": "/sessions/batch/*"}, "the package ends in 500"),
         ({"effect": "hold", "holdPolls": "2"}, "the login stays at 100 for 2 polls and 0 s"),
         ({"effect": "ocspDown"}, "the issuer's OCSP does not answer"),
         ({"effect": "name", "name": "firewall"}, "403 Request blocked, by the firewall"),
@@ -305,7 +312,7 @@ def test_a_fault_that_is_filled_in_acts_until_it_is_spent(dashboard: Dashboard, 
     ],
 )
 def test_every_effect_can_be_filled_in(dashboard: Dashboard, fields: dict[str, str], effect: str) -> None:
-    press(dashboard, "faults", do="add", path="*", every="2", **fields)
+    press(dashboard, "faults", do="add", **({"path": "*", "every": "2"} | fields))
     (row,) = dashboard.get("/_mock/ui/faults").all("//table//tbody/tr")
     assert effect in row
     assert "each 2. request" in row
@@ -333,6 +340,7 @@ def test_faults_are_removed_one_by_one_and_all_at_once(dashboard: Dashboard) -> 
         {"effect": "delay", "delaySeconds": "long"},
         {"effect": "delay", "delaySeconds": "nan"},
         {"effect": "outcome", "outcome": "42|x"},
+        {"effect": "outcome", "outcome": "210|", "path": "/auth/*"},
         {"effect": "hold"},
         {"effect": "cut", "times": "0"},
         {"effect": "cut", "path": "auth"},

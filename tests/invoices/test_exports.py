@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ksef_mock.core.fault import Hold
 from ksef_mock.core.waiting import Delay
 from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.settings import Settings
@@ -494,3 +495,42 @@ def test_windows_that_begin_where_the_last_ended_repeat_nothing_and_lose_nothing
             found += numbers(unpacked(fetched(export, package)))
         start = package["permanentStorageHwmDate"]
     assert found == given
+
+
+# -- what a fault arranges ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "detail"),
+    [
+        (210, "Eksport faktur wygasł i nie jest już dostępny do pobrania", None),
+        (415, "Błąd odszyfrowania dostarczonego klucza", None),
+        (420, "Zakres filtrowania wykracza poza dostępny zakres danych", None),
+        (500, "Nieznany błąd (500)", None),
+        (
+            550,
+            "Operacja została anulowana przez system",
+            "Przetwarzanie zostało przerwane z przyczyn wewnętrznych systemu. Spróbuj ponownie",
+        ),
+    ],
+)
+def test_an_export_ends_as_a_fault_says_and_the_next_one_well(
+    ksef_mock: MockServer, erp: Erp, code: int, description: str, detail: str | None
+) -> None:
+    sent(erp, 1)
+    ksef_mock.faults.add(path="/invoices/exports", outcome=code, times=1)
+    refused, _, _ = ordering(erp, filters(subjectType="Nobody"))
+    assert refused.status_code == 400  # what is refused at once meets no fault
+    found = finished(erp, ordered(erp))
+    assert found["status"] == {"code": code, "description": description} | (
+        {} if detail is None else {"details": [detail]}
+    )
+    assert set(found) == {"status", "completedDate"}
+    assert len(exported(erp)) == 2
+
+
+def test_an_export_is_held_by_a_fault(ksef_mock: MockServer, erp: Erp) -> None:
+    ksef_mock.faults.add(path="/invoices/exports", hold=Hold(polls=2), times=1)
+    held = ordered(erp)
+    assert [status(erp, held)["status"]["code"] for _ in range(2)] == [100, 100]
+    assert finished(erp, held)["status"]["code"] == 200

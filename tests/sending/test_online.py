@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ksef_mock.core.fault import Hold
 from ksef_mock.core.waiting import Delay
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import Settings
@@ -280,6 +281,41 @@ def test_a_prefixed_vector_is_refused_later_and_explained(ksef_mock: MockServer,
     assert refused["status"]["code"] == 430
     reasons = " ".join(each.reason for each in ksef_mock.journal.last("/invoices").decisions)
     assert "the IV was put in front of the ciphertext" in reasons
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "details"),
+    [
+        (500, "Nieznany błąd (500)", None),
+        (
+            550,
+            "Operacja została anulowana przez system",
+            ["Przetwarzanie zostało przerwane z przyczyn wewnętrznych systemu. Spróbuj ponownie"],
+        ),
+    ],
+)
+def test_an_invoice_that_a_fault_ends_can_be_sent_again(
+    ksef_mock: MockServer, erp: Erp, code: int, description: str, details: list[str] | None
+) -> None:
+    session = erp.open()
+    ksef_mock.faults.add(path=f"/sessions/online/{session.reference}/invoices", outcome=code, times=1)
+    assert erp.send(session, good(), encryptedInvoiceSize=1).status_code == 400  # meets no fault
+    document = good()
+    ended = erp.sent(session, document)
+    assert ended["status"] == {"code": code, "description": description} | (
+        {} if details is None else {"details": details}
+    )
+    assert "ksefNumber" not in ended
+    assert erp.sent(session, document)["status"]["code"] == 200
+    counts = erp.closed(session)
+    assert (counts["successfulInvoiceCount"], counts["failedInvoiceCount"]) == (1, 1)
+
+
+def test_an_invoice_is_held_by_a_fault(ksef_mock: MockServer, erp: Erp) -> None:
+    ksef_mock.faults.add(path="/sessions/*", hold=Hold(polls=2), times=1)
+    session = erp.open()
+    reference = erp.send(session, good()).json()["referenceNumber"]
+    assert [erp.invoice(session, reference)["status"]["code"] for _ in range(3)] == [150, 150, 200]
 
 
 def test_a_closed_session_takes_nothing_and_is_not_closed_twice(erp: Erp) -> None:

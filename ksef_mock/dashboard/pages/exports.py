@@ -13,14 +13,14 @@ from starlette.routing import Route
 from ksef_mock.api.http import system_of
 from ksef_mock.clock import Instant, to_datetime
 from ksef_mock.core.bodies import StatusInfo
-from ksef_mock.dashboard.frame import ROWS, framed, guarded
-from ksef_mock.dashboard.logins import Outcome
-from ksef_mock.dashboard.pages.sending import outcome_of
-from ksef_mock.ksef.invoices.export_rules import (
+from ksef_mock.core.codes import (
     EXPORT_STATUS_DESCRIPTIONS,
     EXPORT_STATUS_DETAILS,
     ExportStatus,
 )
+from ksef_mock.dashboard.frame import ROWS, framed, guarded
+from ksef_mock.dashboard.logins import Outcome
+from ksef_mock.dashboard.pages.sending import outcome_of
 from ksef_mock.ksef.invoices.exports import Export, Package
 
 

@@ -15,21 +15,26 @@ from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import iso
 from ksef_mock.control.processing import StopOrder
 from ksef_mock.core.codes import (
-    CHANGE_FAILURES,
     CHANGE_STATUS_DESCRIPTIONS,
-    CHANGE_STATUS_DETAILS,
+    EXPORT_STATUS_DESCRIPTIONS,
     STATUS_DESCRIPTIONS,
-    STATUS_DETAILS,
     Status,
+    StatusDetail,
 )
-from ksef_mock.core.fault import Fault, Hold, InvalidFault, Named, Outcome, named
+from ksef_mock.core.fault import LOGIN, STARTED, Fault, Hold, InvalidFault, Named, Outcome, named
 from ksef_mock.dashboard.forms import Form, Unusable, done, number, read_form, whole
 from ksef_mock.dashboard.frame import framed, guarded
 from ksef_mock.gateway.operations import OPERATIONS
 from ksef_mock.system import processing
 from ksef_mock.system.system import System
 
-_OUTCOMES = {str(int(status)) for status in STATUS_DETAILS}
+_OUTCOMES = {str(status) for each in STARTED for status in each.ends}
+#: What the statuses are called that have no detail.
+_DESCRIPTIONS: dict[int, str] = {
+    **{int(status): text for status, text in EXPORT_STATUS_DESCRIPTIONS.items()},
+    **{int(status): text for status, text in CHANGE_STATUS_DESCRIPTIONS.items()},
+    **{int(status): text for status, text in STATUS_DESCRIPTIONS.items()},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class FaultsView:
     presets: Sequence[Preset]
     #: Paths of the API, as suggestions.
     paths: Sequence[str]
-    #: Value and text of each way in which a login can end.
+    #: Value and text of each way in which a login, and whatever else a request starts, can end.
     outcomes: Sequence[tuple[str, str]]
     #: Of these the one that is chosen unless told otherwise.
     usual: str
@@ -92,6 +97,15 @@ _PRESETS = (
         "Sessions under maintenance",
         {"effect": "name", "name": str(Named.SESSION_MAINTENANCE), "path": "/sessions/online/*"},
     ),
+    Preset(
+        "Next export: cancelled",
+        {
+            "effect": "outcome",
+            "path": "/invoices/exports",
+            "outcome": f"550|{StatusDetail.CANCELLED.value}",
+            "times": "1",
+        },
+    ),
     Preset("OCSP down", {"effect": "ocspDown"}),
 )
 
@@ -111,22 +125,25 @@ async def faults_view(system: System) -> FaultsView:
         for state in await system.faults.states()
     ]
     paths = dict.fromkeys(operation.path for operation in OPERATIONS)
-    outcomes = [
-        (f"{int(status)}|{detail}", f"{int(status)} {detail or STATUS_DESCRIPTIONS[Status(status)]}")
-        for status, details in STATUS_DETAILS.items()
-        for detail in details or ("",)
-    ]
-    known = {value for value, _ in outcomes}
-    for status in CHANGE_FAILURES:
-        value = f"{int(status)}|{CHANGE_STATUS_DETAILS.get(status, '')}"
-        if value not in known:
-            outcomes.append((value, f"{int(status)} {CHANGE_STATUS_DESCRIPTIONS[status]} (/permissions)"))
-    usual = next(value for value, _ in outcomes if value.startswith(f"{int(Status.TOKEN_ERROR)}|"))
+    usual = next(value for value in _outcomes() if value.startswith(f"{int(Status.TOKEN_ERROR)}|"))
     planned = system.shared.value.stop
     stop = None
     if planned is not None and system.clock.now() < planned.until:
         stop = (iso(planned.since), iso(planned.until))
-    return FaultsView(rows, _PRESETS, list(paths), outcomes, usual, list(map(str, Named)), stop)
+    return FaultsView(
+        rows, _PRESETS, list(paths), list(_outcomes().items()), usual, list(map(str, Named)), stop
+    )
+
+
+def _outcomes() -> dict[str, str]:
+    """Value and text of each way in which something can end: of logins first, then what only others know."""
+    found: dict[str, str] = {}
+    for each in sorted(STARTED, key=lambda each: each is not LOGIN):
+        for status, details in each.ends.items():
+            for detail in details or ("",):
+                where = "" if each is LOGIN else f" ({each.prefix})"
+                found.setdefault(f"{status}|{detail}", f"{status} {detail or _DESCRIPTIONS[status]}{where}")
+    return found
 
 
 def _how_often(fault: Fault) -> str:

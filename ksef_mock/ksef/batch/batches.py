@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
+import msgspec
+
 from ksef_mock.clock import SECOND, Clock
 from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.fault import PACKAGE, Hold, Outcome
 from ksef_mock.core.waiting import Delay
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.batch import rules
@@ -20,6 +23,7 @@ from ksef_mock.ksef.sending.storage import Link, Storage
 from ksef_mock.state.blobs import Blobs
 from ksef_mock.state.store import Index, Insert, Store, Swap, Write
 from ksef_mock.state.update import committed, update
+from ksef_mock.trail.faults import Faults
 
 #: Folder of the storage, as seen.
 _FOLDER = "09"
@@ -42,6 +46,7 @@ class Batches:
         sessions: Sessions,
         storage: Storage,
         processing: Processing,
+        faults: Faults,
     ) -> None:
         """`delay`: how long a closed session is processed at least."""
         self._store = store
@@ -52,6 +57,7 @@ class Batches:
         self._sessions = sessions
         self._storage = storage
         self.processing = processing
+        self._faults = faults
         self._blobs = Blobs(store)
 
     def links(self, base: str, session: Session) -> list[tuple[Part, Link]]:
@@ -130,7 +136,10 @@ class Batches:
             limits=(await self._limits.of_context(session.context)).batch_session,
         )
 
+        planned: tuple[Outcome | None, Hold] | None = None
+
         async def attempt() -> tuple[None, Sequence[Write]]:
+            nonlocal planned
             found = await self._store.get(SESSIONS, reference)
             if found is None:  # forgotten by a reset
                 raise sending_rules.no_session(reference)
@@ -148,8 +157,18 @@ class Batches:
             if not any(map(_is_another, settled.plan.parts)):
                 # A wrong hash shows in the status, whatever the sizes are (an official client's test).
                 rules.require_sizes(settled.plan.parts)
+            if planned is None:  # whatever is refused meets no fault
+                planned = await self._faults.on_start(PACKAGE, exchange)
+            ends, hold = planned
+            closed = machine.process(settled, now, self._delay)
+            closed = msgspec.structs.replace(closed, wait=closed.wait.held(hold.polls, hold.seconds))
+            if ends is not None:
+                closed = msgspec.structs.replace(
+                    closed, outcome=sending_rules.SessionStatus(ends.status), reason="a fault ends it so"
+                )
+                return None, (Swap(SESSIONS, reference, found, closed, None),)
             return None, (
-                Swap(SESSIONS, reference, found, machine.process(settled, now, self._delay), None),
+                Swap(SESSIONS, reference, found, closed, None),
                 Insert(WORK, reference, work, None),
                 Index(PROCESSED_NOW, reference, now, None),
             )

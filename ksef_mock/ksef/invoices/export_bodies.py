@@ -9,13 +9,13 @@ import msgspec
 
 from ksef_mock.clock import Instant, iso
 from ksef_mock.core.bodies import Body, StatusInfo
-from ksef_mock.core.dates import day
-from ksef_mock.ksef.invoices.bodies import InvoiceQueryFilters, shown_hwm
-from ksef_mock.ksef.invoices.export_rules import (
+from ksef_mock.core.codes import (
     EXPORT_STATUS_DESCRIPTIONS,
     EXPORT_STATUS_DETAILS,
     ExportStatus,
 )
+from ksef_mock.core.dates import day
+from ksef_mock.ksef.invoices.bodies import InvoiceQueryFilters, shown_hwm
 from ksef_mock.ksef.invoices.exports import Export, Package, Part
 from ksef_mock.ksef.invoices.metadata import DateType
 from ksef_mock.ksef.invoices.packing import Compression

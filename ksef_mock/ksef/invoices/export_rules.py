@@ -6,8 +6,6 @@ przyrostowe-pobieranie-faktur.md, and the official clients' tests.
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from ksef_mock.clock import SECOND, Instant
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
@@ -26,36 +24,6 @@ _MINUTE = 60 * SECOND
 
 #: The ending of a package's name (Zip seen; TarGz inferred).
 SUFFIXES: dict[Compression, str] = {Compression.ZIP: "zip", Compression.TAR_GZ: "tar.gz"}
-
-
-class ExportStatus(IntEnum):
-    """Codes of an export (OpenAPI: InvoiceExportStatusResponse)."""
-
-    RUNNING = 100
-    SUCCESS = 200
-    EXPIRED = 210
-    KEY = 415
-    BEYOND_AVAILABLE_DATA = 420
-    UNKNOWN_ERROR = 500
-    CANCELLED = 550
-
-
-EXPORT_STATUS_DESCRIPTIONS: dict[ExportStatus, str] = {
-    ExportStatus.RUNNING: "Eksport faktur w toku",
-    ExportStatus.SUCCESS: "Eksport faktur zakończony sukcesem",
-    ExportStatus.EXPIRED: "Eksport faktur wygasł i nie jest już dostępny do pobrania",
-    ExportStatus.KEY: "Błąd odszyfrowania dostarczonego klucza",
-    ExportStatus.BEYOND_AVAILABLE_DATA: "Zakres filtrowania wykracza poza dostępny zakres danych",
-    ExportStatus.UNKNOWN_ERROR: "Nieznany błąd",
-    ExportStatus.CANCELLED: "Operacja została anulowana przez system",
-}
-
-#: The details of a status that has any. That of 420 is documented, but was missing in reality.
-EXPORT_STATUS_DETAILS: dict[ExportStatus, str] = {
-    ExportStatus.CANCELLED: (
-        "Przetwarzanie zostało przerwane z przyczyn wewnętrznych systemu. Spróbuj ponownie"
-    ),
-}
 
 #: In which contexts a part in an invoice can be played (inferred; the sentence of 21181 is documented).
 _CONTEXTS: dict[SubjectType, frozenset[str]] = {

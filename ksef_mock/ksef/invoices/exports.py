@@ -19,8 +19,11 @@ from dataclasses import dataclass
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.core.codes import ExportStatus
 from ksef_mock.core.environment import DAY
 from ksef_mock.core.errors import Gone
+from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.fault import EXPORT
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, issued_at, new_reference
 from ksef_mock.core.waiting import Delay, Wait
@@ -28,7 +31,6 @@ from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.invoices import export_rules as rules
 from ksef_mock.ksef.invoices.bodies import InvoiceMetadata
 from ksef_mock.ksef.invoices.export_limits import ExportLimits
-from ksef_mock.ksef.invoices.export_rules import ExportStatus
 from ksef_mock.ksef.invoices.invoices import Invoices, Query
 from ksef_mock.ksef.invoices.metadata import Invoice
 from ksef_mock.ksef.invoices.packing import Compression, Packer, Sealed, Step
@@ -36,6 +38,7 @@ from ksef_mock.state.blobs import Blob, Blobs
 from ksef_mock.state.paging import Page, page
 from ksef_mock.state.store import Index, Insert, Store, Table, Write
 from ksef_mock.state.update import committed, placed, update
+from ksef_mock.trail.faults import Faults
 
 #: Seconds for which a status poll waits for a package that is being made: most are made by then.
 _PATIENCE = 0.5
@@ -142,7 +145,13 @@ class Exports:
     """Takes orders, makes the packages, tells of them and gives them out. Used from one event loop."""
 
     def __init__(
-        self, store: Store, clock: Clock, invoices: Invoices, delay: Delay, limits: ExportLimits
+        self,
+        store: Store,
+        clock: Clock,
+        invoices: Invoices,
+        delay: Delay,
+        limits: ExportLimits,
+        faults: Faults,
     ) -> None:
         """`delay`: how long an export is processed."""
         self._store = store
@@ -150,23 +159,29 @@ class Exports:
         self._invoices = invoices
         self._delay = delay
         self._limits = limits
+        self._faults = faults
         self._blobs = Blobs(store)
         #: By reference number, the packages that this process makes at present.
         self._making: dict[str, asyncio.Task[Export | None]] = {}
 
-    async def order(self, actor: Actor, order: Order) -> Export:
+    async def order(self, actor: Actor, order: Order, exchange: Exchange) -> Export:
         """Begin an export.
 
         Raises:
             BadRequest: 21181, the context never plays that part in an invoice; 21182, too many are running.
         """
         rules.require_part(order.query.subject_type, actor.context)
+        whose = f"{actor.context}|{actor.subject}"
+        rules.require_room(len(await self._running(await self._store.get(RUNNING, whose))))
+        ends, hold = await self._faults.on_start(EXPORT, exchange)
         now = self._clock.now()
         outcome = ExportStatus.SUCCESS
         if order.key is None:
             outcome = ExportStatus.KEY
         elif order.is_beyond:
             outcome = ExportStatus.BEYOND_AVAILABLE_DATA
+        if ends is not None:
+            outcome = ExportStatus(ends.status)
         export = Export(
             reference=new_reference(Kind.EXPORT, now),
             context=actor.context,
@@ -179,13 +194,12 @@ class Exports:
             key=order.key,
             iv=order.iv,
             outcome=outcome,
-            wait=self._delay.begin(now),
+            wait=self._delay.begin(now).held(hold.polls, hold.seconds),
         )
 
         async def attempt() -> tuple[Export, Sequence[Write]]:
-            whose = f"{actor.context}|{actor.subject}"
             known = await self._store.get(RUNNING, whose)
-            running = [each for each in known.references if await self._is_running(each)] if known else []
+            running = await self._running(known)
             rules.require_room(len(running))
             following = Running((*running, export.reference))
             return export, (
@@ -270,6 +284,9 @@ class Exports:
             return found if polled is found.wait else msgspec.structs.replace(found, wait=polled)
 
         await update(self._store, EXPORTS, export.reference, step, known=export, expires_at=_expiry)
+
+    async def _running(self, known: Running | None) -> list[str]:
+        return [each for each in known.references if await self._is_running(each)] if known else []
 
     async def _is_running(self, reference: str) -> bool:
         # One whose package nobody has asked for yet is over all the same.

@@ -44,7 +44,7 @@ INVOICE_STATUS_DESCRIPTIONS: dict[InvoiceStatus, str] = {
     InvoiceStatus.DECRYPTION_ERROR: "Błąd odszyfrowania pliku",
     InvoiceStatus.DUPLICATE: "Duplikat faktury",
     InvoiceStatus.INVALID: "Błąd weryfikacji semantyki dokumentu faktury",
-    InvoiceStatus.UNKNOWN_ERROR: "Nieznany błąd",
+    InvoiceStatus.UNKNOWN_ERROR: "Nieznany błąd (500)",
     InvoiceStatus.CANCELLED: "Operacja została anulowana przez system",
 }
 

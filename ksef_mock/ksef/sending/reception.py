@@ -17,6 +17,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange
+from ksef_mock.core.fault import INVOICE
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.invoices.files import Declared, Encrypted
@@ -145,6 +146,7 @@ class Reception:
         _check_at_once(submission)
         if submission.corrected_hash is not None:
             await self._check_correction(submission.corrected_hash)
+        ends, hold = await self._faults.on_start(INVOICE, exchange)
         number, now, wait = self._sessions.new_invoice()
         sent = SentInvoice(
             reference=number,
@@ -152,11 +154,17 @@ class Reception:
             ordinal=0,
             hash=submission.hash,
             invoiced_at=now,
-            wait=wait,
+            wait=wait.held(hold.polls, hold.seconds),
             code=InvoiceStatus.SESSION_ERROR,  # what it comes to in a session whose key is no key
         )
         if session.key is None:
             return await self._sessions.take(session, limits.max_invoices, _as_it_is(sent))
+        if ends is not None:
+            code, detail = ends.resolved(INVOICE)
+            planned = msgspec.structs.replace(
+                sent, code=InvoiceStatus(code), details=() if detail is None else (detail,)
+            )
+            return await self._sessions.take(session, limits.max_invoices, _as_it_is(planned))
         report = await self._verified(session, session.key, actor, submission, limits, now)
 
         async def attempt(ordinal: int) -> tuple[SentInvoice, Sequence[Write]]:
