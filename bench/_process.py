@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,8 +35,9 @@ class ServerProcess:
     def cpu_seconds(self) -> float:
         """User and system time of the process and those that it started, in seconds; resolution 10 ms."""
         pid = self._process.pid
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
-            return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in children.read().split())
+        # A child is one of the thread that started it.
+        lists = [path.read_text("ascii") for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in " ".join(lists).split())
 
     def resident(self) -> float:
         """Memory that the process holds at the moment, in MiB."""

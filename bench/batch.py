@@ -32,7 +32,7 @@ from typing import Any
 
 from lxml import etree
 
-from bench._process import ServerProcess, cpu_seconds, machine
+from bench._process import ServerProcess, machine
 from bench._sending import document
 from ksef_client_min import KsefClient, Package, Policy
 from ksef_client_min.operations import sending
@@ -122,11 +122,11 @@ def _compare(kind: Compression, number: int, rounds: int) -> None:
                 client.upload_parts(session, package)
                 idle += _probed(mock.url, 2.0)
                 probe = _probe(mock.url, 1.0)
-                cpu, began = _alone(mock), time.perf_counter()
+                cpu, began = mock.cpu_seconds(), time.perf_counter()
                 client.close_batch(session)
                 while client.call(sending.status(session.reference_number)).status.code == 150:
                     time.sleep(0.05)
-                wall, cpu = time.perf_counter() - began, _alone(mock) - cpu
+                wall, cpu = time.perf_counter() - began, mock.cpu_seconds() - cpu
                 busy += json.loads(probe.communicate()[0])
                 found = client.call(sending.status(session.reference_number))
                 assert (found.status.code, found.successful_invoice_count) == (200, number), found
@@ -155,10 +155,6 @@ def _client(mock: ServerProcess) -> KsefClient:
     client = KsefClient(mock.url, policy=Policy(processing_deadline=600))
     client.login_with_token(mock.line().split()[-1], nip=NIP)
     return client
-
-
-def _alone(mock: ServerProcess) -> float:
-    return cpu_seconds(mock._process.pid)
 
 
 def _floored(package: Package) -> tuple[float, float]:

@@ -60,6 +60,8 @@ class Settings:
     hwm_lag: float = 0.0
     #: How much goes into a package of an export.
     exports: ExportLimits = field(default_factory=ExportLimits)
+    #: Processes beside the mock that verify large packages; None: one for each core, at most four; 0: none.
+    batch_processes: int | None = None
     #: Requests kept in the journal, the oldest dropped first.
     journal_size: int = 1_000
     #: What `X-Mock-Control-Token` must carry for /_mock; None: only loopback clients may use /_mock.
@@ -98,6 +100,8 @@ class Settings:
             raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
         if not 0 <= self.hwm_lag <= 86_400:
             raise ValueError("the lag of the PermanentStorageHwmDate is 0 to 86400 seconds")
+        if not 0 <= (self.batch_processes or 0) <= 64:
+            raise ValueError("the processes that verify packages are 0 to 64")
         token = self.control_token
         if token is not None and (
             not token.isascii() or not token.isprintable() or token != token.strip() or not token

@@ -234,6 +234,12 @@ settings_options = gathered(
             help="Bytes of a part of such a package: fewer, to meet several parts soon.",
         ),
         click.option(
+            "--batch-processes",
+            type=click.IntRange(0, 64),
+            help="Processes that verify large packages beside the mock; 0: it does so itself."
+            " Default: one for each core, at most 4.",
+        ),
+        click.option(
             "--lighthouse-cors",
             is_flag=True,
             help="Let web pages of any origin read the lighthouse, which the real one does not.",

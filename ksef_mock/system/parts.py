@@ -253,9 +253,14 @@ class Parts:
     @_late
     def batches(self) -> Batches:
         from ksef_mock.ksef.batch.batches import Batches
+        from ksef_mock.ksef.batch.crew import Crew
         from ksef_mock.ksef.batch.processing import Processing
 
-        processing = Processing(self.store, self.clock, self.sessions, self.outcomes, self.reception.rules)
+        # Of what a deliberate defect does to this process another knows nothing.
+        crew = Crew(0 if self.settings.defects else self.settings.batch_processes)
+        processing = Processing(
+            self.store, self.clock, self.sessions, self.outcomes, self.reception.rules, crew
+        )
         return Batches(
             self.store,
             self.clock,

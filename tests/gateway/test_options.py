@@ -17,12 +17,13 @@ from tests.invoices.test_schemas import OFFICIAL, needs_official
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ([], {"rate_limits": "off", "trusted_proxies": ()}),
+        ([], {"rate_limits": "off", "trusted_proxies": (), "batch_processes": None}),
         (["--rate-limits", "test"], {"rate_limits": "test"}),
         (["--enforce-xades"], {"enforce_xades": True}),
         (["--refuse-tokens-by-tokens"], {"refuse_tokens_by_tokens": True}),
         (["--storage-delay", "2.5"], {"storage_delay": 2.5}),
         (["--hwm-lag", "150"], {"hwm_lag": 150}),
+        (["--batch-processes", "0"], {"batch_processes": 0}),
         (
             ["--export-invoices", "3", "--export-part-size", "5000"],
             {"exports": ExportLimits(invoices=3, part_octets=5_000)},

@@ -14,10 +14,9 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import IO, Protocol
+from typing import IO, Protocol, TypeAlias
 
 #: Octets read at once.
 _PIECE = 64 * 1024
@@ -55,14 +54,18 @@ class Entry:
     fault: str = ""
 
 
+#: Whether the entry at a place, from 1 on, is to be read.
+Wanted: TypeAlias = Callable[[int], bool]
+
+
 class Archive(Protocol):
     """An opened package."""
 
     #: Files, folders and whatever else is in it.
     count: int
 
-    def entries(self, skip: int, most: int) -> Iterator[Entry]:
-        """All but the first `skip` entries, with at most `most` octets of each.
+    def entries(self, wanted: Wanted, most: int) -> Iterator[tuple[int, Entry]]:
+        """The entries that are wanted with their places, in order, with at most `most` octets of each.
 
         Raises:
             BadArchive: it is damaged.
@@ -133,9 +136,10 @@ class _Zip:
         if sum(info.file_size for info in self._files) > _budget(file):
             raise _bomb(file)
 
-    def entries(self, skip: int, most: int) -> Iterator[Entry]:
-        for info in self._files[skip:]:
-            yield self._entry(info, most)
+    def entries(self, wanted: Wanted, most: int) -> Iterator[tuple[int, Entry]]:
+        for place, info in enumerate(self._files, 1):
+            if wanted(place):
+                yield place, self._entry(info, most)
 
     def _entry(self, info: zipfile.ZipInfo, most: int) -> Entry:
         name = _shown(info.filename)
@@ -246,9 +250,10 @@ class _TarGz:
         self._file = file
         self.count = sum(1 for _ in self._walk())
 
-    def entries(self, skip: int, most: int) -> Iterator[Entry]:
-        for name, fault, content in islice(self._walk(), skip, None):
-            yield _nothing(name, fault) if fault else _taken(name, content.pieces(), most)
+    def entries(self, wanted: Wanted, most: int) -> Iterator[tuple[int, Entry]]:
+        for place, (name, fault, content) in enumerate(self._walk(), 1):
+            if wanted(place):
+                yield place, _nothing(name, fault) if fault else _taken(name, content.pieces(), most)
 
     def _walk(self) -> Iterator[tuple[str, str, _Content]]:
         self._file.seek(0)

@@ -117,9 +117,11 @@ class Batches:
             taken = None
         if taken is None:
             await self._blobs.remove(blob)
-        elif before is not None:
+            return False
+        self.processing.expect(taken)
+        if before is not None:
             await self._blobs.remove(before)
-        return taken is not None
+        return True
 
     async def close(self, reference: str, actor: Actor, exchange: Exchange) -> None:
         """Close a session: its package is processed from now on.

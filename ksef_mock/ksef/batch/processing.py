@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from functools import partial
 
 import msgspec
 
@@ -23,10 +23,12 @@ from ksef_mock.clock import Clock
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.core.references import Kind as Numbered
 from ksef_mock.core.references import new_reference
+from ksef_mock.core.threads import in_thread
 from ksef_mock.core.waiting import Wait
 from ksef_mock.ksef.batch import rules
-from ksef_mock.ksef.batch.archive import Archive, BadArchive, open_archive
-from ksef_mock.ksef.batch.judging import Judged, judged
+from ksef_mock.ksef.batch.archive import BadArchive
+from ksef_mock.ksef.batch.crew import Crew
+from ksef_mock.ksef.batch.judging import Judged, Order
 from ksef_mock.ksef.batch.rules import Rejected
 from ksef_mock.ksef.batch.unpacking import unpack
 from ksef_mock.ksef.invoices.rules import InvoiceStatus, Rights
@@ -83,17 +85,24 @@ class Processing:
         sessions: Sessions,
         outcomes: Outcomes,
         rules_of: Callable[[Session, SessionLimits], Rules],
+        crew: Crew,
     ) -> None:
-        """`rules_of`: what the invoices of a session are judged by."""
+        """`rules_of`: what the invoices of a session are judged by; `crew`: who helps with large packages."""
         self._store = store
         self._clock = clock
         self._sessions = sessions
         self._outcomes = outcomes
         self._rules = rules_of
+        self._crew = crew
         self._blobs = Blobs(store)
         self._worker = secrets.token_hex(8)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    def expect(self, session: Session) -> None:
+        """Parts of a package have come."""
+        if session.plan is not None:
+            self._crew.expect(session.plan.size)
 
     def start(self, reference: str) -> None:
         """See to it that a closed session is processed: here, if nobody else is at it."""
@@ -114,6 +123,7 @@ class Processing:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._crew.close()
 
     async def _see_to(self, reference: str) -> None:
         try:
@@ -192,36 +202,40 @@ class Processing:
         Raises:
             Rejected: no invoice is taken of this package.
         """
-        plan = session.plan
+        plan, closed_at = session.plan, session.closed_at
         assert plan is not None
+        assert closed_at is not None
         most = work.limits.max_invoices
-        with tempfile.TemporaryFile(prefix="ksef-mock-") as file:
-            await unpack(plan, session.key, session.iv, self._blobs, file)
+        order = Order(
+            is_tar=plan.is_tar,
+            most_files=most,
+            rules=self._rules(session, work.limits),
+            at=closed_at,
+            rights=work.rights,
+            done=work.done,
+        )
+        async with self._crew.judges(plan.size) as judges:
+            await unpack(plan, session.key, session.iv, self._blobs, judges.file)
             try:
-                archive = await asyncio.to_thread(open_archive, file, is_tar=plan.is_tar, most_files=most)
-                if archive.count > most:
-                    raise rules.too_many(archive.count, most)
-                if not archive.count:
+                count = await in_thread(partial(judges.open, order))
+                if count > most:
+                    raise rules.too_many(count, most)
+                if not count:
                     raise rules.no_invoices()
-                await self._judge(session, work, archive)
+                groups = judges.judged(order)
+                following = asyncio.create_task(in_thread(partial(next, groups, None)))
+                try:
+                    while (group := await following) is not None:
+                        # The next ones are judged while these are kept.
+                        following = asyncio.create_task(in_thread(partial(next, groups, None)))
+                        await self._keep(session, group)
+                finally:
+                    # The thread reads the file, which must stay open until it is done.
+                    with contextlib.suppress(Exception):
+                        await following
             except BadArchive as error:
                 raise rules.bad_archive(str(error)) from None
-        return archive.count
-
-    async def _judge(self, session: Session, work: Work, archive: Archive) -> None:
-        closed_at = session.closed_at
-        assert closed_at is not None
-        groups = judged(archive, work.done, self._rules(session, work.limits), closed_at, work.rights)
-        following = asyncio.create_task(asyncio.to_thread(next, groups, None))
-        try:
-            while (group := await following) is not None:
-                # The next ones are judged while these are kept.
-                following = asyncio.create_task(asyncio.to_thread(next, groups, None))
-                await self._keep(session, group)
-        finally:
-            # The thread reads the file, which must stay open until it is done.
-            with contextlib.suppress(Exception):
-                await following
+        return count
 
     async def _keep(self, session: Session, group: Sequence[Judged]) -> None:
         waiting = list(group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -21,11 +22,21 @@ class Schemas:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._official = {} if folder is None else _official(folder)
+
+    def __reduce__(self) -> tuple[Callable[[Path | None], Schemas], tuple[Path | None]]:
+        # Another process reads them itself, once.
+        return _shared, (self._folder,)
 
     def of(self, form: Form) -> Schema | None:
         """The schema of a form; None if it is not at hand."""
         return self._official.get(form.schema) or (_fa3() if form == FA3 else None)
+
+
+@cache
+def _shared(folder: Path | None) -> Schemas:
+    return Schemas(folder)
 
 
 def _official(folder: Path) -> dict[str, Schema]:
