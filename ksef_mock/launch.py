@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ksef_mock.app import create_app
+from ksef_mock.core import heap
 from ksef_mock.lighthouse.app import PREFIX
 from ksef_mock.serving.server import Server
 from ksef_mock.settings import Settings
@@ -153,7 +153,7 @@ async def serve_alone(
     lighthouse: socket.socket | None = None,
 ) -> None:
     """Serve a mock that has this process to itself, until SIGTERM or SIGINT."""
-    gc.freeze()  # what was made so far stays: the collector need not look at it again and again
+    heap.freeze()
     stop_on_signals(mock.stop)
     await mock.serve(listener, on_ready, certificate=certificate, lighthouse=lighthouse)
 

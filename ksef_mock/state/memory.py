@@ -304,7 +304,7 @@ class _Encoded(NamedTuple):
     data: bytes
 
 
-class _Until(NamedTuple):
+class _Until(msgspec.Struct, frozen=True, gc=False):
     """A record that expires."""
 
     record: Any
@@ -318,7 +318,7 @@ def _dated(record: Any, expires_at: Instant | None) -> Any:
 
 def _parted(row: Any) -> tuple[Any, Instant | None]:
     """The record of what a table holds, and when it expires; two times None of nothing."""
-    return row if type(row) is _Until else (row, None)
+    return (row.record, row.expires_at) if type(row) is _Until else (row, None)
 
 
 #: Of an index: position and member, and when it expires if it does.

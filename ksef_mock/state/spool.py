@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from typing import IO, NamedTuple
+from typing import IO
+
+import msgspec
 
 #: From this length on, places are made a little longer, so that what is let go of fits for others.
 _LARGE = 64 * 1024
 _GRAIN = 4 * 1024
 
 
-class Spooled(NamedTuple):
+class Spooled(msgspec.Struct, frozen=True, gc=False):
     """Where something lies."""
 
     place: int

@@ -65,8 +65,10 @@ class DateType(StrEnum):
     PERMANENT_STORAGE = "PermanentStorage"
 
 
-class _Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
-    """Kept as it is answered, and as it is seeded."""
+class _Part(
+    msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
+    """Kept as it is answered, and as it is seeded: so many that the collector must not look into them."""
 
 
 class Seller(_Part, frozen=True):
@@ -144,7 +146,7 @@ _DATES = {
 }
 
 
-class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+class Invoice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An invoice that KSeF knows."""
 
     content: Content
