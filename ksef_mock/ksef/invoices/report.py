@@ -110,9 +110,9 @@ class Report:
         #: Why the context may issue it.
         self.ground: Ground | None = None
 
-    def passed(self, check: Check, reason: str = "", **evidence: str) -> None:
+    def passed(self, check: Check, reason: str = "") -> None:
         """The check held."""
-        self.record(CheckResult(check=check, outcome=Outcome.PASSED, reason=reason, evidence=evidence))
+        self.record(CheckResult(check=check, outcome=Outcome.PASSED, reason=reason))
 
     def skipped(self, check: Check, reason: str) -> None:
         """The check could not be made; `reason` says what it needs."""
@@ -182,7 +182,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing failed. Skipped checks do not count against the invoice."""
-        return self.failure is None
+        return not self.failures
 
     @property
     def status(self) -> InvoiceStatus:
