@@ -190,12 +190,14 @@ class Reception:
         limits: SessionLimits,
         now: Instant,
     ) -> Report:
+        is_correction = submission.corrected_hash is not None
         judge = partial(
             verify,
             Encrypted(ciphertext=submission.content, key=key, iv=session.iv),
-            self.rules(session, limits, is_correction=submission.corrected_hash is not None),
+            self.rules(session, limits, is_correction=is_correction),
             at=now,
-            rights=await self._rights.of(actor),
+            # Corrections alone may have attachments here.
+            rights=await self._rights.of(actor, asks_consents=is_correction),
             declared=Declared(size=submission.size, hash=submission.hash),
         )
         # A small one costs less than handing it over.

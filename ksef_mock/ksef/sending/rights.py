@@ -25,21 +25,28 @@ class RightsService:
         self._attachments = attachments
         self._clock = clock
 
-    async def of(self, actor: Actor) -> Rights:
-        """The rights of the actor's context at the moment, for `verification.verify`."""
+    async def of(self, actor: Actor, *, asks_consents: bool = True) -> Rights:
+        """The rights of the actor's context at the moment, for `verification.verify`.
+
+        Args:
+            asks_consents: whether consents to attachments are asked for: most interactive invoices need none.
+        """
         context = actor.context
         given: defaultdict[str, set[str]] = defaultdict(set)
         for grant in await self._permissions.held(context):
             if grant.kind is GrantKind.AUTHORIZATION and grant.origin.nip is not None:
                 given[grant.origin.nip].add(grant.permission)
         relatives = await self._relatives(context.nip)
-        sellers = {*given, *relatives} | ({context.nip} if context.nip else set())
+        consents = None
+        if asks_consents:
+            sellers = {*given, *relatives} | ({context.nip} if context.nip else set())
+            consents = frozenset([nip for nip in sellers if await self._has_consented(nip)])
         return Rights(
             context=context,
             authorizations={nip: frozenset(permissions) for nip, permissions in given.items()},
             relatives=relatives,
             enforces=actor.holds(Permission.ENFORCEMENT_OPERATIONS),
-            consents=frozenset([nip for nip in sellers if await self._has_consented(nip)]),
+            consents=consents,
         )
 
     async def _relatives(self, nip: str | None) -> frozenset[str]:
