@@ -124,7 +124,9 @@ class MemoryStore:
         if not all(map(self._is_possible, writes)):
             return False
         for write in writes:
-            match write:
+            match write:  # the most frequent first
+                case Index(name, member, position, expires_at):
+                    self._index(name, member, position, expires_at)
                 case Insert(table, key, record, expires_at):
                     self._write(table.name, key, self._kept(table, record), expires_at)
                 case Put(table, key, record, expires_at):
@@ -135,8 +137,6 @@ class MemoryStore:
                     self._write(table.name, key, self._kept(table, new), expires_at, replaced)
                 case Delete(table, key):
                     self._drop(table.name, key)
-                case Index(name, member, position, expires_at):
-                    self._index(name, member, position, expires_at)
                 case Unindex(name, member):
                     self._unindex(name, member)
         return True
@@ -218,6 +218,8 @@ class MemoryStore:
 
     def _is_possible(self, write: Write) -> bool:
         match write:
+            case Index():
+                return True
             case Insert(table, key):
                 return self._row(table, key) is None
             case Swap(table, key, old):

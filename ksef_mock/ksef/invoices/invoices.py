@@ -394,20 +394,23 @@ def _insertion(invoice: Invoice) -> list[Write]:
 
 
 def _indexing(invoice: Invoice) -> list[Write]:
-    content = invoice.content
-    return [
-        Index(_EVERY, content.ksef_number, invoice.acquired_at, None),
-        *(
-            Index(_index(subject_type, party, date_type), content.ksef_number, invoice.dated(date_type), None)
-            for subject_type, party in dict.fromkeys(invoice.parties)
-            for date_type in DateType
-        ),
-        *(
-            Index(index, content.ksef_number, _place(digest), None)
-            for index, member in _BY_HASH.items()
-            if (digest := getattr(content, member)) is not None
-        ),
-    ]
+    content, number = invoice.content, invoice.content.ksef_number
+    dates = [invoice.dated(date_type) for date_type in DateType]
+    writes: list[Write] = [Index(_EVERY, number, invoice.acquired_at, None)]
+    for subject_type, party in dict.fromkeys(invoice.parties):
+        indexes = _indexes_of(subject_type, party)
+        writes += [Index(name, number, moment, None) for name, moment in zip(indexes, dates, strict=True)]
+    for name, member in _BY_HASH.items():
+        digest = getattr(content, member)
+        if digest is not None:
+            writes.append(Index(name, number, _place(digest), None))
+    return writes
+
+
+@lru_cache(maxsize=1_024)
+def _indexes_of(subject_type: SubjectType, party: Identifier) -> tuple[str, ...]:
+    """The index of each date. Kept, since the same parties come again and again."""
+    return tuple(_index(subject_type, party, date_type) for date_type in DateType)
 
 
 def _alike(part: P) -> P:
