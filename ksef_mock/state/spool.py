@@ -31,6 +31,8 @@ class Spool:
         #: By length.
         self._free: defaultdict[int, list[int]] = defaultdict(list)
         self._end = 0
+        #: Where the next write goes: what is added at the end one after the other reaches the file together.
+        self._at = 0
 
     def add(self, octets: bytes) -> Spooled:
         """Write octets at the end, or where something as long has gone.
@@ -39,12 +41,14 @@ class Spool:
             OSError: the disk is full, or there is no temporary folder.
         """
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="ksef-mock-")  # noqa: SIM115 - closed by close()
+            self._file = tempfile.TemporaryFile(prefix="ksef-mock-", buffering=_LARGE)  # noqa: SIM115 - see close()
         room = _room(len(octets))
         free = self._free.get(room)
         place = free.pop() if free else self._end
-        self._file.seek(place)
+        if place != self._at:
+            self._file.seek(place)
         self._file.write(octets)
+        self._at = place + len(octets)
         if place == self._end:
             self._end += room
         return Spooled(place, len(octets))
@@ -53,6 +57,7 @@ class Spool:
         """What was written there."""
         assert self._file is not None
         self._file.seek(spooled.place)
+        self._at = spooled.place + spooled.length
         return self._file.read(spooled.length)
 
     def remove(self, spooled: Spooled) -> None:
@@ -64,7 +69,8 @@ class Spool:
         self._free.clear()
         self._end = 0
         if self._file is not None:
-            self._file.truncate(0)
+            self._at = self._file.seek(0)
+            self._file.truncate()
 
     def close(self) -> None:
         """Let go of the file."""
