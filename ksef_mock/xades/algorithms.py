@@ -86,7 +86,7 @@ class SignatureMethod(Protocol):
     def hash(self) -> hashes.HashAlgorithm: ...
 
     def check_key(self, key: CertificatePublicKeyTypes) -> None:
-        """Make sure that the key is of the kind and size that the method needs.
+        """Make sure that the key is of the kind and size that the method needs, whatever its parameters.
 
         Raises:
             OtherKeyKind: a key of another kind.

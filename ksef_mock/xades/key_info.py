@@ -26,7 +26,7 @@ from ksef_mock.crypto.certificate import Certificate, load_der_certificate
 from ksef_mock.crypto.chain import MALFORMED, MAX_RSA_BITS
 from ksef_mock.crypto.der import SEQUENCE, elements
 from ksef_mock.crypto.subject_name import readable
-from ksef_mock.xades.algorithms import digest, kind_of
+from ksef_mock.xades.algorithms import SignatureMethod, digest, kind_of
 from ksef_mock.xades.names import DS11, ds, text_of
 from ksef_mock.xades.report import certificate_to_dict
 from ksef_mock.xades.structure import decode_base64
@@ -65,6 +65,7 @@ class Candidate(msgspec.Struct, frozen=True):
     #: Decimal.
     serial: str
     _digests: dict[str, bytes] = msgspec.field(default_factory=dict)
+    _fitting: set[type[SignatureMethod]] = msgspec.field(default_factory=set)
 
     def digest(self, algorithm: hashes.HashAlgorithm) -> bytes:
         """The hash value of its DER form, computed once."""
@@ -72,6 +73,16 @@ class Candidate(msgspec.Struct, frozen=True):
         if known is None:
             known = self._digests[algorithm.name] = digest(algorithm, self.der)
         return known
+
+    def check_key(self, method: SignatureMethod) -> None:
+        """`SignatureMethod.check_key` of its key, made once for each kind of method.
+
+        Raises:
+            OtherKeyKind, UnfitKey: as that says.
+        """
+        if type(method) not in self._fitting:
+            method.check_key(self.key)
+            self._fitting.add(type(method))
 
 
 def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
@@ -87,7 +98,7 @@ def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
         raise Unusable("KeyInfo has no X509Data with an X509Certificate")
     if len(found) > MAX_CERTIFICATES:
         raise Unusable(f"KeyInfo has {len(found)} certificates, at most {MAX_CERTIFICATES} are accepted")
-    return [_read_certificate(text_of(element)) for element in found]
+    return [_candidate(text) for text in map(text_of, found)]
 
 
 def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> str | None:
@@ -99,6 +110,17 @@ def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> s
         if _bare_key(element) != _der(key):
             return f"{etree.QName(element).localname} in KeyInfo is not the certificate's key"
     return None
+
+
+def _candidate(text: str) -> Candidate:
+    # Base64 is longer than its octets by a third, and by its line ends.
+    return _known(text) if len(text) <= 2 * MAX_CERTIFICATE else _read_certificate(text)
+
+
+@lru_cache(64)
+def _known(text: str) -> Candidate:
+    """Memoised by what is written: clients log in with the same certificate again and again."""
+    return _read_certificate(text)
 
 
 def _read_certificate(text: str) -> Candidate:
@@ -115,9 +137,7 @@ def _read_certificate(text: str) -> Candidate:
         ) from None
 
 
-@lru_cache(64)
 def _load(der: bytes) -> Candidate:
-    """Memoised: clients log in with the same certificate again and again."""
     certificate = load_der_certificate(der)
     # The library reads fields when they are asked for: whoever does so later must not meet an error in them,
     # in a year 0000 for one, or in a serial number too long to be written out.

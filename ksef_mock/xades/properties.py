@@ -103,7 +103,7 @@ def read_time(text: str) -> tuple[datetime, bool]:
     match = _DATE_TIME.fullmatch(text.strip())
     if match is None:
         raise NotATime(f"{text.strip()[:40]!r} is no xsd:dateTime")
-    year, month, day, hour, minute, second = (int(part) for part in match.group(1, 2, 3, 4, 5, 6))
+    year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     microsecond = int((match[7] or "")[:6].ljust(6, "0"))
     try:
         zone = _zone(match[8])

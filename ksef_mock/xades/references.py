@@ -126,7 +126,7 @@ def dereference(
         return Selection(root, document=True, comments=True, remainder=remainder)
     if not uri.startswith("#"):
         raise Unresolvable(f"the URI {uri[:100]!r} leads out of the document: never fetched, always refused")
-    match = _XPOINTER_ID.fullmatch(uri)
+    match = _XPOINTER_ID.fullmatch(uri) if uri.startswith("#xpointer") else None
     name = (match[1] or match[2] or "") if match else uri[1:]
     elements = identified.get(name, ())
     if not elements:

@@ -278,10 +278,11 @@ class Report:
 
     def record(self, result: CheckResult) -> None:
         """Add a result. It takes the place of an earlier one that was only skipped."""
-        known = self._results.get(result.check, ())
-        if all(earlier.outcome is Outcome.SKIPPED for earlier in known):
-            known = ()
-        self._results[result.check] = (*known, result)
+        known = self._results.get(result.check)
+        if known is None or all(earlier.outcome is Outcome.SKIPPED for earlier in known):
+            self._results[result.check] = (result,)
+        else:
+            self._results[result.check] = (*known, result)
 
     def explain(self, explanation: str) -> None:
         """Say which mistake explains the failure that decides."""

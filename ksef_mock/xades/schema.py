@@ -39,7 +39,7 @@ def validate(
     Raises:
         Invalid: with the validator's sentences.
     """
-    version = VERSIONS.get(etree.QName(request).namespace or "", _NEWEST)
+    version = VERSIONS.get(str(request.tag)[1:].partition("}")[0], _NEWEST)
     if remainder is not None:
         subject = remainder.root
     else:

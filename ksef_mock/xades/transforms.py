@@ -65,7 +65,7 @@ def read_transform(element: etree._Element, signature: etree._Element) -> Step:
     uri = element.get("Algorithm", "")
     if uri in METHODS:
         return Step(uri, canonicalization=read_canonicalization(element))
-    children = list(element.iterchildren("*"))
+    children = _parameters(element)
     if uri == ENVELOPED and not children:
         return Step(uri, lambda selection: _minus(selection, (signature,)))
     if uri == BASE64 and not children:
@@ -94,7 +94,7 @@ def read_canonicalization(element: etree._Element) -> Canonicalization:
     method = METHODS.get(uri)
     if method is None:
         raise Refused(f"canonicalisation {uri or '(none)'} is not allowed")
-    children = list(element.iterchildren("*"))
+    children = _parameters(element)
     if not children:
         return method
     if (
@@ -107,6 +107,11 @@ def read_canonicalization(element: etree._Element) -> Canonicalization:
     if len(prefixes) > MAX_PREFIXES:
         raise Refused(f"a PrefixList of {len(prefixes)} prefixes, at most {MAX_PREFIXES} are accepted")
     return msgspec.structs.replace(method, prefixes=prefixes)
+
+
+def _parameters(element: etree._Element) -> list[etree._Element]:
+    # Most have none, which is seen at once.
+    return list(element.iterchildren("*")) if len(element) else []
 
 
 def process(target: Selection, steps: Sequence[Step]) -> Processed:

@@ -200,7 +200,7 @@ def _read_methods(signature: Signature, signer: Signer) -> Methods:
     key_error: UnfitKey | OtherKeyKind | None = None
     if method is not None and signer.candidate is not None:
         try:
-            method.check_key(signer.candidate.key)
+            signer.candidate.check_key(method)
         except (UnfitKey, OtherKeyKind) as error:
             key_error = error.with_traceback(None)
     return Methods(canonicalization, method, canonicalization_error, method_error, key_error)

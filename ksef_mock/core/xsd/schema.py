@@ -53,8 +53,8 @@ _ANYWHERE = {
     f"{{{XML}}}space": re.compile(r"\s*(?:default|preserve)\s*"),
     f"{{{XML}}}base": re.compile(r"[^\s]*"),
 }
-#: What octets hold that have any of them.
-_SIGNS = (b"chemaLocation", b"xml:")
+#: Octets that have any of them hold one of these.
+_HINT, _OF_XML = b"chemaLocation", b"xml:"
 #: Reads the document once, where a union of paths does so once for each.
 _HAS_ANYWHERE = etree.XPath(
     "boolean(/descendant::*/@*[(namespace-uri() = $xsi or namespace-uri() = $xml) and "
@@ -91,7 +91,7 @@ class Schema:
             OSError: a document of the schema cannot be read.
             ValueError: one is no schema, or imports what is not at hand.
         """
-        possible = octets is None or any(sign in octets for sign in _SIGNS)
+        possible = octets is None or _HINT in octets or _OF_XML in octets
         if possible and _HAS_ANYWHERE(element, xsi=XSI, xml=XML):
             element = _without_anywhere(element)
         if octets is None or may_have_crowds(octets):
