@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection
 from typing import Any, TypeVar, overload
@@ -35,6 +36,9 @@ B = TypeVar("B", bound=msgspec.Struct)
 
 _encode = msgspec.json.Encoder().encode
 _JSON = JSON.encode()
+
+#: Bytes of a body from which it is read in a thread.
+_LARGE = 65_536
 
 
 def system_of(request: Request) -> System:
@@ -105,14 +109,21 @@ async def read_json(request: Request, model: type[B], *, prefix: str = "", limit
     """
     require_media_type(request, "application/json")
     body = await read_body(request, limit or system_of(request).settings.max_body)
-    return reading.read(body or b"null", model, prefix)
+    return await _read(body or b"null", model, prefix)
 
 
 async def read_optional_json(request: Request, model: type[B], *, prefix: str = "") -> B:
     """The same, where no body counts as an empty object."""
     require_media_type(request, "application/json")
     body = await read_body(request, system_of(request).settings.max_body)
-    return reading.read(body or b"{}", model, prefix)
+    return await _read(body or b"{}", model, prefix)
+
+
+async def _read(body: bytes, model: type[B], prefix: str) -> B:
+    # What is long and not as documented takes a while.
+    if len(body) < _LARGE:
+        return reading.read(body, model, prefix)
+    return await asyncio.to_thread(reading.read, body, model, prefix)
 
 
 def require_media_type(request: Request, expected: str) -> None:

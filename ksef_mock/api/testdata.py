@@ -76,11 +76,13 @@ async def grant_permissions(system: System, body: TestDataPermissionsGrantReques
     """POST /testdata/permissions."""
     context = body.context_identifier.identifier
     authorized = body.authorized_identifier.identifier
-    for permission in body.permissions:
+    # Of several of one type the first counts.
+    wanted = {permission.permission_type: permission for permission in reversed(body.permissions)}
+    for permission in reversed(wanted.values()):
         await system.permissions.grant(
             context, authorized, permission.permission_type, description=permission.description
         )
-    names = ", ".join(permission.permission_type for permission in body.permissions)
+    names = ", ".join(reversed(wanted))
     return f"{authorized} may {names or 'do nothing more'} in {context}"
 
 

@@ -249,7 +249,12 @@ def _decoded(text: bytes) -> str:
     inner = text[1:-1].decode("utf-8", "replace")
     if "\\" not in inner:
         return inner
-    return re.sub(r"\\(u....|.)", _unescaped, inner)
+    # Halves of a pair are escaped one by one; one without the other is no character.
+    return (
+        re.sub(r"\\(u....|.)", _unescaped, inner)
+        .encode("utf-16", "surrogatepass")
+        .decode("utf-16", "replace")
+    )
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -38,7 +38,8 @@ from ksef_mock.core.validation import (
 
 B = TypeVar("B", bound=msgspec.Struct)
 
-#: Details of one answer: a body of a megabyte could break rules by the ten thousand.
+#: Details of one answer: a body of a megabyte could break rules by the ten thousand. What stands in a list
+#: behind so many is not read any more.
 _MOST_DETAILS = 100
 _INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
@@ -264,6 +265,8 @@ class _Items(_Plain):
         before = len(broken)
         items = []
         for position, item in enumerate(value):
+            if len(broken) > before + _MOST_DETAILS:
+                break
             place = at.item(position)
             if item is None:
                 broken.append(Broken(place.name, NOT_EMPTY))

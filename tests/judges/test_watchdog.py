@@ -102,6 +102,9 @@ BODIES: dict[str, bytes] = {
     "many members": b"{" + b",".join(b'"m%d":0' % number for number in range(80_000)) + b"}",
     "one member many times": b"{" + b",".join([b'"challenge":""'] * 60_000) + b"}",
     "many errors": b'{"contextIdentifier":[' + b",".join([b"{}"] * 300_000) + b"]}",
+    "many faults in a list": b'{"permissions":[' + b",".join([b"{}"] * 320_000) + b"]}",
+    "many values in a list": b'{"permissions":[' + b",".join([b'"InvoiceRead"'] * 70_000) + b"]}",
+    "many units": b'{"subunits":[' + b",".join([b"{}"] * 320_000) + b"]}",
     "escapes": b'{"challenge":"' + b"\\u0000" * 160_000 + b'"}',
     "a long token": json.dumps({"encryptedToken": b64(bytes(700_000))}).encode(),
     "a long context": json.dumps(
@@ -133,6 +136,7 @@ PLACES = {
         "/auth/ksef-token",
         "/testdata/person",
         "/testdata/permissions",
+        "/testdata/subject",
         "/permissions/persons/grants",
     ),
     "application/xml": ("/auth/xades-signature",),
