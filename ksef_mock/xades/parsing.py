@@ -13,6 +13,8 @@ MAX_DEPTH = 100
 
 #: Attributes that an element may have: canonicalisation sorts them in quadratic time. Real ones have four.
 MAX_ATTRIBUTES = 100
+#: Namespaces that an element may have in scope: each name is looked for among them. Real ones have ten.
+MAX_NAMESPACES = 100
 #: Prefixes that an InclusiveNamespaces PrefixList may name. Real ones have up to five.
 MAX_PREFIXES = 20
 #: `canonical_work` that a document may make. An ordinary one makes 10^5, one with LTA properties 10^7.
@@ -119,7 +121,19 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
         raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
     if document.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
         raise NotWellFormed(f"an element has more than {MAX_ATTRIBUTES} attributes")
+    if document.count(b"xmlns") > MAX_NAMESPACES and _has_more_namespaces(root):
+        raise NotWellFormed(f"an element has more than {MAX_NAMESPACES} namespaces in scope")
     return root.getroottree()
+
+
+def _has_more_namespaces(root: etree._Element) -> bool:
+    """Whether there are too many in scope anywhere; one that is declared again counts again."""
+    present = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        present += 1 if event == "start-ns" else -1
+        if present > MAX_NAMESPACES:
+            return True
+    return False
 
 
 def canonical_work(document: bytes) -> int:

@@ -477,9 +477,10 @@ def _reason(simple: SimpleType, value: str, failed: set[str]) -> tuple[str, str]
             f"The value '{value}' is not valid according to any of the memberTypes of the union.",
         )
     if simple.builtin in _BOUNDS and re.fullmatch(r"[+-]?\d+", normal, re.ASCII):
-        return "lexical", (
-            f"Value '{int(normal)}' was either too large or too small for {_code(simple.builtin)}."
-        )
+        # Not by int(), which takes no more than 4,300 digits.
+        digits = normal.lstrip("+-").lstrip("0") or "0"
+        number = f"-{digits}" if normal.startswith("-") and digits != "0" else digits
+        return "lexical", f"Value '{number}' was either too large or too small for {_code(simple.builtin)}."
     return (
         "lexical",
         f"The string '{normal}' is not a valid {_PARSED.get(simple.builtin, _code(simple.builtin))} value.",
