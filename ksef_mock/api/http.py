@@ -171,13 +171,13 @@ def bearer(request: Request, *accepted: Kind) -> Principal:
 
     Raises:
         Unauthorized: no bearer token, or one that is not valid here.
-        Forbidden: ip-not-allowed; an authentication token where none is taken.
+        Forbidden: ip-not-allowed; a token of another kind.
     """
     exchange = exchange_of(request)
     try:
         principal = system_of(request).jwts.read(bearer_token(request), *accepted)
     except (Unauthorized, Forbidden) as refusal:
-        exchange.operation = getattr(refusal, "operation", None)
+        exchange.operation = refusal.operation
         raise
     exchange.operation = principal.operation
     exchange.passed("bearer", f"{principal.kind} of {principal.operation}")

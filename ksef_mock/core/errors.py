@@ -129,8 +129,17 @@ class Forbidden(KsefError):
     status = 403
     title = "Forbidden"
 
-    def __init__(self, code: Reason, *, reason: str, security: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: Reason,
+        *,
+        reason: str,
+        security: dict[str, Any] | None = None,
+        operation: str | None = None,
+    ) -> None:
+        """`operation`: the one that a genuine JWT is of which is refused all the same."""
         super().__init__(REASON_DETAILS[code], reason=reason)
+        self.operation = operation
         self.code = code
         self.security = security
 

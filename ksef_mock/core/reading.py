@@ -392,11 +392,11 @@ def _compiled(kind: inspect.Type, extra: Mapping[str, Any]) -> _Reader:
         case inspect.IntType() | inspect.FloatType():
             if isinstance(kind, inspect.FloatType):
                 return _Number(kind.ge, kind.le, None, "System.Decimal")
-            if kind.le is None or kind.le in _INT32:
-                return _Number(kind.ge, kind.le, _INT32, "System.Int32")
+            numbers = _INT32 if kind.le is None or kind.le in _INT32 else _INT64
             # The end of the type is no rule of the body.
-            most = None if kind.le == _INT64.stop - 1 else kind.le
-            return _Number(kind.ge, most, _INT64, "System.Int64")
+            most = None if kind.le == numbers.stop - 1 else kind.le
+            dotnet = "System.Int32" if numbers is _INT32 else "System.Int64"
+            return _Number(kind.ge, most, numbers, dotnet)
         case inspect.BoolType():
             return _Exactly(bool, "System.Boolean")
         case inspect.DateTimeType():

@@ -35,10 +35,11 @@ class Check(StrEnum):
     SIGNING_TIME = "signing time"
     SIGNING_CERTIFICATE = "signing certificate"
     KEY_INFO = "key info"
-    VALIDITY = "validity"
-    CERTIFICATE_TYPE = "certificate type"
+    # What refuses the submission counts before what only the operation finds out.
     SIGNER_IDENTITY = "signer identity"
     SUBJECT_IDENTIFIER_TYPE = "subject identifier type"
+    CERTIFICATE_TYPE = "certificate type"
+    VALIDITY = "validity"
     PERMISSION = "permission"
     IP_POLICY = "ip policy"
 

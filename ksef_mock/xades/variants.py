@@ -79,6 +79,14 @@ class Variants:
         apex = selection.isolate()
         if apex is None:
             return
+        if selection.document and (apex.getprevious() is not None or apex.getnext() is not None):
+            alone = self._attempt(serialize, apex, method)
+            if alone is not None:
+                yield Variant(
+                    alone,
+                    "what stands beside the root element, a processing instruction or comment,"
+                    " was added after signing",
+                )
         yield from self._namespaces(apex, method, octets)
         yield from self._white_space(apex, method)
         yield from self._indented_with_cuts(selection, method)

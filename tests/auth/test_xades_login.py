@@ -218,6 +218,30 @@ def test_self_signed_certificate_is_for_test_only(serve: Serve, profile: str) ->
 
 
 @pytest.mark.parametrize("profile", ["demo", "prod"])
+@pytest.mark.parametrize("withdraw", [False, True])
+def test_a_chain_to_nowhere_counts_before_what_is_found_out_later(
+    serve: Serve, profile: str, withdraw: bool
+) -> None:
+    mock, api = serve(profile=profile)
+    nobodys, qualified = mock.pki.self_signed(OWNER), mock.pki.qualified(OWNER)
+    if withdraw:
+        mock.revoke_certificate(nobodys.certificate)
+        mock.revoke_certificate(qualified.certificate)
+    else:
+        mock.clock.advance(days=4000)
+    assert error(submit(api, signed(mock, api, nobodys)))[0] == 21115
+    assert outcome(mock, api, qualified)["code"] == 460
+
+
+def test_what_refuses_counts_before_expiry(ksef_mock: MockServer, api: Api) -> None:
+    nameless = ksef_mock.pki.self_signed(named({"CN": "Jan"}))
+    complete = ksef_mock.pki.self_signed(OWNER)
+    ksef_mock.clock.advance(days=4000)
+    assert error(submit(api, signed(ksef_mock, api, nameless)))[0] == 21115
+    assert outcome(ksef_mock, api, complete)["code"] == 460
+
+
+@pytest.mark.parametrize("profile", ["demo", "prod"])
 def test_qualified_certificate_takes_its_issuers_time(serve: Serve, profile: str) -> None:
     mock, api = serve(profile=profile)
     mock.clock.freeze()

@@ -182,6 +182,14 @@ def test_limit_that_is_unreadable_or_invalid_is_named(
     assert complaint(api.call("POST", path, bearer=bearer, json=body)) == field
 
 
+def test_a_number_without_an_upper_bound_is_told_the_lower_one_alone(api: Api, bearer: str) -> None:
+    body = {"enrollment": {"maxEnrollments": -1}}
+    assert error(api.call("POST", CERTIFICATE_PATH, bearer=bearer, json=body))[2] == [
+        "'enrollment.maxEnrollments' must be greater than or equal to '0'."
+    ]
+    done(api, "POST", CERTIFICATE_PATH, bearer, json={"enrollment": {"maxEnrollments": 2**31 - 1}})
+
+
 def rates(**groups: Any) -> dict[str, Any]:
     """Rates for all groups: 50 a second, 100 a minute, 150 an hour but for `groups`."""
     names = [

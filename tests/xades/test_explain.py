@@ -95,6 +95,12 @@ def test_pretty_printing_before_or_after_signing(indent: str) -> None:
     assert "removed after signing" in explained(digest_of(pretty).sign())
 
 
+@pytest.mark.parametrize("where", ["<?tool made?>{}", "{}<?tool made?>"])
+def test_what_was_put_beside_the_root(where: str) -> None:
+    head, root = Signer().sign().decode().split("?>", 1)
+    assert "beside the root" in explained(f"{head}?>{where.format(root)}".encode())
+
+
 def test_white_space_around_or_inside_values() -> None:
     spaced = Signer().sign().replace(b"<Nip>", b"<Nip>\n ").replace(b"</Nip>", b"\n </Nip>")
     report = verify(spaced, at=NOW)

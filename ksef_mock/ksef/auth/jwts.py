@@ -114,9 +114,9 @@ class JwtService:
         """The bearer of `token`.
 
         Raises:
-            Unauthorized: malformed, forged, expired, of another mock or environment, or of another kind.
-            Forbidden: an authentication token where none is taken (reported twice: 403, so that clients that
-                refresh on 401 do not).
+            Unauthorized: malformed, forged, expired, of another mock or environment.
+            Forbidden: of another kind than the endpoint takes. (Reported twice of the authentication token:
+                a JWT that proves who asks is no 401, on which clients would refresh.)
         """
         claims = self._genuine(token)
         now = unix_seconds(self._clock.now())
@@ -126,9 +126,7 @@ class JwtService:
         kind = Kind(claims["typ"])
         if kind not in accepted:
             reason = f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}"
-            if kind is Kind.AUTHENTICATION:
-                raise Forbidden(Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=reason)
-            raise Unauthorized(reason=reason, operation=claims["arn"])
+            raise Forbidden(Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=reason, operation=claims["arn"])
         return Principal(kind, claims["arn"], claims)
 
     def _token_id(self) -> str:

@@ -172,6 +172,9 @@ class TrustService:
         strict = self._policy.requires_chain or verify_chain
         asks_issuer = strict and kind in _QUALIFIED.values()
         try:
+            if self._policy.requires_chain:
+                # Refused at once, and so before whatever the asynchronous operation would find out.
+                _require_vouched(chain)
             _require_valid(certificate, at)
             if kind is CertificateKind.KSEF:
                 await self._require_not_expired(certificate, at)
@@ -230,11 +233,16 @@ def _require_purpose(certificate: Certificate, kind: CertificateKind) -> None:
         raise TrustRefused(Cause.WRONG_PURPOSE, "keyUsage has neither digitalSignature nor nonRepudiation")
 
 
+def _require_vouched(chain: Chain | NoChain) -> None:
+    if isinstance(chain, NoChain) and not isinstance(chain, BrokenChain):
+        raise TrustRefused(Cause.UNTRUSTED, str(chain))
+
+
 def _require_trusted(kind: CertificateKind, chain: Chain | NoChain) -> None:
     if isinstance(chain, BrokenChain):
         raise TrustRefused(Cause.BROKEN_CHAIN, str(chain))
-    if isinstance(chain, NoChain):
-        raise TrustRefused(Cause.UNTRUSTED, str(chain))
+    _require_vouched(chain)
+    assert isinstance(chain, Chain)
     role = role_of(chain.anchor)
     if kind is CertificateKind.UNKNOWN and role is not None:
         raise TrustRefused(

@@ -21,8 +21,6 @@ from ksef_mock.core.codes import SUCCESS, Code, Verdict
 from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange, Outcome
-from ksef_mock.core.identifiers import Identifier
-from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.subject_name import SubjectAttributes, SubjectName
 from ksef_mock.ksef.auth.challenge import Challenge, Challenges
 from ksef_mock.ksef.auth.faulted import faulted
@@ -125,14 +123,11 @@ class XadesAuthenticator:
         assert challenge is not None
         assert report.certificate is not None
         assert trust is not None
-        # Expiry counts before a subject that names nobody: then only the fingerprint tells whose it is.
-        subject = (
-            signer.identifier if signer else Identifier("Fingerprint", fingerprint_of(report.certificate))
-        )
+        assert signer is not None
         operation = self._operations.prepare(
             method=trust.method,
             context=reading.request.context,
-            subject=subject,
+            subject=signer.identifier,
             permissions=permissions,
             allowed_ips=reading.request.allowed_ips,
             signer=SubjectName.of(report.certificate.subject),
