@@ -10,10 +10,11 @@ from ksef_mock.api.http import (
     actor_of,
     answer,
     path_reference,
-    query_integer,
+    query_page,
     read_json,
     read_optional_json,
     system_of,
+    together,
 )
 from ksef_mock.api.origin import require_test_data
 from ksef_mock.clock import iso
@@ -127,19 +128,17 @@ async def query(request: Request) -> Response:
     """POST /certificates/query."""
     actor = await actor_of(request)
     certificates_rules.require_no_token(actor)
-    wanted = (await read_optional_json(request, wire.QueryCertificatesRequest)).filter()
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=50)
-    offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=2**31 - 1)
+    with together(request):
+        page = query_page(request, most=50)
+        wanted = (await read_optional_json(request, wire.QueryCertificatesRequest)).filter()
     system = system_of(request)
     now = system.clock.now()
     found: list[KsefCertificate] = [
         each for each in await system.certificates.of_subjects(actor.identities) if wanted.matches(each, now)
     ]
-    page = found[offset * size : (offset + 1) * size]
+    listed, has_more = page.of(found)
     return answer(
-        wire.QueryCertificatesResponse(
-            [wire.CertificateListItem.of(each, now) for each in page], len(found) > (offset + 1) * size
-        )
+        wire.QueryCertificatesResponse([wire.CertificateListItem.of(each, now) for each in listed], has_more)
     )
 
 

@@ -16,6 +16,7 @@ from ksef_mock.api.http import (
     query_integer,
     read_json,
     system_of,
+    together,
 )
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.validation import FORMAT
@@ -41,8 +42,9 @@ async def generate(request: Request) -> Response:
 async def query(request: Request) -> Response:
     """POST /collective-identifiers/query."""
     actor = await caller(request)
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=200)
-    wanted = (await read_json(request, wire.CollectiveIdentifiersQueryRequest)).query
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=200)
+        wanted = (await read_json(request, wire.CollectiveIdentifiersQueryRequest)).query
     found = await system_of(request).collective_identifiers.of_context(
         actor.context, wanted, size, continuation_token(request)
     )
@@ -52,8 +54,9 @@ async def query(request: Request) -> Response:
 async def invoices(request: Request) -> Response:
     """POST /collective-identifiers/invoices."""
     actor = await caller(request)
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=500)
-    order = await read_json(request, wire.CollectiveIdentifierInvoicesQueryRequest)
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=500)
+        order = await read_json(request, wire.CollectiveIdentifierInvoicesQueryRequest)
     found = await system_of(request).collective_identifiers.invoices(
         order.collective_identifier_numbers, actor.context, size, continuation_token(request)
     )
@@ -63,10 +66,11 @@ async def invoices(request: Request) -> Response:
 async def of_invoice(request: Request) -> Response:
     """GET /collective-identifiers/ksef/{ksefNumber}."""
     actor = await caller(request)
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=200)
     number: str = request.path_params["number"]
-    if re.fullmatch(KSEF_NUMBER, number) is None:
-        raise invalid("ksefNumber", FORMAT)
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=200)
+        if re.fullmatch(KSEF_NUMBER, number) is None:
+            raise invalid("ksefNumber", FORMAT)
     found = await system_of(request).collective_identifiers.naming(number, size, continuation_token(request))
     return answer(wire.CollectiveIdentifiersQueryResponse.of(found, actor.context, with_count=False))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection
-from typing import Any, TypeVar, overload
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar, overload
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +26,8 @@ from ksef_mock.core.errors import (
 )
 from ksef_mock.core.exchange import SCOPE_KEY, SYSTEM_KEY, Exchange
 from ksef_mock.core.paths import before
-from ksef_mock.core.validation import at_least, between, length
+from ksef_mock.core.reading import breaking
+from ksef_mock.core.validation import Broken, at_least, between, length
 from ksef_mock.ksef.access import actor as access_actor
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.access.principal import Kind, Principal
@@ -33,6 +35,7 @@ from ksef_mock.ksef.permissions import admission
 from ksef_mock.system.system import System
 
 B = TypeVar("B", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 _JSON = JSON.encode()
@@ -224,7 +227,7 @@ def path_reference(request: Request) -> str:
     """
     reference: str = request.path_params["reference"]
     if len(reference) != 36:
-        raise invalid("referenceNumber", length(36, 36, len(reference)))
+        _breaks(request, "referenceNumber", length(36, 36, len(reference)))
     return reference
 
 
@@ -265,6 +268,45 @@ def query_choices(request: Request, name: str, *known: str) -> list[str]:
     return found
 
 
+@contextmanager
+def together(request: Request) -> Iterator[None]:
+    """Reads a request in which every broken rule is told at once, those of the query string first.
+
+    In the block `query_integer` and `path_reference` note what breaks a rule and go on; the end of the block,
+    or a body that breaks some too, raises. What cannot be read at all is refused where it is read: ASP.NET
+    binds the whole request before anything is validated.
+
+    Raises:
+        BadRequest: 21405, a detail for each rule that the block's parts break.
+    """
+    noted: list[Broken] = []
+    request.scope[_NOTED] = noted
+    try:
+        yield
+    except BadRequest as refusal:
+        if noted and refusal.code is Code.VALIDATION:
+            details = [each.detail for each in noted]
+            reason = "; ".join((*details, refusal.reason))
+            raise BadRequest(Code.VALIDATION, *details, *refusal.details, reason=reason) from None
+        raise
+    finally:
+        del request.scope[_NOTED]
+    if noted:
+        raise breaking(noted)
+
+
+#: Where the rules that are broken so far stand in the request's scope.
+_NOTED = "ksef_mock.broken"
+
+
+def _breaks(request: Request, name: str, rule: str) -> None:
+    """Note that a parameter breaks a rule; outside of `together` refuse the request."""
+    noted: list[Broken] | None = request.scope.get(_NOTED)
+    if noted is None:
+        raise invalid(name, rule)
+    noted.append(Broken(name, rule))
+
+
 def query_integer(
     request: Request, name: str, *, default: int, minimum: int, maximum: int, absent: Collection[int] = ()
 ) -> int:
@@ -283,8 +325,33 @@ def query_integer(
         return default
     if not minimum <= value <= maximum:
         unbounded = maximum == 2**31 - 1
-        raise invalid(name, at_least(minimum) if unbounded else between(minimum, maximum, value))
+        _breaks(request, name, at_least(minimum) if unbounded else between(minimum, maximum, value))
+        return default
     return value
+
+
+class Page(NamedTuple):
+    """Which page of a list is asked for by `pageOffset` and `pageSize`."""
+
+    offset: int
+    size: int
+
+    def of(self, items: Sequence[T]) -> tuple[Sequence[T], bool]:
+        """Its items, and whether more follow."""
+        start, end = self.offset * self.size, (self.offset + 1) * self.size
+        return items[start:end], len(items) > end
+
+
+def query_page(request: Request, *, most: int, absent: Collection[int] = ()) -> Page:
+    """The page that the query string asks for: of 10 to `most` items, by default the first of 10.
+
+    Raises:
+        BadRequest: as `query_integer`.
+    """
+    offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=2**31 - 1)
+    return Page(
+        offset, query_integer(request, "pageSize", default=10, minimum=10, maximum=most, absent=absent)
+    )
 
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,10}\s*", re.ASCII)

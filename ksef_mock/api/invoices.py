@@ -14,9 +14,10 @@ from ksef_mock.api.http import (
     path_reference,
     public_address,
     query_choice,
-    query_integer,
+    query_page,
     read_json,
     system_of,
+    together,
 )
 from ksef_mock.api.storage import link_to_part
 from ksef_mock.clock import Instant
@@ -28,23 +29,21 @@ from ksef_mock.ksef.invoices.packing import Compression
 from ksef_mock.ksef.keys.symmetric_key import received
 from ksef_mock.system.system import System
 
-_LAST_PAGE = 2**31 - 1
-
 
 async def query_metadata(request: Request) -> Response:
     """POST /invoices/query/metadata."""
     actor = await caller(request)
-    order = query_choice(request, "sortOrder", "Asc", "Desc")
-    offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=250)
     system = system_of(request)
     now = system.clock.now()
     hwm = _high_water_mark(system, now)
-    filters = await read_json(request, wire_invoices.InvoiceQueryFilters, prefix="filters.")
+    with together(request):
+        order = query_choice(request, "sortOrder", "Asc", "Desc")
+        page = query_page(request, most=250)
+        filters = await read_json(request, wire_invoices.InvoiceQueryFilters, prefix="filters.")
     export_rules.require_available(filters.is_beyond(hwm))
     query = filters.query(now, hwm)
     found = await system.invoices.find(
-        actor.context, query, ascending=order == "Asc", offset=offset, size=size
+        actor.context, query, ascending=order == "Asc", offset=page.offset, size=page.size
     )
     return answer(wire_invoices.QueryInvoicesMetadataResponse.of(found, query, hwm))
 

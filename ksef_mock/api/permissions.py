@@ -12,14 +12,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import (
+    Page,
     answer,
     caller,
     exchange_of,
     path_reference,
-    query_integer,
+    query_page,
     read_json,
     read_optional_json,
     system_of,
+    together,
 )
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import ChangeStatus
@@ -36,8 +38,6 @@ from ksef_mock.ksef.permissions.grants import Grant, GrantKind
 
 T = TypeVar("T")
 R = TypeVar("R", bound=grants.GrantRequest)
-
-_LAST_PAGE = 2**31 - 1
 
 
 def _granting(path: str, model: type[R]) -> Route:
@@ -79,7 +79,9 @@ async def operation_status(request: Request) -> Response:
 async def personal_grants(request: Request) -> Response:
     """POST /permissions/query/personal/grants."""
     actor = await caller(request)
-    matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).matches()
+    with together(request):
+        page = _page(request)
+        matches = (await read_optional_json(request, lists.PersonalPermissionsQueryRequest)).matches()
     permissions = system_of(request).permissions
     # What the entity of the context received is listed for its owner.
     holders = dict.fromkeys((*sorted(actor.identities, key=str), actor.context))
@@ -97,7 +99,7 @@ async def personal_grants(request: Request) -> Response:
         and matches(grant, grant.id in active)
     ]
     return _list(
-        request,
+        page,
         found,
         partial(lists.QueryPersonalPermissionsResponse, owner_permissions=actor.owner_permissions),
         lambda grant: lists.PersonalPermission.of(grant, grant.id in active, actor.subject),
@@ -107,8 +109,10 @@ async def personal_grants(request: Request) -> Response:
 async def person_grants(request: Request) -> Response:
     """POST /permissions/query/persons/grants."""
     actor = await caller(request)
-    query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
-    matches = query.matches()
+    with together(request):
+        page = _page(request)
+        query = await read_optional_json(request, lists.PersonPermissionsQueryRequest)
+        matches = query.matches()
     listed = decisions.is_in_force
     if query.granted:
         listed = decisions.is_given_here if query.is_about(actor.context) else decisions.is_given
@@ -116,7 +120,7 @@ async def person_grants(request: Request) -> Response:
     active = await _active(request, candidates)
     found = [grant for grant in candidates if matches(grant, grant.id in active)]
     return _list(
-        request,
+        page,
         found,
         lists.QueryPersonPermissionsResponse,
         lambda grant: lists.PersonPermission.of(grant, grant.id in active),
@@ -126,32 +130,38 @@ async def person_grants(request: Request) -> Response:
 async def subunit_grants(request: Request) -> Response:
     """POST /permissions/query/subunits/grants."""
     actor = await caller(request)
-    unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).wanted()
+    with together(request):
+        page = _page(request)
+        unit = (await read_optional_json(request, lists.SubunitPermissionsQueryRequest)).wanted()
     found = [
         grant
         for grant in await system_of(request).permissions.granted_from(actor.context)
         if decisions.is_subunit_administration(grant, actor) and unit in (None, grant.context)
     ]
-    return _list(request, found, lists.QuerySubunitPermissionsResponse, lists.SubunitPermission.of)
+    return _list(page, found, lists.QuerySubunitPermissionsResponse, lists.SubunitPermission.of)
 
 
 async def entity_grants(request: Request) -> Response:
     """POST /permissions/query/entities/grants."""
     actor = await caller(request)
-    client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).wanted()
+    with together(request):
+        page = _page(request)
+        client = (await read_optional_json(request, lists.EntityPermissionsQueryRequest)).wanted()
     found = [
         grant
         for grant in await system_of(request).permissions.held(actor.context)
         if decisions.is_received(grant, actor) and client in (None, grant.origin)
     ]
-    return _list(request, found, lists.QueryEntityPermissionsResponse, lists.EntityPermissionItem.of)
+    return _list(page, found, lists.QueryEntityPermissionsResponse, lists.EntityPermissionItem.of)
 
 
 async def authorizations(request: Request) -> Response:
     """POST /permissions/query/authorizations/grants."""
     actor = await caller(request)
-    query = await read_optional_json(request, lists.EntityAuthorizationPermissionsQueryRequest)
-    matches = query.matches()
+    with together(request):
+        page = _page(request)
+        query = await read_optional_json(request, lists.EntityAuthorizationPermissionsQueryRequest)
+        matches = query.matches()
     permissions = system_of(request).permissions
     candidates = await (
         permissions.held(actor.context) if query.received else permissions.granted_from(actor.context)
@@ -162,20 +172,22 @@ async def authorizations(request: Request) -> Response:
         if decisions.is_authorization(grant, actor, received=query.received) and matches(grant)
     ]
     return _list(
-        request, found, lists.QueryEntityAuthorizationPermissionsResponse, lists.EntityAuthorizationGrant.of
+        page, found, lists.QueryEntityAuthorizationPermissionsResponse, lists.EntityAuthorizationGrant.of
     )
 
 
 async def eu_entity_grants(request: Request) -> Response:
     """POST /permissions/query/eu-entities/grants."""
     actor = await caller(request)
-    matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).matches()
+    with together(request):
+        page = _page(request)
+        matches = (await read_optional_json(request, lists.EuEntityPermissionsQueryRequest)).matches()
     found = [
         grant
         for grant in await _of_context(request, actor)
         if decisions.is_of_eu_entity(grant, actor) and matches(grant)
     ]
-    return _list(request, found, lists.QueryEuEntityPermissionsResponse, lists.EuEntityPermission.of)
+    return _list(page, found, lists.QueryEuEntityPermissionsResponse, lists.EuEntityPermission.of)
 
 
 async def attachments_status(request: Request) -> Response:
@@ -190,20 +202,24 @@ async def attachments_status(request: Request) -> Response:
 async def entity_roles(request: Request) -> Response:
     """GET /permissions/query/entities/roles."""
     nip = (await caller(request)).context.nip
+    with together(request):
+        page = _page(request)
     held = () if nip is None else await system_of(request).subjects.roles(nip)
-    page, has_more = _page(request, held)
-    return answer(wire.QueryEntityRolesResponse([wire.EntityRole.of(role) for role in page], has_more))
+    listed, has_more = page.of(held)
+    return answer(wire.QueryEntityRolesResponse([wire.EntityRole.of(role) for role in listed], has_more))
 
 
 async def subordinate_entity_roles(request: Request) -> Response:
     """POST /permissions/query/subordinate-entities/roles."""
     nip = (await caller(request)).context.nip
-    wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).nip
+    with together(request):
+        page = _page(request)
+        wanted = (await read_optional_json(request, wire.SubordinateEntityRolesQueryRequest)).nip
     held = () if nip is None else await system_of(request).subjects.subordinate_roles(nip)
-    page, has_more = _page(request, [role for role in held if wanted in (None, role.nip)])
+    listed, has_more = page.of([role for role in held if wanted in (None, role.nip)])
     return answer(
         wire.QuerySubordinateEntityRolesResponse(
-            [wire.SubordinateEntityRole.of(role) for role in page], has_more
+            [wire.SubordinateEntityRole.of(role) for role in listed], has_more
         )
     )
 
@@ -227,15 +243,15 @@ async def _active(request: Request, listed: Sequence[Grant]) -> frozenset[str]:
 
 
 def _list(
-    request: Request,
+    page: Page,
     found: Sequence[Grant],
     response: Callable[[list[T], bool], msgspec.Struct],
     item: Callable[[Grant], T],
 ) -> Response:
     """The page that was asked for, in the order of `x-sort`: the latest first, then by id."""
     ordered = sorted(found, key=lambda grant: (-grant.granted_at, grant.id))
-    page, has_more = _page(request, ordered)
-    return answer(response([item(grant) for grant in page], has_more))
+    listed, has_more = page.of(ordered)
+    return answer(response([item(grant) for grant in listed], has_more))
 
 
 async def _revoke(request: Request, actor: Actor, *, authorizations: bool) -> Response:
@@ -271,11 +287,9 @@ def _note(request: Request, change: Change) -> None:
         exchange.failed("permissions", f"{about} ({int(change.status)})")
 
 
-def _page(request: Request, items: Sequence[T]) -> tuple[Sequence[T], bool]:
-    offset = query_integer(request, "pageOffset", default=0, minimum=0, maximum=_LAST_PAGE)
+def _page(request: Request) -> Page:
     # 0 and -1 were seen to be accepted: as if absent.
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100, absent=(0, -1))
-    return items[offset * size : (offset + 1) * size], len(items) > (offset + 1) * size
+    return query_page(request, most=100, absent=(0, -1))
 
 
 ROUTES = [

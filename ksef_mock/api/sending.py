@@ -21,6 +21,7 @@ from ksef_mock.api.http import (
     query_text,
     read_json,
     system_of,
+    together,
 )
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.validation import NOT_EMPTY
@@ -75,18 +76,19 @@ async def close_online(request: Request) -> Response:
 async def sessions(request: Request) -> Response:
     """GET /sessions."""
     actor = await caller(request)
-    kinds = query_choices(request, "sessionType", *Kind)
-    if not kinds:
-        raise invalid("sessionType", NOT_EMPTY)
-    statuses = query_choices(request, "statuses", *rules.COMMON)
-    wanted = Filter(
-        reference=query_text(request, "referenceNumber"),
-        created=query_moments(request, "dateCreatedFrom", "dateCreatedTo"),
-        closed=query_moments(request, "dateClosedFrom", "dateClosedTo"),
-        modified=query_moments(request, "dateModifiedFrom", "dateModifiedTo"),
-        statuses=frozenset().union(*(rules.COMMON[each] for each in statuses)) if statuses else None,
-    )
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=1_000)
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=1_000)
+        statuses = query_choices(request, "statuses", *rules.COMMON)
+        wanted = Filter(
+            reference=query_text(request, "referenceNumber"),
+            created=query_moments(request, "dateCreatedFrom", "dateCreatedTo"),
+            closed=query_moments(request, "dateClosedFrom", "dateClosedTo"),
+            modified=query_moments(request, "dateModifiedFrom", "dateModifiedTo"),
+            statuses=frozenset().union(*(rules.COMMON[each] for each in statuses)) if statuses else None,
+        )
+        kinds = query_choices(request, "sessionType", *Kind)
+        if not kinds:
+            raise invalid("sessionType", NOT_EMPTY)
     service = system_of(request).sessions
     page = await service.of_actor(actor, Kind(kinds[0]), wanted, size, continuation_token(request))
     items = [
@@ -166,9 +168,11 @@ async def _invoice(request: Request, session: Session) -> SentInvoice:
 async def _list(request: Request, *, failed: bool) -> Response:
     actor = await caller(request)
     # What is asked for comes before where: a query is read before anything is looked up.
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=1_000)
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=1_000)
+        reference = path_reference(request)
     system = system_of(request)
-    session = await system.sessions.seen(path_reference(request), actor)
+    session = await system.sessions.seen(reference, actor)
     page = await system.sessions.invoices(session, size, continuation_token(request), failed=failed)
     return answer(wire.SessionInvoicesResponse.of(page, system.clock.now(), _links(request)))
 

@@ -37,7 +37,7 @@ async def create_subject(system: System, body: SubjectCreateRequest) -> str:
         body.subject_type,
         description=body.description,
         subunits=body.units,
-        created_at=body.created_date,
+        created_at=body.created_at,
     )
     return f"{subject.role} {subject.nip} with {len(subject.subunits)} units"
 
@@ -56,7 +56,7 @@ async def create_person(system: System, body: PersonCreateRequest) -> str:
         description=body.description,
         is_bailiff=body.is_bailiff,
         is_deceased=body.is_deceased,
-        created_at=body.created_date,
+        created_at=body.created_at,
     )
     return f"person with NIP {person.nip} and PESEL {person.pesel}"
 

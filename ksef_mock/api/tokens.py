@@ -17,6 +17,7 @@ from ksef_mock.api.http import (
     query_text,
     read_json,
     system_of,
+    together,
 )
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
@@ -52,13 +53,14 @@ async def generate(request: Request) -> Response:
 async def tokens(request: Request) -> Response:
     """GET /tokens."""
     actor = await actor_of(request)
-    wanted = wire_tokens.TokenFilter.of(
-        query_choices(request, "status", *TokenStatus),
-        query_text(request, "description"),
-        query_text(request, "authorIdentifier"),
-        next(iter(query_choices(request, "authorIdentifierType", *wire_tokens.AUTHOR_TYPES)), None),
-    )
-    size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
+    with together(request):
+        size = query_integer(request, "pageSize", default=10, minimum=10, maximum=100)
+        wanted = wire_tokens.TokenFilter.of(
+            query_choices(request, "status", *TokenStatus),
+            query_text(request, "description"),
+            query_text(request, "authorIdentifier"),
+            next(iter(query_choices(request, "authorIdentifierType", *wire_tokens.AUTHOR_TYPES)), None),
+        )
     reach = tokens_rules.visible_tokens(actor)
     found = await system_of(request).tokens.of_context(
         actor.context,

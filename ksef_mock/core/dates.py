@@ -1,19 +1,29 @@
-"""Dates as KSeF reads them: ISO 8601, local time of Warsaw where no offset is given."""
+"""Dates as KSeF reads them: ISO 8601, local time of Warsaw where no offset is given.
+
+The forms are those of .NET's System.Text.Json (its documentation: DateTime and DateTimeOffset support).
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from ksef_mock.clock import SECOND, Instant, from_datetime, to_datetime
 
 _ISO = re.compile(
-    r"(?P<moment>[12]\d{3}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)"
-    r"(?:(?<=T\d\d:\d\d:\d\d)\.(?P<fraction>\d{1,9}))?(?P<offset>Z|[+-]\d\d:\d\d)?",
+    r"(?P<day>\d{4}-\d\d-\d\d)"
+    r"(?:(?P<time>T\d\d:\d\d(?::\d\d)?)(?:(?<=:\d\d:\d\d)\.(?P<fraction>\d{1,16}))?(?P<offset>Z|[+-]\d\d(?::\d\d)?)?)?",
     re.ASCII,
 )
+#: .NET's DateTimeOffset has no others.
+_FURTHEST_OFFSET = timedelta(hours=14)
+#: Of its 16 digits of a second .NET keeps these: ticks of 100 ns.
+_TICK_DIGITS = 7
+#: Earlier and later dates count as these: what unset dates of clients, year 1 and 9999, are compared with is
+#: younger, and a certificate may begin then and still end.
+_FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @cache
@@ -23,21 +33,39 @@ def warsaw() -> tzinfo:
 
 
 def parse(text: str) -> Instant:
-    """A date, or a date and time with up to 9 fractional digits; `Z`, an offset, or neither (then Warsaw).
+    """A date, or a date and time with up to 16 fractional digits; `Z`, an offset, or neither (then Warsaw).
+
+    What lies before the year 1000 or after 2999 counts as their beginning and end.
+
+    Raises:
+        ValueError: it is none, or does not exist.
+    """
+    match = _ISO.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        moment = datetime.fromisoformat(match["day"] + (match["time"] or "") + (match["offset"] or ""))
+        if abs(moment.utcoffset() or timedelta()) > _FURTHEST_OFFSET:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{text!r} is no ISO 8601 date") from None
+    if not _FIRST.year <= moment.year <= _LAST.year:
+        return from_datetime(_FIRST if moment.year < _FIRST.year else _LAST)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=warsaw())
+    return from_datetime(moment) + int((match["fraction"] or "")[:_TICK_DIGITS].ljust(9, "0"))
+
+
+def exact(text: str) -> Instant:
+    """The same for what is to be kept and told again.
 
     Raises:
         ValueError: it is none, does not exist, or is not of the years 1000 to 2999.
     """
-    match = _ISO.fullmatch(text)
-    try:
-        moment = datetime.fromisoformat(match["moment"] + (match["offset"] or "")) if match else None
-    except ValueError:
-        moment = None
-    if match is None or moment is None:
-        raise ValueError(f"{text!r} is no ISO 8601 date")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=warsaw())
-    return from_datetime(moment) + int((match["fraction"] or "").ljust(9, "0"))
+    moment = parse(text)
+    if moment in (from_datetime(_FIRST), from_datetime(_LAST)):
+        raise ValueError(f"{text!r} is not of the years 1000 to 2999")
+    return moment
 
 
 def midnight(moment: Instant) -> Instant:

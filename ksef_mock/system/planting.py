@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ksef_mock.clock import iso
+from ksef_mock.clock import Instant, from_datetime, iso
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.limits.bodies import (
     SetRateLimitsRequest,
@@ -112,7 +113,7 @@ async def _plant(system: Parts, seed: Seed) -> None:
                 description=person.description,
                 is_bailiff=person.is_bailiff,
                 is_deceased=person.is_deceased,
-                created_at=person.created_date,
+                created_at=_instant(person.created_date),
             )
     for place, subject in _placed("subjects", seed.subjects):
         with _at(place):
@@ -121,7 +122,7 @@ async def _plant(system: Parts, seed: Seed) -> None:
                 subject.type,
                 description=subject.description,
                 subunits=[SubUnit(unit.nip, unit.description) for unit in subject.subunits],
-                created_at=subject.created_date,
+                created_at=_instant(subject.created_date),
             )
     for place, token in _placed("tokens", seed.tokens):
         with _at(place):
@@ -189,3 +190,7 @@ async def _plant(system: Parts, seed: Seed) -> None:
             await lighthouse.announce(order.announcement(lighthouse.now), with_api=order.with_api)
     if seed.lighthouse.breakdown is not None:
         await lighthouse.break_down(seed.lighthouse.breakdown)
+
+
+def _instant(moment: datetime | None) -> Instant | None:
+    return None if moment is None else from_datetime(moment)

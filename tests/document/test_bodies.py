@@ -363,3 +363,49 @@ def test_an_empty_object_is_told_all_that_it_lacks(caller: Caller, operation: st
     code, description, details = error(response)
     assert (code, description) == (21405, "Błąd walidacji danych wejściowych.")
     assert sorted(details) == sorted(f"'{name}' must not be empty." for name in lacking)
+
+
+def moments(schema: dict[str, Any], at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of a body's members that are dates with a time."""
+    while "$ref" in schema or "allOf" in schema:
+        reference = schema.get("$ref") or schema["allOf"][0]["$ref"]
+        schema = document()["components"]["schemas"][reference.rpartition("/")[2]]
+    if schema.get("format") == "date-time":
+        yield at
+    for name, member in schema.get("properties", {}).items():
+        yield from moments(member, (*at, name))
+
+
+DATED = [
+    (operation, path)
+    for operation in (BODIES if openapi.available() else ())
+    for path in moments(
+        document()["paths"][operation.split()[1]][operation.split()[0].lower()]["requestBody"]["content"][
+            "application/json"
+        ]["schema"]
+    )
+]
+
+
+@pytest.mark.parametrize(("operation", "path"), DATED, ids=[f"{op} {'.'.join(at)}" for op, at in DATED])
+def test_dates_are_read_as_dotnet_reads_them(caller: Caller, operation: str, path: tuple[str, ...]) -> None:
+    def is_readable(date: str) -> bool:
+        body: dict[str, Any] = json.loads(json.dumps(caller.body(operation)))
+        inner = body
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = date
+        answer = caller.call(operation, json.dumps(body).encode())
+        return answer.status_code != 400 or error(answer)[0] != 21001
+
+    for date in (
+        *("2026-08-25", "2026-08-25T14:15", "2026-08-25T14:15Z", "2026-08-25T14:15:22"),
+        *("2026-08-25T14:15:22.1234567+02:00", "2026-08-25T14:15:22.123456789012Z"),
+        *("2026-08-25T14:15:22+02", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999+00:00"),
+    ):
+        assert is_readable(date), date
+    for date in (
+        *("", "2026-08-25 14:15:22", "2026-08-25t14:15:22z", "2026-08-25T14:15:22+0200", "25.08.2025"),
+        *("2026-08-25T14:15:22+15:00", "2026-02-30T00:00:00Z", "2026-08-25T24:00:00Z"),
+    ):
+        assert not is_readable(date), date

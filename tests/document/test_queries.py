@@ -103,3 +103,42 @@ def test_enumerations_are_read_in_any_case(
 def _said(answer: httpx.Response) -> Any:
     body = answer.json()
     return body if answer.is_success else error(answer)
+
+
+def paged(*, body: bool) -> list[str]:
+    """The operations of which a page is asked for, with a JSON body or without."""
+    return sorted(
+        operation
+        for operation, name, _ in PARAMETERS
+        if name == "pageSize" and (operation in BODIES) is body and not operation.startswith("GET /sessions/")
+    )
+
+
+@pytest.mark.parametrize("operation", paged(body=True))
+def test_rules_of_query_string_and_body_are_told_together(asker: Caller, operation: str) -> None:
+    rules = [r"'pageSize' must be between 10 and \d+\. You entered 7\."]
+    if (operation, "pageOffset", []) in PARAMETERS:
+        rules.insert(0, r"'pageOffset' must be greater than or equal to '0'\.")
+    alone = asker.call(operation, b"{}")
+    rules += map(re.escape, error(alone)[2] if alone.status_code == 400 else ())
+    code, _, details = error(asker.call(f"{operation}?pageOffset=-1&pageSize=7", b"{}"))
+    assert code == 21405
+    assert len(details) == len(rules)
+    for detail, rule in zip(details, rules, strict=True):
+        assert re.fullmatch(rule, detail)
+    # What cannot be read at all counts before every rule.
+    assert error(asker.call(f"{operation}?pageSize=7", b"{bad"))[0] == 21001
+    assert error(asker.call(f"{operation}?pageSize=abc", b"{}"))[0] == 21001
+
+
+@pytest.mark.parametrize("operation", paged(body=False))
+def test_rules_of_a_query_string_are_told_together(asker: Caller, operation: str) -> None:
+    path = operation.removeprefix("GET ").replace("{ksefNumber}", "x")
+    wrong = {"pageSize": "7", "pageOffset": "-1", "description": "x", "authorIdentifier": "y"}
+    expected = {name for at, name, _ in PARAMETERS if at == operation and name in (*wrong, "sessionType")}
+    expected |= {"/tokens": {"description", "authorIdentifier"}}.get(path, set())
+    expected |= {"ksefNumber"} if "{ksefNumber}" in operation else set()
+    headers = {"Authorization": f"Bearer {asker.bearer}"}
+    code, _, details = error(asker.api.http.get(path, params=wrong, headers=headers))
+    assert code == 21405
+    assert {detail.split("'")[1] for detail in details} == expected

@@ -293,11 +293,8 @@ def test_filters_are_all_required(mock: MockServer, api: Api, bearer: str) -> No
         ({"range_": {"from": "2026-03-31T00:00:00.0000001Z"}}, "dateRange.from"),
         ({"range_": {"from": "2025-12-20T23:59:59Z"}}, "dateRange"),
         ({"range_": {"from": "2025-11-01T00:00:00Z", "to": None}}, "dateRange"),
-        ({"range_": {"from": "9999-12-01", "to": "9999-12-31"}}, "$.dateRange.from"),
-        (
-            {"range_": {"dateType": "Issue", "from": "0001-01-01T00:00:00Z", "to": "0001-01-02"}},
-            "$.dateRange.from",
-        ),
+        ({"range_": {"from": "2025-12-01", "to": "9999-12-31"}}, "dateRange"),
+        ({"range_": {"dateType": "Issue", "from": "0001-01-01T00:00:00Z"}}, "dateRange"),
         (
             {"range_": {"restrictToPermanentStorageHwmDate": "yes"}},
             "$.dateRange.restrictToPermanentStorageHwmDate",

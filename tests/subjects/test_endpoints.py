@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ksef_mock.clock import iso
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.ksef.subjects.subjects import Role
 from ksef_mock.system.system import System
@@ -245,6 +246,12 @@ def test_whoever_is_removed_can_be_made_again_with_another_pesel(ksef_mock: Mock
     done(api, "/testdata/person", pesel=OTHER_PESEL)
     assert permissions(ksef_mock, BY_PESEL, OWN) == (415, ())
     assert permissions(ksef_mock, Identifier("Pesel", OTHER_PESEL), OWN) == (200, ("Owner",))
+
+
+def test_a_role_begins_when_its_subject_was_made_to_the_tick(ksef_mock: MockServer, api: Api) -> None:
+    done(api, "/testdata/subject", createdDate="2025-08-25T14:15:22.1234567+02:00")
+    (held,) = ksef_mock._call(system_of(ksef_mock).subjects.roles(NIP))
+    assert iso(held.since) == "2025-08-25T12:15:22.1234567+00:00"
 
 
 @pytest.mark.parametrize(

@@ -312,6 +312,6 @@ class SeedInvoicesResponse(Body):
 
 def _date_or(field: str, text: str | None, default: Instant) -> Instant:
     try:
-        return default if text is None else warsaw.parse(text)
+        return default if text is None else warsaw.exact(text)
     except ValueError:
         raise invalid(field, FORMAT) from None

@@ -427,7 +427,7 @@ def _kept_alike(part: Any) -> Any:
 @lru_cache(maxsize=256)
 def _midnight(day: str) -> Instant:
     """When a day begins in Warsaw."""
-    return warsaw.parse(day)
+    return warsaw.exact(day)
 
 
 @lru_cache(maxsize=64)

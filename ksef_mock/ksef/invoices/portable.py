@@ -266,6 +266,6 @@ def _same(present: Invoice, carried: Invoice) -> bool:
 
 def _moment(name: str, text: str | None) -> Instant:
     try:
-        return dates.parse(text or "")
+        return dates.exact(text or "")
     except ValueError:
         raise ValueError(f"{name}: a moment in ISO 8601 is needed beside a document") from None

@@ -9,7 +9,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from ksef_mock.clock import Instant, from_datetime
-from ksef_mock.core.bodies import Body, IdentifierBody, identifier
+from ksef_mock.core import dates
+from ksef_mock.core.bodies import Body, IdentifierBody, Moment, identifier
 from ksef_mock.core.expected import NIP, PESEL
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, SUBJECT_PATTERNS, Identifier
 from ksef_mock.core.permissions import Permission
@@ -39,7 +40,11 @@ class SubjectCreateRequest(Body):
     subject_type: SubjectType
     description: Description
     subunits: list[Subunit] | None = None
-    created_date: datetime | None = None
+    created_date: Moment | None = None
+
+    @property
+    def created_at(self) -> Instant | None:
+        return None if self.created_date is None else dates.parse(self.created_date)
 
     @property
     def units(self) -> list[SubUnit]:
@@ -80,7 +85,11 @@ class PersonCreateRequest(Body):
     is_bailiff: bool
     description: Description
     is_deceased: bool = False
-    created_date: datetime | None = None
+    created_date: Moment | None = None
+
+    @property
+    def created_at(self) -> Instant | None:
+        return None if self.created_date is None else dates.parse(self.created_date)
 
 
 class PersonRemoveRequest(Body):

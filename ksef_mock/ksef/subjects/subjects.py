@@ -7,13 +7,12 @@ creation date that is not later than the one before; so a removed record stays, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
-from ksef_mock.clock import Clock, Instant, from_datetime
+from ksef_mock.clock import Clock, Instant, iso
 from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
@@ -121,7 +120,7 @@ class Subjects:
         description: str,
         is_bailiff: bool = False,
         is_deceased: bool = False,
-        created_at: datetime | None = None,
+        created_at: Instant | None = None,
     ) -> Person:
         """A new person, created now unless told otherwise.
 
@@ -134,7 +133,7 @@ class Subjects:
             description=description,
             is_bailiff=is_bailiff,
             is_deceased=is_deceased,
-            created_at=self._moment(created_at),
+            created_at=self._clock.now() if created_at is None else created_at,
         )
         former = await self._store.get(PERSONS, nip)
         _require_free(former, created_at)
@@ -186,7 +185,7 @@ class Subjects:
         *,
         description: str,
         subunits: Sequence[SubUnit] = (),
-        created_at: datetime | None = None,
+        created_at: Instant | None = None,
     ) -> Subject:
         """A new organisation with its units, created now unless told otherwise.
 
@@ -199,7 +198,7 @@ class Subjects:
             raise invalid("subunits", EMPTY, f"subunits: {kind} has none")
         if len({nip, *nips}) <= len(nips):
             raise invalid("subunits", CONDITION, "subunits: a NIP occurs twice")
-        moment = self._moment(created_at)
+        moment = self._clock.now() if created_at is None else created_at
         subject = Subject(
             nip=nip, role=_ROLES[kind], description=description, subunits=nips, created_at=moment
         )
@@ -262,25 +261,19 @@ class Subjects:
         roles = [_role_of(unit) for unit in units if unit is not None]
         return tuple(sorted(roles, key=lambda role: (-role.since, role.nip)))
 
-    def _moment(self, created_at: datetime | None) -> Instant:
-        return self._clock.now() if created_at is None else from_datetime(created_at)
-
 
 def _role_of(subject: Subject) -> HeldRole:
     return HeldRole(subject.nip, subject.role, subject.description, subject.created_at, subject.parent)
 
 
-def _require_free(former: Person | Subject | None, created_at: datetime | None) -> None:
+def _require_free(former: Person | Subject | None, created_at: Instant | None) -> None:
     if former is None:
         return
     if not former.removed:
         raise _exists(former.nip)
     # OpenAPI: createdDate must not be the former one's or earlier.
-    if created_at is not None and from_datetime(created_at) <= former.created_at:
-        raise BadRequest(
-            Code.VALIDATION,
-            "Nieprawidłowa wartość pola 'createdDate': wymagana jest data późniejsza niż poprzednia.",
-        )
+    if created_at is not None and created_at <= former.created_at:
+        raise invalid("createdDate", CONDITION, f"createdDate: not later than {iso(former.created_at)}")
 
 
 def _exists(nip: str) -> BadRequest:
