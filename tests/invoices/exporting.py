@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -32,10 +33,14 @@ class Ordered:
     iv: bytes
 
 
-def filters(
-    date_type: str = "PermanentStorage", start: str = "2026-10-01T00:00:00Z", **changes: Any
-) -> dict[str, Any]:
-    date_range = {"dateType": date_type, "from": start, **changes.pop("range_", {})}
+def day(ago: int) -> str:
+    """The day so many days ago, YYYY-MM-DD, by the real clock, which is the mock's unless it is set."""
+    return (datetime.now(UTC) - timedelta(days=ago)).date().isoformat()
+
+
+def filters(date_type: str = "PermanentStorage", start: str | None = None, **changes: Any) -> dict[str, Any]:
+    """Of the last 50 days, unless they are told to begin at `start`."""
+    date_range = {"dateType": date_type, "from": start or day(50), **changes.pop("range_", {})}
     return {"subjectType": "Subject1", "dateRange": date_range} | changes
 
 

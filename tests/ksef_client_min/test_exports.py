@@ -31,6 +31,7 @@ from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
+from tests.invoices.exporting import day
 
 NIP = "5265877635"
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -269,13 +270,13 @@ def test_the_command_exports_into_a_folder(
 ) -> None:
     known = added(ksef_mock, 2)
     folder = tmp_path / "package"
-    assert run("invoice", "export", str(folder), "--from", "2026-10-01") == f"2 invoices in {folder}.\n"
+    assert run("invoice", "export", str(folder), "--from", day(50)) == f"2 invoices in {folder}.\n"
     assert {path.name for path in folder.iterdir()} == {
         *(f"{number}.xml" for number in known),
         "_metadata.json",
     }
     said = json.loads(
-        run("invoice", "export", str(folder), "--from", "2026-10-01", "--compression", "TarGz", "--json")
+        run("invoice", "export", str(folder), "--from", day(50), "--compression", "TarGz", "--json")
     )
     assert said == {"folder": str(folder), "invoices": 2, "truncated": False, "last": None}
     assert "--from is needed" in run("invoice", "export", str(folder), code=2)

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from ksef_mock.clock import to_datetime
+from tests.invoices.exporting import day
 from tests.scenarios.sending import BUYER, SELLER, logged_in
 from tests.sending.templates import filled, form_of, needs_official, with_value
 from tests.support import error
@@ -165,7 +166,7 @@ def test_what_was_accepted_is_a_duplicate_in_every_session(world: World) -> None
 @pytest.mark.parametrize("size", [9, 251, 999])
 def test_pages_of_metadata_have_bounds(world: World, size: int) -> None:
     erp = logged_in(world, SELLER)
-    filters = {"subjectType": "Subject1", "dateRange": {"dateType": "Issue", "from": "2026-10-01T00:00:00Z"}}
+    filters = {"subjectType": "Subject1", "dateRange": {"dateType": "Issue", "from": day(1)}}
     answer = erp.call("POST", "/invoices/query/metadata", json=filters, params={"pageSize": size})
     code, _, details = error(answer)
     assert (code, details) == (21405, [f"'pageSize' must be between 10 and 250. You entered {size}."])

@@ -11,6 +11,7 @@ from ksef_mock.crypto.pki import person, provider, seal
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
+from tests.invoices.exporting import day
 from tests.invoices.test_schemas import OFFICIAL
 from tests.scenarios.sending import BUYER, SELLER, THIRD, logged_in
 from tests.sending.erp import Erp
@@ -43,7 +44,7 @@ def test_a_buyer_invoices_himself(world: World) -> None:
     assert outcome(buyer, invoice(SELLER, THIRD, "FA/1", self_invoicing=True)) == 410
     assert outcome(buyer, own) == 200
     # The seller sees it at once.
-    filters = {"subjectType": "Subject1", "dateRange": {"dateType": "Invoicing", "from": "2026-10-01"}}
+    filters = {"subjectType": "Subject1", "dateRange": {"dateType": "Invoicing", "from": day(1)}}
     found = seller.call("POST", "/invoices/query/metadata", json=filters).json()["invoices"]
     assert [each["isSelfInvoicing"] for each in found] == [True]
 
@@ -124,10 +125,10 @@ def test_a_provider_sends_pef_for_those_who_authorized_it(world_with: World, tem
         "buyer_nip": f"PL{BUYER}",
         "buyer_reference": "10001",
         "iban": "PL61109010140000071219812874",
-        "issue_date": "2026-10-01",
+        "issue_date": "2026-02-02",
     }
     number = {"ksef_number": f"{SELLER}-20260901-010080615740-E4"} if "correction" in template else {}
-    due = {} if "correction" in template else {"due_date": "2026-11-01"}
+    due = {} if "correction" in template else {"due_date": "2026-03-02"}
     document = filled(template, SELLER, supplier_nip=f"PL{SELLER}", **values, **number, **due)
     session = erp.open(form=form_of(template))
     assert erp.sent(session, document)["status"]["code"] == 410

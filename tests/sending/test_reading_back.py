@@ -14,6 +14,7 @@ from lxml import etree
 from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
+from tests.invoices.exporting import day
 from tests.sending.erp import Erp
 from tests.sending.test_online import erp_of, good
 from tests.support import NIP, OTHER_NIP, Api, error
@@ -56,7 +57,7 @@ def test_the_buyer_reads_it_too(ksef_mock: MockServer, erp: Erp) -> None:
     buyer = erp_of(ksef_mock, erp.api, OTHER_NIP)
     assert checked(buyer.call("GET", f"/invoices/ksef/{accepted['ksefNumber']}")) == document
     for who, role in ((erp, "Subject1"), (buyer, "Subject2")):
-        filters = {"subjectType": role, "dateRange": {"dateType": "Invoicing", "from": "2026-10-01"}}
+        filters = {"subjectType": role, "dateRange": {"dateType": "Invoicing", "from": day(1)}}
         found = who.call("POST", "/invoices/query/metadata", json=filters).json()["invoices"]
         assert [each["ksefNumber"] for each in found] == [accepted["ksefNumber"]]
 

@@ -14,6 +14,7 @@ from ksef_mock.ksef.invoices.export_limits import ExportLimits
 from ksef_mock.ksef.invoices.samples import invoice
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
+from tests.invoices.exporting import day
 from tests.third_party.node_client import NODE
 from tests.third_party.programs import client, python_client
 from tests.third_party.test_clients import last_line
@@ -22,7 +23,7 @@ from tests.third_party.tunnel import tunnel
 
 NIP = "5265877635"
 PYTHON = Path(__file__).parent / "python"
-START = "2026-10-01T00:00:00+00:00"
+START = f"{day(50)}T00:00:00+00:00"
 
 
 def added(mock: MockServer, count: int) -> dict[str, str]:
