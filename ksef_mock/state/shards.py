@@ -1,7 +1,8 @@
 """A mapping in many small dictionaries.
 
 A dictionary that grows, or that is full of what was deleted, is copied as a whole. With a million entries
-everybody waits for that, and each copy leaves a hole of megabytes in the heap. Here the copies are small.
+everybody waits for that, and each copy leaves a hole of megabytes in the heap. Here one small dictionary at a
+time is parted in two (linear hashing): many mappings may grow in one step, as those of invoices do.
 What has few entries is one dictionary.
 """
 
@@ -13,46 +14,45 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_NUMBER = 256  # a power of two
-#: Entries that one dictionary has at most, before there are more of them.
-_FEW = 4_096
+#: Entries of a dictionary, above which another one is parted: as many as 512 places hold.
+_MOST = 341
 
 
 class Shards(Generic[K, V]):
     """What a store needs of a `dict`. The order of its entries means nothing."""
 
-    __slots__ = ("_mask", "_shards")
+    __slots__ = ("_mask", "_parted", "_shards")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
         self._shards: list[dict[K, V]] = [{}]
-        self._mask = 0  # of a hash: which of them
+        #: Of a hash: which of them. Those that have been parted already take one bit more.
+        self._mask = 0
+        self._parted = 0
 
     def get(self, key: K) -> V | None:
-        return self._shards[hash(key) & self._mask].get(key)
+        return self._of(key).get(key)
 
     def pop(self, key: K) -> V | None:
-        return self._shards[hash(key) & self._mask].pop(key, None)
+        return self._of(key).pop(key, None)
 
     def items(self) -> Iterator[tuple[K, V]]:
         for shard in self._shards:
             yield from shard.items()
 
-    def clear(self) -> None:
-        self._shards, self._mask = [{}], 0
-
     def __getitem__(self, key: K) -> V:
-        return self._shards[hash(key) & self._mask][key]
+        return self._of(key)[key]
 
     def __setitem__(self, key: K, value: V) -> None:
-        shard = self._shards[hash(key) & self._mask]
+        shard = self._of(key)
         shard[key] = value
-        if not self._mask and len(shard) > _FEW:
-            self._shards, self._mask = [{} for _ in range(_NUMBER)], _NUMBER - 1
-            for each, found in shard.items():
-                self._shards[hash(each) & self._mask][each] = found
+        if len(shard) > _MOST:
+            self._part()
 
     def __delitem__(self, key: K) -> None:
-        del self._shards[hash(key) & self._mask][key]
+        del self._of(key)[key]
 
     def __iter__(self) -> Iterator[K]:
         for shard in self._shards:
@@ -60,3 +60,22 @@ class Shards(Generic[K, V]):
 
     def __len__(self) -> int:
         return sum(map(len, self._shards))
+
+    def _of(self, key: K) -> dict[K, V]:
+        """The dictionary of a key."""
+        code = hash(key)
+        place = code & self._mask
+        return self._shards[place if place >= self._parted else code & (self._mask * 2 + 1)]
+
+    def _part(self) -> None:
+        """Divide the next one in its turn, which need not be the one that has grown."""
+        bit = self._mask + 1
+        staying: dict[K, V] = {}
+        going: dict[K, V] = {}
+        for key, value in self._shards[self._parted].items():
+            (going if hash(key) & bit else staying)[key] = value
+        self._shards[self._parted] = staying
+        self._shards.append(going)
+        self._parted += 1
+        if self._parted > self._mask:
+            self._mask, self._parted = self._mask * 2 + 1, 0

@@ -23,7 +23,7 @@ from ksef_mock.clock import Clock
 from ksef_mock.core.errors import StoreUnavailable
 from ksef_mock.core.references import Kind as Numbered
 from ksef_mock.core.references import new_reference
-from ksef_mock.core.threads import in_thread
+from ksef_mock.core.threads import begun, in_thread, outcome
 from ksef_mock.core.waiting import Wait
 from ksef_mock.ksef.batch import rules
 from ksef_mock.ksef.batch.archive import BadArchive
@@ -223,16 +223,16 @@ class Processing:
                 if not count:
                     raise rules.no_invoices()
                 groups = judges.judged(order)
-                following = asyncio.create_task(in_thread(partial(next, groups, None)))
+                following = begun(partial(next, groups, None))
                 try:
-                    while (group := await following) is not None:
+                    while (group := await outcome(following)) is not None:
                         # The next ones are judged while these are kept.
-                        following = asyncio.create_task(in_thread(partial(next, groups, None)))
+                        following = begun(partial(next, groups, None))
                         await self._keep(session, group)
                 finally:
                     # The thread reads the file, which must stay open until it is done.
                     with contextlib.suppress(Exception):
-                        await following
+                        await outcome(following)
             except BadArchive as error:
                 raise rules.bad_archive(str(error)) from None
         return count

@@ -11,10 +11,12 @@ two processes may make it at once: the first to finish counts, and what the othe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -26,6 +28,7 @@ from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.fault import EXPORT
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.core.references import Kind, issued_at, new_reference
+from ksef_mock.core.threads import begun, outcome
 from ksef_mock.core.waiting import Delay, Wait
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.invoices import export_rules as rules
@@ -320,13 +323,15 @@ class Exports:
         parts: list[Part] = []
         kept = False
         try:
-            steps = self._steps(packer, chosen, only_metadata=export.only_metadata)
-            while True:
-                sealed: list[Sealed] = []
-                blob = await self._blobs.write(_until_sealed(steps, sealed), export.expires_at)
-                if not sealed:
-                    break
-                parts.append(Part(sealed[0].size, sealed[0].hash, blob))
+            async with contextlib.aclosing(
+                self._steps(packer, chosen, only_metadata=export.only_metadata)
+            ) as steps:
+                while True:
+                    sealed: list[Sealed] = []
+                    blob = await self._blobs.write(_until_sealed(steps, sealed), export.expires_at)
+                    if not sealed:
+                        break
+                    parts.append(Part(sealed[0].size, sealed[0].hash, blob))
             truncated = more or packer.count < len(chosen)
             last = chosen[packer.count - 1].dated(export.query.date_type) if truncated else None
             package = Package(packer.count, packer.size, tuple(parts), last)
@@ -356,14 +361,25 @@ class Exports:
 
     async def _steps(
         self, packer: Packer, chosen: Sequence[Invoice], *, only_metadata: bool
-    ) -> AsyncIterator[Step]:
-        async for batch in self._batches(chosen, only_metadata=only_metadata):
-            for step in await asyncio.to_thread(_pack, packer, batch):
+    ) -> AsyncGenerator[Step]:
+        packing = begun(partial(_pack, packer, ()))
+        try:
+            # While one batch is packed the next is read, and what the one before has come to is kept.
+            async for batch in self._batches(chosen, only_metadata=only_metadata):
+                steps = await outcome(packing)
+                if packer.full:
+                    break
+                packing = begun(partial(_pack, packer, batch))
+                for step in steps:
+                    yield step
+            for step in await outcome(packing):
                 yield step
-            if packer.full:
-                break
-        for step in await asyncio.to_thread(lambda: list(packer.finish())):
-            yield step
+            packing = begun(lambda: list(packer.finish()))
+            for step in await outcome(packing):
+                yield step
+        finally:
+            with contextlib.suppress(Exception):
+                await outcome(packing)
 
     async def _batches(
         self, chosen: Sequence[Invoice], *, only_metadata: bool
