@@ -23,7 +23,7 @@ from contract_tests.server.reports import html as html_report
 from contract_tests.server.reports import markdown, terminal
 from contract_tests.server.runner import run
 from contract_tests.server.targets import TargetRefused, TargetUnreachable
-from ksef_client_min.commands.common import no_color_option, spell_out
+from ksef_client_min.commands.common import Group, no_color_option, spell_out
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def _file(option: str, text: str) -> Callable[[F], F]:
     return click.option(option, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=text)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ksef-mock", prog_name="ksef-conformance")
 @no_color_option
 def main() -> None:

@@ -12,7 +12,7 @@ from ksef_client_min.commands.auth import auth
 from ksef_client_min.commands.batch import batch
 from ksef_client_min.commands.cert import cert
 from ksef_client_min.commands.collective import collective
-from ksef_client_min.commands.common import no_color_option, spell_out
+from ksef_client_min.commands.common import Group, no_color_option, spell_out
 from ksef_client_min.commands.config import config
 from ksef_client_min.commands.invoice import invoice
 from ksef_client_min.commands.qr import qr
@@ -20,7 +20,7 @@ from ksef_client_min.commands.session import session
 from ksef_client_min.commands.token import token
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ksef-mock", prog_name="ksef")
 @no_color_option
 def main() -> None:

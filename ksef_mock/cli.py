@@ -11,6 +11,7 @@ import sys
 import click
 
 from ksef_mock import __version__
+from ksef_mock.commands.group import Group
 
 #: By what they are for, in the order of the help: name of the command -> module.
 _SECTIONS = {
@@ -39,12 +40,10 @@ _SECTIONS = {
         "certs": "certs",
     },
 }
-#: Characters of a command's first sentence: it is never cut, but wrapped.
-_SENTENCE = 300
 _MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The subcommands: each is imported when it is called, and listed under what it is for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's own signature
@@ -61,12 +60,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in _SECTIONS.items():
             with formatter.section(title):
-                rows = []
-                for name in names:
-                    command = self.get_command(ctx, name)
-                    assert command is not None
-                    rows.append((name, command.get_short_help_str(_SENTENCE)))
-                formatter.write_dl(rows)
+                self.list_them(list(names), ctx, formatter)
 
 
 def _no_color(context: click.Context, _option: click.Parameter, value: bool) -> None:

@@ -93,7 +93,7 @@ class LiveLine:
             ]
             say(console, "\n".join(lines))
         else:
-            say(console, f"{head}: {safe(finding.message)}" if finding.message else head)
+            say(console, f"{head.removesuffix('.')}: {safe(finding.message)}" if finding.message else head)
 
     def advance(self) -> None:
         """One more is done."""

@@ -8,6 +8,7 @@ import click
 
 from ksef_client_min import operations
 from ksef_client_min.commands.common import (
+    Group,
     base_url,
     client_of,
     environment_option,
@@ -28,7 +29,7 @@ from ksef_client_min.sync_client import KsefClient
 _NO_NIP = click.UsageError("whose context is it? Give --nip, or set it once: ksef config set --nip NIP")
 
 
-@click.group()
+@click.group(cls=Group)
 def auth() -> None:
     """Log in, look at the login, log out."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ksef_client_min.commands.common import REFUSED, explained, json_option, logged_in, show, spinner
+from ksef_client_min.commands.common import REFUSED, Group, explained, json_option, logged_in, show, spinner
 from ksef_client_min.commands.session import row_of, rows_of_status
 from ksef_client_min.models import SentInvoice
 from ksef_client_min.operations import sending
@@ -19,7 +19,7 @@ from ksef_client_min.sync_client import KsefClient
 _PAGE = 1_000
 
 
-@click.group()
+@click.group(cls=Group)
 def batch() -> None:
     """Send packages of invoices."""
 

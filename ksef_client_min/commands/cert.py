@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ksef_client_min.certificates import load_der_certificate
 from ksef_client_min.commands.common import (
     REFUSED,
+    Group,
     explained,
     fail,
     json_option,
@@ -38,7 +39,7 @@ _COLUMNS = ("serialNumber", "name", "type", "status", "subject", "validTo")
 _PATIENCE, _PAUSE = 60.0, 1.0
 
 
-@click.group()
+@click.group(cls=Group)
 def cert() -> None:
     """Enrol, download, list and revoke KSeF certificates."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ksef_client_min.commands.common import (
+    Group,
     explained,
     json_option,
     logged_in,
@@ -25,7 +26,7 @@ _INVOICES = ("ksefNumber", "collectiveIdentifierNumber", "amount", "currency", "
 _LONGEST = timedelta(days=100)
 
 
-@click.group()
+@click.group(cls=Group)
 def collective() -> None:
     """Make and resolve collective identifiers (identyfikatory zbiorcze)."""
 

@@ -33,6 +33,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 REFUSED, UNREACHABLE, NEEDS_LOGIN = 1, 3, 4
 
 
+class Group(click.Group):
+    """A group that lists its commands with whole sentences: wrapped, not cut."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(300)) for name, each in commands if each])
+
+
 def _no_color(context: click.Context, _option: click.Parameter, value: bool) -> None:
     # What this process starts, and rich, go by the variable too: https://no-color.org
     if value:

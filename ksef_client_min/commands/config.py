@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from ksef_client_min.commands.common import base_url, explained, json_option, show
+from ksef_client_min.commands.common import Group, base_url, explained, json_option, show
 from ksef_client_min.environments import api_root
 from ksef_client_min.session_file import Home
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Set the NIP and the environment once."""
 

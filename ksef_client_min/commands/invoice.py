@@ -13,6 +13,7 @@ import msgspec
 
 from ksef_client_min.commands.common import (
     REFUSED,
+    Group,
     explained,
     json_option,
     logged_in,
@@ -50,7 +51,7 @@ _date_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def invoice() -> None:
     """Send, find, download and export invoices."""
 

@@ -7,14 +7,22 @@ from pathlib import Path
 
 import click
 
-from ksef_client_min.commands.common import REFUSED, environment_option, explained, fail, json_option, show
+from ksef_client_min.commands.common import (
+    REFUSED,
+    Group,
+    environment_option,
+    explained,
+    fail,
+    json_option,
+    show,
+)
 from ksef_client_min.credentials import load_pem
 from ksef_client_min.qr import InvoiceFacts, certificate_link, facts_of, invoice_link
 
 _document = click.argument("document", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-@click.group()
+@click.group(cls=Group)
 def qr() -> None:
     """Make the links inside of the QR codes on an invoice."""
 

@@ -9,6 +9,7 @@ import click
 
 from ksef_client_min.commands.common import (
     REFUSED,
+    Group,
     explained,
     fail,
     json_option,
@@ -32,7 +33,7 @@ _size = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def session() -> None:
     """Open, watch and close sessions in which invoices are sent."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ksef_client_min.commands.common import explained, json_option, logged_in, show, show_list, spinner
+from ksef_client_min.commands.common import Group, explained, json_option, logged_in, show, show_list, spinner
 from ksef_client_min.models import KsefToken
 from ksef_client_min.operations import tokens
 
@@ -21,7 +21,7 @@ _PERMISSIONS = (
 _COLUMNS = ("referenceNumber", "status", "description", "permissions", "created", "lastUsed")
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """Make, list and revoke KSeF tokens."""
 

@@ -55,6 +55,11 @@ def pid_file(path: Path) -> Iterator[None]:
                 path.unlink()
 
 
+def of_port(port: int) -> Path:
+    """The pid file of the mock in the background that listens there, if there is one."""
+    return run_folder() / f"{port}.pid"
+
+
 def is_running(path: Path) -> bool:
     """Whether the process that wrote this pid file still runs."""
     try:
@@ -102,10 +107,16 @@ def launch(context: click.Context) -> None:
     If it ended instead, this command does too, with its words and its exit code.
     """
     folder = run_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"starting-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        place = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME"
+        reason = f"cannot keep log and pid file in {folder}: {error.strerror} ({place} names another place)"
+        raise click.ClickException(reason) from None
     command = [sys.executable, "-m", "ksef_mock.cli", "serve", *_arguments(context), "--log-file", str(log)]
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as errors:
+    with open(descriptor, "wb") as errors:
         process = subprocess.Popen(  # noqa: S603  # our own command, with arguments that click has read
             command,
             stdin=subprocess.DEVNULL,
@@ -169,11 +180,12 @@ def stop(port: int | None, file: Path | None) -> None:
     if port is not None and file is not None:
         raise click.UsageError("--port or --pid-file, not both")
     if file is None:
-        file = _only_one() if port is None else run_folder() / f"{port}.pid"
+        file = _only_one() if port is None else of_port(port)
     process = _pid(file)
     if process is None or (_has_locks() and not is_running(file)):
         file.unlink(missing_ok=True)
-        raise click.ClickException(f"no mock is running by {file}")
+        known = f"by {file}" if port is None else f"in the background on port {port}"
+        raise click.ClickException(f"no mock is running {known}")
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE

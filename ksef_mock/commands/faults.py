@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
+from ksef_mock.commands import values
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, print_table, remote_command
 from ksef_mock.commands.terminal import print_json
 from ksef_mock.core.fault import Named
 
 
-@click.group()
+@click.group(cls=Group)
 def faults() -> None:
     """Let things go wrong in a running mock."""
 
@@ -29,12 +31,12 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option("--method", help="HTTP method. Default: any.")
 @click.option("--times", type=int, help="Act on the next N matching requests. Default: until removed.")
 @click.option("--every", type=int, help="Act on every N-th matching request only.")
-@click.option("--since", help="Act from this moment on: ISO 8601, by the mock's clock.")
-@click.option("--until", help="Act until this moment: ISO 8601, by the mock's clock.")
+@click.option("--since", type=values.time, help="Act from this moment on: ISO 8601, by the mock's clock.")
+@click.option("--until", type=values.time, help="Act until this moment: ISO 8601, by the mock's clock.")
 @click.option("--status", type=int, help="Effect: answer with this HTTP status.")
 @click.option("--code", help="Exception code of a 400, reasonCode of a 403.")
 @click.option("--retry-after", type=int, help="Retry-After beside the status, in seconds.")
-@click.option("--delay", "delay_seconds", type=float, help="Effect: answer so many seconds later.")
+@click.option("--delay", "delay_seconds", type=values.seconds, help="Effect: answer so many seconds later.")
 @click.option("--cut", is_flag=True, help="Effect: close the connection without an answer.")
 @click.option("--rate-limit", type=int, help="Effect: 429 with this Retry-After, in seconds.")
 @click.option(
@@ -46,7 +48,9 @@ def list_faults(remote: Remote, as_json: bool) -> None:
 @click.option("--detail", help="The detail of the outcome, as KSeF words it.")
 @click.option("--hold-polls", type=int, help="Effect: what was started stays unfinished for so many polls.")
 @click.option(
-    "--hold-seconds", type=float, help="Effect: what was started stays unfinished for so many seconds."
+    "--hold-seconds",
+    type=values.seconds,
+    help="Effect: what was started stays unfinished for so many seconds.",
 )
 @click.option(
     "--name", type=click.Choice([*map(str, Named)]), help="Effect: an answer that KSeF is known to give."
@@ -73,7 +77,11 @@ def add(
         "rate_limit": "rateLimit",
         "ocsp_down": "ocspDown",
     }
-    order = {words.get(name, name): value for name, value in options.items() if value not in (None, False)}
+    order = {
+        words.get(name, name): value
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
     if code is not None:
         order["code"] = int(code) if code.isascii() and code.isdigit() and len(code) < 10 else code
     if outcome is not None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from ksef_mock.commands import values
 from ksef_mock.commands.terminal import can_print, print_json
 from ksef_mock.core.text import visible
 
@@ -30,21 +31,11 @@ _MARKS: dict[str, tuple[str, str, dict[str, Any]]] = {
 LINES = "\n"
 
 
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime:
-    if value is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no ISO 8601 time, such as 2026-01-31T12:00:00Z") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
 #: `--at TIME`: an aware datetime, now unless given.
 moment_option = click.option(
     "--at",
-    metavar="TIME",
-    callback=_moment,
+    type=values.time,
+    default=lambda: datetime.now(UTC),
     help="The moment to judge by, ISO 8601 (UTC unless it has an offset); default: now.",
 )
 

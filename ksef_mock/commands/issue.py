@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ksef_mock.commands import values
 from ksef_mock.commands.files import write_private
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, remote_command
 from ksef_mock.commands.terminal import print_json
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """KSeF tokens of a running mock."""
 
@@ -42,7 +45,7 @@ def issue_token(
     print_json(body) if as_json else click.echo(body["token"])
 
 
-@click.group()
+@click.group(cls=Group)
 def certificate() -> None:
     """Certificates to log in to a running mock with."""
 
@@ -61,8 +64,8 @@ def certificate() -> None:
 @click.option("--pesel", help="PESEL of the person.")
 @click.option("--key", type=click.Choice(["rsa", "ec"]), default="rsa", show_default=True)
 @click.option("--purpose", type=click.Choice(["Authentication", "Offline"]), help="Of a KSeF certificate.")
-@click.option("--valid-from", help="ISO 8601. Default: a day before the mock's time.")
-@click.option("--valid-to", help="ISO 8601. Default: two years later.")
+@click.option("--valid-from", type=values.time, help="ISO 8601. Default: a day before the mock's time.")
+@click.option("--valid-to", type=values.time, help="ISO 8601. Default: two years later.")
 @click.option("--pkcs12-password", help="Write a PKCS#12 file too, encrypted with this.")
 @click.option(
     "--out",
@@ -78,15 +81,15 @@ def issue_certificate(
     out: Path,
     as_json: bool,
     given_name: str | None,
-    valid_from: str | None,
-    valid_to: str | None,
+    valid_from: datetime | None,
+    valid_to: datetime | None,
     pkcs12_password: str | None,
     **options: str | None,
 ) -> None:
     """Issue a certificate and write it and its key to files."""
     if not as_json:
         _refuse_to_overwrite(out)
-    wishes = options | {
+    wishes: dict[str, Any] = options | {
         "givenName": given_name,
         "validFrom": valid_from,
         "validTo": valid_to,

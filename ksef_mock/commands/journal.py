@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import click
 
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, remote_command
 from ksef_mock.commands.terminal import print_json
 from ksef_mock.core.text import visible
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--path", help="End of the path, or with a * in it a pattern for the path without /v2.")
 @click.option("--method", help="HTTP method.")
@@ -75,7 +76,10 @@ def journal(
 @remote_command
 @json_option
 def get(remote: Remote, number: str, document: bool, out: Path | None, curl: bool, as_json: bool) -> None:
-    """Show request NUMBER of the journal (or of a trace id) as it was on the wire, secrets masked."""
+    """Show one request as it was on the wire, secrets masked.
+
+    NUMBER is that in the journal, or the trace id of an answer.
+    """
     path = f"/requests/{quote(number, safe='')}"
     if document or out is not None:
         body = remote.send("GET", f"{path}/document")

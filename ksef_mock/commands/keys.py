@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, print_table, remote_command
 from ksef_mock.commands.terminal import print_json
 
@@ -22,7 +23,7 @@ def _usage(command: Any) -> Any:
     )(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Show and rotate the published keys of a running mock."""
 

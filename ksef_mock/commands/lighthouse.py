@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from ksef_mock.commands import values
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, print_table, remote_command
 from ksef_mock.commands.terminal import print_json
 from ksef_mock.core.lighthouse import Breakdown
@@ -14,7 +17,7 @@ from ksef_mock.core.lighthouse import Breakdown
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=Group)
 def lighthouse() -> None:
     """Latarnia: tell people that KSeF fails, or does not."""
 
@@ -37,10 +40,12 @@ def show(remote: Remote, as_json: bool) -> None:
 
 def _announcing(command: F) -> F:
     options = (
-        click.option("--start", help="ISO 8601. Default: now."),
-        click.option("--in", "in_seconds", type=float, help="Start in so many seconds."),
-        click.option("--end", help="ISO 8601."),
-        click.option("--for", "for_seconds", type=float, help="End so many seconds after the start."),
+        click.option("--start", type=values.time, help="ISO 8601. Default: now."),
+        click.option(
+            "--in", "in_seconds", type=values.seconds, help="Start so much later: 900, or 15m, 2h, 8d."
+        ),
+        click.option("--end", type=values.time, help="ISO 8601."),
+        click.option("--for", "for_seconds", type=values.seconds, help="End so long after the start."),
         click.option("--title", help="Default: in the mock's words."),
         click.option("--text", help="Default: in the mock's words."),
         click.option("--with-api", is_flag=True, help="The API answers 503 as long as it is under way."),
@@ -62,7 +67,7 @@ def _announcement(name: str, category: str, sentence: str) -> None:
         in_seconds: float | None,
         for_seconds: float | None,
         with_api: bool,
-        **same: str | None,
+        **same: str | datetime | None,
     ) -> None:
         given = {"inSeconds": in_seconds, "forSeconds": for_seconds, **same}
         order: dict[str, Any] = {"category": category, "withApi": with_api}
@@ -88,12 +93,15 @@ def end(remote: Remote, event_id: int | None, as_json: bool) -> None:
 @click.argument("message_id")
 @click.option("--title")
 @click.option("--text")
-@click.option("--start", help="ISO 8601.")
-@click.option("--end", help="ISO 8601.")
+@click.option("--start", type=values.time, help="ISO 8601.")
+@click.option("--end", type=values.time, help="ISO 8601.")
 @remote_command
 @json_option
-def correct(remote: Remote, message_id: str, as_json: bool, **changes: str | None) -> None:
-    """Publish the next version of the message MESSAGE_ID, such as K/2026/AWR/01."""
+def correct(remote: Remote, message_id: str, as_json: bool, **changes: str | datetime | None) -> None:
+    """Publish the next version of a message.
+
+    MESSAGE_ID is such as K/2026/AWR/01.
+    """
     order = {"id": message_id} | {name: value for name, value in changes.items() if value is not None}
     body = remote.call("POST", "/lighthouse/correct", order)
     print_json(body) if as_json else _print([body])
@@ -111,13 +119,22 @@ def withdraw(remote: Remote) -> None:
 @remote_command
 @json_option
 def play(remote: Remote, name: str, as_json: bool) -> None:
-    """Begin the scenario NAME, such as outage or test-now; `show --json` lists them."""
+    """Begin the scenario NAME.
+
+    Such as outage or test-now; `show --json` lists them.
+    """
     _said(remote.call("POST", "/lighthouse/play", {"name": name}), as_json)
 
 
 @lighthouse.command()
 @click.argument("how", type=click.Choice([*map(str, Breakdown), "slow"]))
-@click.option("--seconds", default=5.0, show_default=True, help="How late it answers if it is `slow`.")
+@click.option(
+    "--seconds",
+    type=values.seconds,
+    default=5.0,
+    show_default=True,
+    help="How late it answers if it is `slow`.",
+)
 @remote_command
 def down(remote: Remote, how: str, seconds: float) -> None:
     """Let the lighthouse itself fail, until `lighthouse up`."""

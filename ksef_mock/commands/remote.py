@@ -11,6 +11,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -24,6 +25,8 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 
 #: Seconds; a stream shows a sign of life every 15.
 _TIMEOUT = 30.0
+#: Of whoever answers otherwise than a mock does.
+_DOUBT = "is this a ksef-mock? Its address goes without /v2"
 
 
 class Unreachable(click.ClickException):
@@ -59,14 +62,20 @@ class Remote:
         self, method: str, path: str, body: Any = None, *, params: Mapping[str, Any] | None = None
     ) -> Any:
         """The JSON answer of /_mock`path`; None if it has no body."""
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, default=datetime.isoformat).encode()
         content = self.send(method, path, data, params=params)
-        return json.loads(content) if content else None
+        return self._read(content) if content else None
 
     def open(self, path: str) -> Any:
         """The JSON answer of a page of KSeF's."""
         with self._exchange("GET", path, None, None, {}, under="") as response:
-            return json.loads(response.read())
+            return self._read(response.read())
+
+    def _read(self, content: bytes) -> Any:
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise Unreachable(f"{self.url} answers with something else than JSON; {_DOUBT}") from None
 
     def send(
         self,
@@ -109,7 +118,7 @@ class Remote:
             connection.request(method, target, data, sent)
             with connection.getresponse() as response:
                 if response.status >= 400:
-                    raise Refused(_refusal(response, self._token))
+                    raise self._refusal(response)
                 yield response
         except ssl.SSLCertVerificationError as error:
             raise Unreachable(
@@ -123,9 +132,22 @@ class Remote:
                 f"no mock is running at {self.url}: start one with `ksef-mock serve`, or name it with --url"
             ) from None
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{self.url}: {error or type(error).__name__}") from None
+            raise Unreachable(f"{self.url}: {visible(str(error).strip()) or type(error).__name__}") from None
         finally:
             connection.close()
+
+    def _refusal(self, response: http.client.HTTPResponse) -> click.ClickException:
+        content = response.read(1_000_000)
+        if response.status == 401:
+            wanted = "this mock wants a control token: --control-token"
+            return Refused("the control token is wrong" if self._token else wanted)
+        try:
+            problem = json.loads(content)
+            details = [detail for error in problem.get("errors", ()) for detail in error.get("details", ())]
+            said = "; ".join(details) or problem["detail"]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return Unreachable(f"{self.url} answers with HTTP status {response.status}; {_DOUBT}")
+        return Refused(visible(str(said)))
 
     def _connection(self) -> http.client.HTTPConnection:
         if not self._secure:
@@ -162,16 +184,3 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
     for row in (list(headers), *cells):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _refusal(response: http.client.HTTPResponse, token: str | None) -> str:
-    content = response.read(1_000_000)
-    if response.status == 401:
-        return "the control token is wrong" if token else "this mock wants a control token: --control-token"
-    try:
-        problem = json.loads(content)
-        details = [detail for error in problem.get("errors", ()) for detail in error.get("details", ())]
-        said = "; ".join(details) or problem["detail"]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return f"HTTP status {response.status}; is this a ksef-mock?"
-    return visible(str(said))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib.util
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,10 @@ async def _serve(settings: Settings, serving: Serving) -> None:
                 listeners.append(listen(serving.host, number))
         except OSError as error:
             await mock.system.close()
-            address = f"{serving.host}:{number}"
-            raise click.ClickException(f"cannot listen on {address}: {error.strerror or error}") from None
+            reason = f"cannot listen on {serving.host}:{number}: {error.strerror or error}"
+            if error.errno == errno.EADDRINUSE:
+                reason += f"; {_who_else(number)}"
+            raise click.ClickException(reason) from None
     listener, lighthouse = listeners[0], (listeners[1] if len(listeners) > 1 else None)
     port: int = listener.getsockname()[1]
 
@@ -76,7 +79,7 @@ async def _serve(settings: Settings, serving: Serving) -> None:
             background.settled_in(serving.log_file, port)
 
     try:
-        with _pid_file(serving, port):
+        with _pid_files(serving, port):
             if serving.workers == 1:
                 await serve_alone(
                     mock, listener, announce, certificate=serving.certificate, lighthouse=lighthouse
@@ -84,8 +87,11 @@ async def _serve(settings: Settings, serving: Serving) -> None:
             else:
                 await mock.system.close()
                 await _supervise(settings, serving, listener, lighthouse, announce)
-    except (background.Running, OSError) as error:
+    except background.Running as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{file}{error.strerror or error}") from None
 
 
 async def _prepared(settings: Settings, serving: Serving) -> Mock:
@@ -94,7 +100,10 @@ async def _prepared(settings: Settings, serving: Serving) -> Mock:
 
     try:
         mock = Mock(settings)
-    except (ValueError, OSError) as error:
+    except OSError as error:  # the store's: the files of --trust have been seen
+        reason = f"{settings.store}: {error.strerror or error}"
+        raise click.BadParameter(reason, param_hint="--store") from None
+    except ValueError as error:
         option = "--trust" if settings.store == "memory" else "--store or --trust"
         raise click.BadParameter(str(error), param_hint=option) from None
     try:
@@ -111,12 +120,21 @@ async def _prepared(settings: Settings, serving: Serving) -> Mock:
     return mock
 
 
-def _pid_file(serving: Serving, port: int) -> contextlib.AbstractContextManager[None]:
-    if serving.pid_file is not None:
-        return background.pid_file(serving.pid_file)
-    if serving.log_file is not None:
-        return background.pid_file(background.run_folder() / f"{port}.pid")
-    return contextlib.nullcontext()
+def _who_else(port: int | None) -> str:
+    if port and background.is_running(background.of_port(port)):
+        return f"a mock in the background has it: `ksef-mock stop --port {port}` ends that one"
+    return "take another by --port, 0 for a free one"
+
+
+@contextlib.contextmanager
+def _pid_files(serving: Serving, port: int) -> Iterator[None]:
+    with contextlib.ExitStack() as files:
+        # In the background it has both: `ksef-mock stop` finds it without being told the file.
+        if serving.log_file is not None:
+            files.enter_context(background.pid_file(background.of_port(port)))
+        if serving.pid_file is not None:
+            files.enter_context(background.pid_file(serving.pid_file))
+        yield
 
 
 def _announce(
@@ -131,7 +149,11 @@ def _announce(
         known = {"KSEF_URL": url, "KSEF_NIP": first.nip, "KSEF_TOKEN": first.text}
         if serving.ca_file is not None:
             known["KSEF_CA"] = str(serving.ca_file.resolve())
-        _write_environment(serving.env_file, known)
+        try:
+            _write_environment(serving.env_file, known)
+        except OSError as error:
+            reason = f"cannot write --env-file {serving.env_file}: {error.strerror}"
+            raise click.ClickException(reason) from None
     click.echo(f"ksef-mock ready on {url}")
     click.echo(f"NIP:   {first.nip}")
     click.echo(f"Token: {first.text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -95,6 +96,11 @@ def _settings(
     from ksef_mock.ksef.tokens.tokens import new_text
     from ksef_mock.settings import FirstToken, Settings
 
+    given = click.get_current_context().get_parameter_source("nip")
+    if token is not None and given is click.core.ParameterSource.DEFAULT:
+        # KSeF writes into the text whose token it is.
+        named = re.fullmatch(r"[^|]*\|nip-(?P<nip>\d{10})\|[^|]*", token, re.ASCII)
+        nip = named["nip"] if named else nip
     context = Identifier("Nip", nip)
     if not is_context_identifier(context):
         raise click.BadParameter(f"{nip!r} is no valid NIP: ten digits", param_hint="--nip")
@@ -149,7 +155,7 @@ settings_options = gathered(
             "--nip",
             default="5265877635",
             show_default=True,
-            help="NIP to issue a ready-to-use KSeF token for.",
+            help="NIP to issue a ready-to-use KSeF token for; by default that in --token, too.",
         ),
         click.option(
             "--token",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ksef_mock.commands.files import write_private
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, Unreachable, json_option, print_table, remote_command
 from ksef_mock.commands.terminal import print_json
 
@@ -86,7 +87,7 @@ def warn(remote: Remote, text: str | None, clear: bool) -> None:
         remote.call("PUT", "/system-warning", {"warning": text})
 
 
-@click.group()
+@click.group(cls=Group)
 def snapshot() -> None:
     """Save and restore the whole state of a running mock."""
 

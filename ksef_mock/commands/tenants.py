@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 import click
 
+from ksef_mock.commands.group import Group
 from ksef_mock.commands.remote import Remote, json_option, print_table, remote_command
 from ksef_mock.commands.terminal import print_json
 
 
-@click.group()
+@click.group(cls=Group)
 def tenant() -> None:
     """Further mocks in a running one, each with everything of its own."""
 

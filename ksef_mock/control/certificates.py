@@ -31,6 +31,7 @@ from ksef_mock.crypto.authority import Validity, fingerprint_of
 from ksef_mock.crypto.certificate import Certificate, load_der_certificate, load_pem_certificates
 from ksef_mock.crypto.chain import MALFORMED
 from ksef_mock.crypto.pki import Credential, Pki, Purpose, Role, person, seal
+from ksef_mock.crypto.subject_name import readable
 from ksef_mock.ksef.certificates.certificates import KsefCertificate
 from ksef_mock.state.store import Index, Insert, Table
 from ksef_mock.system.system import System
@@ -174,7 +175,7 @@ async def issue(request: Request) -> Response:
     valid_from, valid_to = map(
         from_datetime, (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     )
-    subject = certificate.subject.rfc4514_string()
+    subject = readable(certificate.subject)
     issued = IssuedCertificate(credential.fingerprint, order.kind, subject, valid_from, valid_to)
     await system.store.commit(
         Insert(ISSUED, serial, issued, None), Index(ALL_ISSUED, serial, system.clock.now(), None)

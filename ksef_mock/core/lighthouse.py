@@ -250,7 +250,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
         board = msgspec.structs.replace(board, next_event=event + 1)
         if what.category is Category.MAINTENANCE:
             if end is None:
-                raise InvalidNotice("end: a maintenance has one")
+                raise InvalidNotice("end: missing, a maintenance has one: name it, or for how long")
             title, text = _maintenance(start, end)
             return board._with(
                 event, what.category, Kind.MAINTENANCE_ANNOUNCEMENT, what.title or title, what.text or text,

@@ -82,7 +82,8 @@ def log_request(
         fields["page"] = f"{base_url()}{_page(exchange)}"
     code = f"/{fields['code']}" if "code" in fields else ""
     message = f"{status}{code} {exchange.method} {fields['path']} {duration_ms:.1f} ms"
-    _log(level, " ".join(filter(None, (message + (f": {why}" if why else ""), fields.get("page")))), fields)
+    said = f"{message}: {why}" if why else message
+    _log(level, f"{said} - see {fields['page']}" if "page" in fields else said, fields)
 
 
 def _why(exchange: Exchange, error: KsefError | None) -> str | None:

@@ -100,6 +100,43 @@ def test_of_several_the_port_says_which_one_to_stop(run: Run) -> None:
     assert run("stop").returncode == 0
 
 
+def test_stop_finds_it_by_its_port_too_where_it_was_given_a_pid_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.pid"
+    url = run("serve", "--detach", "--port", "0", "--pid-file", str(file)).stdout.split()[3]
+    port = url.rpartition(":")[2]
+    again = run("serve", "--detach", "--port", port)
+    assert again.returncode == 1
+    assert f"`ksef-mock stop --port {port}` ends that one" in again.stderr
+    assert run("stop").returncode == 0
+    assert not file.exists()
+    said = f"Error: no mock is running in the background on port {port}\n"
+    assert run("stop", "--port", port).stderr == said
+
+
+@pytest.mark.parametrize("option", ["--env-file", "--pid-file"])
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left_running(
+    run: Run, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" / "ksef.env"
+    failed = run("serve", "--detach", "--port", "0", option, str(target))
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert str(tmp_path / "file") in failed.stderr
+    assert "Errno" not in failed.stderr
+    assert run("stop").returncode == 1
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    failed = run("serve", "--detach", "--port", "0")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"Error: cannot keep log and pid file in {tmp_path / 'file'}")
+    assert failed.stderr.count("\n") == 1
+
+
 def test_what_keeps_it_from_starting_is_said_here(run: Run) -> None:
     with serving() as taken:
         failed = run("serve", "--detach", "--port", taken.url.rpartition(":")[2])

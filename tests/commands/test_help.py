@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from contract_tests.cli import main as conformance
+from ksef_client_min.cli import main as ksef
 from ksef_mock.cli import main
 
 
@@ -16,6 +20,23 @@ def test_sentences_of_the_commands_are_whole() -> None:
     lines = CliRunner().invoke(main, ["--help"], terminal_width=80).output.splitlines()
     assert [line for line in lines[1:] if line.endswith(("...", "e.g."))] == []
     assert "Run a mock:" in lines
+
+
+def _groups(group: click.Group, path: str) -> Iterator[tuple[str, click.Group]]:
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _groups(command, f"{path} {name}")
+
+
+@pytest.mark.parametrize("program", [main, ksef, conformance], ids=["ksef-mock", "ksef", "ksef-conformance"])
+def test_sentences_of_each_group_of_commands_are_whole(program: click.Group) -> None:
+    for path, group in _groups(program, ""):
+        lines = CliRunner().invoke(group, ["--help"], terminal_width=80).output.splitlines()
+        cut = [line for line in lines[1:] if line.endswith("...")]
+        assert not cut, (path, cut)
 
 
 @pytest.mark.parametrize(

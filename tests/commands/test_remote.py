@@ -56,15 +56,38 @@ def test_clock(ksef_mock: MockServer, run: Run) -> None:
     assert "frozen" not in run("clock", "resume").stdout
 
 
+def test_lengths_of_time_have_units_and_moments_may_be_dates(ksef_mock: MockServer, run: Run) -> None:
+    def now() -> str:
+        return to_datetime(ksef_mock.clock.now()).isoformat()
+
+    run("clock", "freeze")
+    run("clock", "set", "2026-03-01")
+    assert now() == "2026-03-01T00:00:00+00:00"
+    run("clock", "set", "2026-03-01T10:00+01:00")
+    assert now() == "2026-03-01T09:00:00+00:00"
+    for length, hour in (("15m", "09:15"), ("1.5h", "10:45"), ("-1h", "09:45"), ("60s", "09:46")):
+        run("clock", "advance", length)
+        assert now() == f"2026-03-01T{hour}:00+00:00"
+    run("lighthouse", "maintenance", "--in", "2h", "--for", "1d")
+    (notice,) = json.loads(run("lighthouse", "show", "--json").stdout)["messages"]
+    assert (notice["start"], notice["end"]) == ("2026-03-01T11:46:00+00:00", "2026-03-02T11:46:00+00:00")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["clock", "advance", "soon"], 2, "'soon' is not a valid float"),
+        (["clock", "advance", "soon"], 2, "'soon' is neither a number of seconds nor such as 15m, 2h, 8d"),
+        (["clock", "advance", "nan"], 2, "'nan' is neither a number of seconds nor such as 15m, 2h, 8d"),
+        (["clock", "advance", "h"], 2, "'h' is neither a number of seconds nor such as 15m, 2h, 8d"),
         (["clock", "advance", "1e12"], 1, "seconds: expected what leads to a year from 1970"),
-        (["clock", "set", "yesterday"], 1, "Error: time: expected a moment in ISO 8601, such as"),
+        (["clock", "set", "yesterday"], 2, "'yesterday' is no ISO 8601 time, such as 2026-01-31T12:00:00Z"),
+        (["faults", "add", "--status", "503", "--times", "0"], 1, "times: expected a number from 1 to"),
+        (["faults", "add", "--status", "0"], 1, "status: expected a final HTTP status"),
+        (["lighthouse", "maintenance"], 1, "end: missing, a maintenance has one"),
+        (["processing", "stop", "--for", "long"], 2, "'long' is neither a number of seconds nor"),
     ],
 )
-def test_clock_says_what_it_does_not_understand(run: Run, arguments: list[str], code: int, said: str) -> None:
+def test_what_is_not_understood_is_said(run: Run, arguments: list[str], code: int, said: str) -> None:
     assert said in run(*arguments, code=code).output
 
 
@@ -274,7 +297,12 @@ def test_something_else_is_running(run: Run) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
-        for reply in (b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nhi"):
+        for reply in (
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+            b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nhi",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            b"\x00\x01\r\n",
+        ):
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1_000)
@@ -284,7 +312,12 @@ def test_something_else_is_running(run: Run) -> None:
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     assert url in run("status", "--url", url, code=3).stderr
-    assert "HTTP status 404; is this a ksef-mock?" in run("status", "--url", url, code=1).stderr
+    assert (
+        f"{url} answers with HTTP status 404; is this a ksef-mock?"
+        in run("status", "--url", url, code=3).stderr
+    )
+    assert f"{url} answers with something else than JSON" in run("status", "--url", url, code=3).stderr
+    assert "\\x00" in run("status", "--url", url, code=3).stderr
     thread.join()
     listener.close()
 

@@ -149,7 +149,8 @@ def test_port_in_use_is_one_readable_line() -> None:
         done = failure("--port", str(port))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    hint = "take another by --port, 0 for a free one"
+    assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; {hint}\n"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,13 @@ def test_a_token_of_ones_own_is_the_same_at_each_start(
     api = Api(served.url)
     api.login(text, nip=served.nip)
     api.close()
+
+
+def test_the_nip_is_that_in_the_text_of_a_token_of_ones_own_unless_another_is_named(serve: Serve) -> None:
+    text = f"20260301-EC-0123456789-ABCDEF0123-4F|nip-{OTHER_NIP}|{'0' * 64}"
+    served = serve("--token", text)
+    assert (served.nip, served.token) == (OTHER_NIP, text)
+    assert serve("--token", text, "--nip", NIP).nip == NIP
 
 
 def test_a_token_of_ones_own_outlives_restarts_on_a_store_that_has_it(serve: Serve, tmp_path: Path) -> None:

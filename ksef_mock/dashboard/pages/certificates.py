@@ -17,6 +17,7 @@ from ksef_mock.control.certificates import ALL_ISSUED, ISSUED, Chosen, IssuedCer
 from ksef_mock.crypto.authority import fingerprint_of
 from ksef_mock.crypto.certificate import load_der_certificate
 from ksef_mock.crypto.pki import Role
+from ksef_mock.crypto.subject_name import readable
 from ksef_mock.dashboard.forms import Form, Unusable, done, read_form
 from ksef_mock.dashboard.frame import ROWS, framed, guarded, message
 from ksef_mock.dashboard.logins import Outcome, Tone
@@ -95,7 +96,7 @@ async def certificates(request: Request) -> Response:
         ksef,
         test,
         [
-            (_name_of(role), authority.certificate.subject.rfc4514_string())
+            (_name_of(role), readable(authority.certificate.subject))
             for role, authority in sorted(system.pki.authorities.items())
         ],
         following,
