@@ -410,6 +410,15 @@ def test_the_words_are_those_of_the_validator_itself(tmp_path: Path) -> None:
     assert dict(zip(PAIRS, told, strict=True)) == {case: expected for case, (_, expected) in PAIRS.items()}
 
 
+def test_thousands_of_padded_dates_hide_nothing_that_stands_behind_them() -> None:
+    crowd = SCHEMA.replace(b'name="Day" type="xs:date"', b'name="Day" type="xs:date" maxOccurs="unbounded"')
+    days = "<Day> 2026-01-01 </Day>" * 3_000
+    schema = Schema(crowd)
+    assert schema.faults(etree.fromstring(tail(days))) == []
+    (fault,) = schema.faults(etree.fromstring(tail(days + "<Empty>x</Empty>")))
+    assert fault.kind is Kind.UNEXPECTED_TEXT
+
+
 def test_a_root_in_an_unknown_namespace() -> None:
     # A warning of .NET's, which KSeF cannot but take for an error.
     (fault,) = Schema(SCHEMA).faults(etree.fromstring('<Invoice xmlns="urn:other"/>'))

@@ -16,6 +16,8 @@ from lxml import etree
 
 XS = "http://www.w3.org/2001/XMLSchema"
 _UNBOUNDED = 2**31
+#: Built-in types of dates and times.
+MOMENTS = {"dateTime", "date", "time", "gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay", "duration"}
 
 
 def xs(name: str) -> str:
@@ -204,6 +206,17 @@ class Grammar:
                 if node.get("name") is None or self.simple_type(part).builtin != "token":
                     continue
                 if not any(int(least) for least in self.simple_type(part).facets("minLength")):
+                    found[self._local_name(part, "elementFormDefault")] = None
+        return tuple(found)
+
+    @cached_property
+    def moments(self) -> tuple[str, ...]:
+        """Names of elements with a date or a time."""
+        found: dict[str, None] = {}
+        for root, namespace in self._documents:
+            for node in root.iter(xs("element")):
+                part = Part(node, namespace)
+                if node.get("name") is not None and self.simple_type(part).builtin in MOMENTS:
                     found[self._local_name(part, "elementFormDefault")] = None
         return tuple(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from ksef_mock.core.xsd.faults import (
     no_qname,
     split,
 )
-from ksef_mock.core.xsd.grammar import XS, Element, Grammar, Part, SimpleType, expected_after, xs
+from ksef_mock.core.xsd.grammar import MOMENTS, XS, Element, Grammar, Part, SimpleType, expected_after, xs
 
 #: A schema document: a file or its octets.
 Source: TypeAlias = Path | bytes
@@ -94,7 +94,27 @@ class Schema:
         possible = octets is None or _HINT in octets or _OF_XML in octets
         if possible and _HAS_ANYWHERE(element, xsi=XSI, xml=XML):
             element = _without_anywhere(element)
-        if octets is None or may_have_crowds(octets):
+        crowds = octets is None or may_have_crowds(octets)
+        found = self._found(element, most, {}, crowds=crowds)
+        moments = () if found is None else self.grammar.moments
+        if moments and any(map(_is_padded, element.iter(*moments))):
+            # Blanks around dates and times, which libxml2 refuses and .NET does not.
+            element = copy.deepcopy(element)
+            padded = {leaf: leaf.text or "" for leaf in element.iter(*moments) if _is_padded(leaf)}
+            for leaf, text in padded.items():
+                leaf.text = text.strip(_BLANKS)
+            found = self._found(element, most, padded, crowds=crowds)
+        return found or []
+
+    def _found(
+        self, element: etree._Element, most: int, raw: Mapping[etree._Element, str], *, crowds: bool
+    ) -> list[Fault] | None:
+        """The faults; None if libxml2 finds none.
+
+        Args:
+            raw: the texts of those elements that are shorter here than in the document.
+        """
+        if crowds:
             element = self._bounded(element, most)
         with self._lock:
             compiled = self._compiled
@@ -104,8 +124,8 @@ class Schema:
         if valid:
             names = self.grammar.tokens
             blanks = [leaf for leaf in element.iter(*names) if _is_blank(leaf)] if names else []
-            return _Translation(self.grammar, element).blank_tokens(blanks)[:most] if blanks else []
-        return list(islice(_Translation(self.grammar, element).faults(entries), most))
+            return _Translation(self.grammar, element).blank_tokens(blanks)[:most] if blanks else None
+        return list(islice(_Translation(self.grammar, element, raw).faults(entries), most))
 
     def _bounded(self, element: etree._Element, most: int) -> etree._Element:
         """The element, or as much of it as has more faults than are told."""
@@ -200,9 +220,13 @@ class _Located(etree.Resolver):
 class _Translation:
     """libxml2's log of one document, told again as .NET would."""
 
-    def __init__(self, grammar: Grammar, root: etree._Element) -> None:
+    def __init__(
+        self, grammar: Grammar, root: etree._Element, raw: Mapping[etree._Element, str] | None = None
+    ) -> None:
+        """`raw`: the texts of those elements that are shorter here than in the document."""
         self._grammar = grammar
         self._root = root
+        self._raw = raw or {}
 
     def faults(self, entries: list[Any]) -> Iterator[Fault]:
         for (path, attribute), group in groupby(entries, key=_place):
@@ -364,7 +388,7 @@ class _Translation:
             SimpleType(None, "anyType") if declaration is None else self._grammar.simple_type(declaration)
         )
         failed = {_FACETS[code] for code in codes if code in _FACETS}
-        if simple.builtin in _MOMENTS:
+        if simple.builtin in MOMENTS:
             broken = _broken_by_moment(simple, value)
             if broken is not None:
                 if not broken:
@@ -389,7 +413,8 @@ class _Translation:
     def _valued(self, node: etree._Element, attribute: str | None) -> tuple[Part | None, str]:
         declaration = self._declaration(node)
         if attribute is None:
-            return declaration, (node.text or "") + "".join(child.tail or "" for child in node)
+            text = self._raw.get(node, node.text or "")
+            return declaration, text + "".join(child.tail or "" for child in node)
         value = str(node.get(attribute, ""))
         return (None if declaration is None else self._grammar.attributes(declaration).get(attribute)), value
 
@@ -438,16 +463,13 @@ _OF_VALUES = {
 
 
 _NIL, _TYPE = f"{{{XSI}}}nil", f"{{{XSI}}}type"
-#: Types of dates and times.
-_MOMENTS = {"dateTime", "date", "time", "gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay", "duration"}
 _ZONED = re.compile(r".*(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _broken_by_moment(simple: SimpleType, value: str) -> set[str] | None:
     """Facets that a date or time breaks; None: it is none.
 
-    libxml2 refuses blanks around some of them, and can compare none without a zone to one with; .NET
-    collapses the blanks, and takes the time of where it runs.
+    libxml2 compares none without a zone to one with; .NET takes the time of where it runs.
     """
     text = _normalized(simple, value)
     zoned = text if simple.builtin != "dateTime" or _ZONED.fullmatch(text) else f"{text}Z"
@@ -571,8 +593,15 @@ def _find(root: etree._Element, path: str) -> etree._Element:
     return node
 
 
+_BLANKS = " \t\r\n"
+
+
 def _is_blank(leaf: etree._Element) -> bool:
-    return bool(leaf.text) and not len(leaf) and not str(leaf.text).strip(" \t\r\n")
+    return bool(leaf.text) and not len(leaf) and not str(leaf.text).strip(_BLANKS)
+
+
+def _is_padded(leaf: etree._Element) -> bool:
+    return bool(leaf.text) and not len(leaf) and str(leaf.text).strip(_BLANKS) != leaf.text
 
 
 def _type_named(node: etree._Element) -> str:
