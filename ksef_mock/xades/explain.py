@@ -24,7 +24,7 @@ from ksef_mock.crypto.chain import excess_of
 from ksef_mock.xades.algorithms import DIGESTS, RsaPkcs1, SignatureMethod, digest, integer_size, kind_of
 from ksef_mock.xades.budget import Budget, Spent
 from ksef_mock.xades.canonical import Canonicalization, Selection
-from ksef_mock.xades.key_info import Candidate
+from ksef_mock.xades.key_info import Candidate, Unusable, read_certificates
 from ksef_mock.xades.properties import CertificateDigest
 from ksef_mock.xades.reading import Reading
 from ksef_mock.xades.references import Resolved
@@ -152,7 +152,7 @@ def _reference_variants(found: Resolved, reading: Reading, budget: Budget) -> It
     assert processed is not None
     if processed.selection is None or processed.method is None:
         return
-    variants = Variants(reading.octets, budget)
+    variants = Variants(reading.octets, budget, _polish_words(reading.signature))
     selection, method, signature = processed.selection, processed.method, reading.signature
     if signature is not None and not selection.without and selection.covers(signature.element):
         cut = msgspec.structs.replace(selection, without=(signature.element,))
@@ -164,6 +164,31 @@ def _reference_variants(found: Resolved, reading: Reading, budget: Budget) -> It
         yield from variants.with_signature(selection, method, found.reference.digest_element)
     if reading.layout is not None and selection.covers(reading.layout.request):
         yield from variants.of_document()
+
+
+def _polish_words(signature: Signature | None) -> list[str]:
+    """The words beyond ASCII in the names that the certificates of KeyInfo have, the longer ones first."""
+    if signature is None:
+        return []
+    try:
+        candidates = read_certificates(signature.key_info)
+    except Unusable:
+        return []
+    words = {
+        word
+        for each in candidates
+        for name in (each.certificate.subject, each.certificate.issuer)
+        for attribute in name
+        if isinstance(attribute.value, str)
+        for word in _WORD.findall(attribute.value[:_LONGEST_NAME])
+        if not word.isascii()
+    }
+    return sorted(words, key=len, reverse=True)[:_MAX_WORDS]
+
+
+_WORD = re.compile(r"\w+")
+#: Letters of a name that are looked at, and words of a document's certificates.
+_LONGEST_NAME, _MAX_WORDS = 256, 32
 
 
 # ---- signature values
@@ -241,7 +266,7 @@ class _ValueSearch(msgspec.Struct, frozen=True):
                 b64(found.computed).encode(), f"the digest of reference {name} was signed, in base64"
             )
         selection = Selection(self.signature.signed_info, comments=True)
-        variants = Variants(self.reading.octets, self.budget)
+        variants = Variants(self.reading.octets, self.budget, _polish_words(self.signature))
         for variant in variants.of(selection, self.canonicalization, self.signed_info):
             yield Variant(variant.octets, f"SignedInfo: {variant.mistake}")
         for algorithm in DIGESTS.values():

@@ -40,6 +40,8 @@ MAX_CERTIFICATES = 10
 MAX_CERTIFICATE = 32_768
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]*+)-----END CERTIFICATE-----")
+_ANY_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{3,40})-----")
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Unusable(Exception):
@@ -133,7 +135,8 @@ def _read_certificate(text: str) -> Candidate:
         return _load(der)
     except (*MALFORMED, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Unusable(
-            f"X509Certificate is no certificate that can be read: {error}", _why_not_der(der)
+            f"X509Certificate is no certificate that can be read: {error}",
+            _why_not_der(der) or _misspelled(text),
         ) from None
 
 
@@ -159,12 +162,30 @@ def _why_not_base64(text: str) -> str | None:
     match = _PEM.search(text)
     if match and decode_base64(match[1]) is not None:
         return "the element contains a PEM file; it takes the base64 alone, without the BEGIN and END lines"
+    label = _ANY_PEM.search(text)
+    if label:
+        return f"the element contains a PEM file of a {label[1].lower()}; it takes a certificate"
+    return _misspelled(text)
+
+
+def _misspelled(text: str) -> str | None:
+    """How `text` writes a certificate otherwise than in base64; None if it does not."""
+    compact = "".join(text.split()).rstrip("=")
+    try:
+        if _is_certificate(bytes.fromhex(compact)):
+            return "written in hexadecimal instead of base64"
+    except ValueError:
+        pass
+    if _is_certificate(decode_base64(compact.translate(_URL_SAFE) + "=" * (-len(compact) % 4))):
+        return "written in the URL-safe alphabet of base64, or without its padding"
     return None
 
 
 def _why_not_der(der: bytes) -> str | None:
     if der.lstrip().startswith(b"-----BEGIN CERTIFICATE-----"):
         return "base64 of a PEM file, that is base64 twice; it takes the base64 of the DER form"
+    if _is_certificate(decode_base64(der.decode("latin-1"))):
+        return "base64 twice; it takes the base64 of the DER form"
     for what, is_one in _OTHER_FORMS.items():
         if is_one(der):
             return f"the element contains {what}; it takes the certificate alone"
@@ -180,6 +201,10 @@ def _loads(load: Callable[[bytes], object]) -> Callable[[bytes], bool]:
         return True
 
     return loads
+
+
+def _is_certificate(der: bytes | None) -> bool:
+    return der is not None and len(der) <= MAX_CERTIFICATE and _loads(load_der_certificate)(der)
 
 
 def _is_pkcs12(der: bytes) -> bool:

@@ -10,7 +10,7 @@ import codecs
 import contextlib
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import combinations, islice, product
 from typing import Any, TypeVar
 
@@ -58,9 +58,11 @@ class Variant(msgspec.Struct, frozen=True):
 class Variants:
     """Variants of the parts of one document, the likelier ones first; each is paid for when it is made."""
 
-    def __init__(self, document: bytes, budget: Budget) -> None:
+    def __init__(self, document: bytes, budget: Budget, words: Collection[str] = ()) -> None:
+        """`words`: with letters beyond ASCII, that may have stood in the document."""
         self._document = document
         self._budget = budget
+        self._words = words
         self._cost = canonical_octets(document)
 
     def of(self, selection: Selection, method: Canonicalization, octets: bytes) -> Iterator[Variant]:
@@ -73,6 +75,7 @@ class Variants:
         yield from self._in_place(selection, method)
         yield from _line_ends(octets)
         yield from _characters(octets)
+        yield from _restored(octets, self._words)
         if not selection.document:
             yield from self._raw(local_name(selection.apex))
         self._budget.read(self._cost)
@@ -194,8 +197,11 @@ class Variants:
             return
         self._budget.read(self._cost)
         with contextlib.suppress(Uncanonical):
+            made = in_place(selection.apex)
+            if b' xmlns=""' not in made:
+                return
             yield Variant(
-                in_place(selection.apex),
+                made,
                 f"lxml canonicalised the {local_name(selection.apex)} where it stands, and so undeclared its"
                 ' default namespace (xmlns="") further down; it has to be done in a document of its own',
             )
@@ -323,15 +329,52 @@ def _characters(octets: bytes) -> Iterator[Variant]:
         return
     for charset in _CHARSETS:
         with contextlib.suppress(UnicodeError):
-            original = text.encode(charset)
+            original = text.encode(charset, _CONTROLS)
             original.decode("utf-8")
             yield Variant(original, f"UTF-8 was read as {charset} and encoded again after signing")
         with contextlib.suppress(UnicodeError):
             yield Variant(text.encode(charset), f"the text was hashed in {charset}, it has to be UTF-8")
         with contextlib.suppress(UnicodeError):
-            twice = octets.decode(charset).encode()
+            twice = octets.decode(charset, _CONTROLS).encode()
             yield Variant(twice, f"UTF-8 was read as {charset} and encoded again before it was hashed")
     yield Variant(text.encode("ascii", "replace"), "letters beyond ASCII were hashed as ?")
+
+
+def _restored(octets: bytes, words: Collection[str]) -> Iterator[Variant]:
+    """With the letters that the words of the certificate have, where something stands for them."""
+    text = octets.decode("utf-8")
+    for lose in _LOSSES:
+        original = text
+        for word in words:
+            original = original.replace(lose(word), word)
+        if original != text:
+            yield Variant(original.encode(), "letters beyond ASCII were replaced by ? after signing")
+
+
+def _per_octet(mark: str) -> Callable[[str], str]:
+    return lambda word: "".join(each if each.isascii() else mark * len(each.encode()) for each in word)
+
+
+#: What becomes of letters that a program cannot write or read.
+_LOSSES: tuple[Callable[[str], str], ...] = (
+    lambda word: word.encode("ascii", "replace").decode(),
+    lambda word: word.encode("latin-1", "replace").decode("latin-1"),
+    _per_octet("?"),
+    _per_octet("\ufffd"),
+)
+
+
+def _as_controls(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Octets that a code page leaves undefined are control characters of that number, as .NET reads them."""
+    if isinstance(error, UnicodeEncodeError) and 0x80 <= ord(error.object[error.start]) < 0xA0:
+        return bytes([ord(error.object[error.start])]), error.start + 1
+    if isinstance(error, UnicodeDecodeError):
+        return chr(error.object[error.start]), error.start + 1
+    raise error
+
+
+_CONTROLS = "ksef-mock-controls"
+codecs.register_error(_CONTROLS, _as_controls)
 
 
 def _present(element: etree._Element | None) -> list[etree._Element]:

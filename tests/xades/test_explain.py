@@ -456,6 +456,23 @@ def test_a_pem_file_inside_x509_certificate() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spell", "said"),
+    [
+        (lambda der: b64(b64(der).encode()), "base64 twice"),
+        (lambda der: der.hex(), "hexadecimal"),
+        (lambda der: b64(der).replace("+", "-").replace("/", "_").rstrip("="), "URL-safe"),
+        (lambda _: "-----BEGIN PRIVATE KEY-----AA==-----END PRIVATE KEY-----", "PEM file of a private key"),
+    ],
+)
+def test_a_certificate_in_another_spelling(spell: Callable[[bytes], str], said: str) -> None:
+    der = credentials().certificate.public_bytes(Encoding.DER)
+    info = key_info(b"?").replace(b64(b"?"), spell(der))
+    result = failure(Signer(key_info=info).sign(), Check.KEY_INFO)
+    assert result.consequence == Refusal(Code.INVALID_CERTIFICATE)
+    assert said in (result.explanation or "")
+
+
+@pytest.mark.parametrize(
     "info", ["", "<ds:KeyInfo/>", key_info(), key_info(b"no certificate"), key_info(b"\x30\x03")]
 )
 def test_a_missing_or_broken_certificate(info: str) -> None:
@@ -503,6 +520,31 @@ def test_letters_that_became_question_marks() -> None:
     sent = signed.replace("Jóźef".encode(), b"J??ef")
     assert "replaced by ?" in explained(sent)
     assert failure(sent.replace(b"J??ef", b"K??ef"), Check.REFERENCES).explanation is None
+
+
+def test_code_pages_that_leave_octets_undefined() -> None:
+    # The Ł is C5 81 in UTF-8, and Windows-1252 has no 81: .NET reads a control character.
+    sent = issued_by("CN=Łoś").decode().replace("Łoś", "Å\x81oÅ\u203a")
+    assert "UTF-8 was read as windows-1252" in explained(sent.encode())
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda name: name.encode("ascii", "replace").decode(),
+        lambda name: name.encode("latin-1", "replace").decode("latin-1"),
+        lambda name: name.encode().decode("ascii", "replace").replace("\ufffd", "?"),
+        lambda name: name.encode().decode("ascii", "replace"),
+    ],
+)
+def test_the_certificate_tells_which_letters_were_lost(lose: Callable[[str], str]) -> None:
+    name = "Żółcisława Łąkowska"
+    serial = f"<ds:X509IssuerName>CN={name}</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber>"
+    signed = Signer(credentials=credentials(name=name), issuer_serial=serial).sign().decode()
+    sent = signed.replace(name, lose(name))
+    assert "replaced by ?" in explained(sent.encode())
+    other = sent.replace(lose(name), lose(name).replace("kowska", "nowska"))
+    assert failure(other.encode(), Check.REFERENCES).explanation is None
 
 
 @pytest.mark.parametrize(
