@@ -60,7 +60,7 @@ class Cause(StrEnum):
     DUPLICATE = "duplicate"
 
 
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The result of one check."""
 
     check: Check

@@ -246,9 +246,9 @@ def _tell(exchange: Exchange, invoice: SentInvoice, report: Report) -> None:
     exchange.noted("invoice", f"{invoice.reference}: {int(invoice.code)}")
     for check, reason in invoice.failures:
         exchange.failed(check, reason)
-    if report.passes:
+    if passes := report.passes:
         ground = "" if report.ground is None else f"; {report.ground.value}"
-        exchange.passed("verification", ", ".join([each.check for each in report.passes]) + ground)
+        exchange.passed("verification", ", ".join([each.check for each in passes]) + ground)
 
 
 def _check_at_once(submission: Submission) -> None:
