@@ -105,6 +105,8 @@ def read_certificates(key_info: etree._Element | None) -> list[Candidate]:
 
 def contradiction(key_info: etree._Element, key: CertificatePublicKeyTypes) -> str | None:
     """Why a KeyValue or DEREncodedKeyValue is not the certificate's `key`; None if all of them are."""
+    if len(key_info) == 1:
+        return None  # the X509Data that the certificate came from, which is all that most have
     elements = list(key_info.iterchildren(_KEY_VALUE, _DER_KEY_VALUE))
     if len(elements) > MAX_CERTIFICATES:
         return f"KeyInfo has {len(elements)} bare keys, at most {MAX_CERTIFICATES} are accepted"

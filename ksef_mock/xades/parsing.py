@@ -116,8 +116,8 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
         root = etree.fromstring(document, _PARSERS.parser)
     except etree.XMLSyntaxError as error:
         raise NotWellFormed(f"not well-formed: {error.msg}") from None
-    # Most documents have too few end tags and signs of equality for that: counting them costs less.
-    if to_canonicalize and document.count(b"</") >= MAX_DEPTH and _TOO_DEEP(root):
+    # Most documents have too few tags and signs of equality for that: counting them costs less.
+    if to_canonicalize and document.count(b"<") > 2 * MAX_DEPTH and _TOO_DEEP(root):
         raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
     if document.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
         raise NotWellFormed(f"an element has more than {MAX_ATTRIBUTES} attributes")

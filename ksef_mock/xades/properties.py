@@ -104,7 +104,7 @@ def read_time(text: str) -> tuple[datetime, bool]:
     if match is None:
         raise NotATime(f"{text.strip()[:40]!r} is no xsd:dateTime")
     year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
-    microsecond = int((match[7] or "")[:6].ljust(6, "0"))
+    microsecond = int(match[7][:6].ljust(6, "0")) if match[7] else 0
     try:
         zone = _zone(match[8])
         moment = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=zone)
@@ -132,10 +132,9 @@ def _certificate_groups(properties: etree._Element) -> Iterator[tuple[Certificat
 
 
 def _certificate(cert: etree._Element) -> CertificateDigest:
-    stated, issuer = child(cert, _CERT_DIGEST), child(cert, _ISSUER_SERIAL)
-    method = None if stated is None else child(stated, _DIGEST_METHOD)
-    value = None if stated is None else child(stated, _DIGEST_VALUE)
-    serial = None if issuer is None else child(issuer, _SERIAL_NUMBER)
+    parts = _first_of_each(cert)
+    stated, issuer = _first_of_each(parts.get(_CERT_DIGEST)), _first_of_each(parts.get(_ISSUER_SERIAL))
+    method, value, serial = stated.get(_DIGEST_METHOD), stated.get(_DIGEST_VALUE), issuer.get(_SERIAL_NUMBER)
     uri, text = "" if method is None else method.get("Algorithm", ""), "" if value is None else text_of(value)
     return CertificateDigest(
         DIGESTS.get(uri),
@@ -144,6 +143,11 @@ def _certificate(cert: etree._Element) -> CertificateDigest:
         decode_base64(text),
         None if serial is None else text_of(serial).strip(),
     )
+
+
+def _first_of_each(parent: etree._Element | None) -> dict[object, etree._Element]:
+    """The first child of each name."""
+    return {} if parent is None else {each.tag: each for each in parent.iterchildren(reversed=True)}
 
 
 def naming(groups: Sequence[Sequence[CertificateDigest]], candidate: Candidate) -> bool:
