@@ -119,9 +119,10 @@ def parse(document: bytes, work: int | None = None, *, to_canonicalize: bool = T
     # Most documents have too few tags and signs of equality for that: counting them costs less.
     if to_canonicalize and document.count(b"<") > 2 * MAX_DEPTH and _TOO_DEEP(root):
         raise NotWellFormed(f"elements nest deeper than {MAX_DEPTH} levels")
-    if document.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
+    equals = document.count(b"=")
+    if equals > MAX_ATTRIBUTES and _TOO_WIDE(root):
         raise NotWellFormed(f"an element has more than {MAX_ATTRIBUTES} attributes")
-    if document.count(b"xmlns") > MAX_NAMESPACES and _has_more_namespaces(root):
+    if equals > MAX_NAMESPACES and document.count(b"xmlns") > MAX_NAMESPACES and _has_more_namespaces(root):
         raise NotWellFormed(f"an element has more than {MAX_NAMESPACES} namespaces in scope")
     return root.getroottree()
 
