@@ -6,7 +6,7 @@ The forms are those of .NET's System.Text.Json (its documentation: DateTime and 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -76,7 +76,7 @@ def midnight(moment: Instant) -> Instant:
 
 def day(moment: Instant) -> str:
     """The day that it is in Warsaw, as YYYY-MM-DD."""
-    return _date_in_hour(moment // _HOUR).isoformat()
+    return _day_in_hour(moment // _HOUR)
 
 
 def second_of_day(moment: Instant) -> int:
@@ -90,8 +90,8 @@ _HOUR = 3_600 * SECOND
 
 
 @lru_cache(maxsize=64)
-def _date_in_hour(hour: int) -> date:
-    return to_datetime(hour * _HOUR).astimezone(warsaw()).date()
+def _day_in_hour(hour: int) -> str:
+    return to_datetime(hour * _HOUR).astimezone(warsaw()).date().isoformat()
 
 
 @lru_cache(maxsize=64)

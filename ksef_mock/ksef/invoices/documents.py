@@ -7,7 +7,7 @@ names: OpenAPI (InvoiceMetadata), the ministry's schemas.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -108,7 +108,13 @@ def _read_fa(root: etree._Element, top: _Parts, form: Form | None) -> Document:
     parts = _parts(top.get("Fa"))
     currency = _text(parts.get("KodWaluty"))
     kind = _text(parts.get("RodzajFaktury"))
-    vat = _VAT if currency == "PLN" else _VAT_IN_PLN
+    of_vat = _VAT if currency == "PLN" else _VAT_IN_PLN
+    net = vat = _ZERO
+    for name, part in parts.items():
+        if name.startswith("P_13_"):
+            net += _amount(part)
+        elif name in of_vat:
+            vat += _amount(part)
     return Document(
         form=form,
         form_code=_form_code(top),
@@ -116,9 +122,9 @@ def _read_fa(root: etree._Element, top: _Parts, form: Form | None) -> Document:
         issue_date=_text(parts.get("P_1")),
         seller=_seller(top.get("Podmiot1")),
         buyer=_buyer(top.get("Podmiot2")),
-        net=_sum(part for name, part in parts.items() if name.startswith("P_13_")),
+        net=net,
         gross=_amount(parts.get("P_15")),
-        vat=_sum(part for name, part in parts.items() if name in vat),
+        vat=vat,
         currency=currency,
         kind=kind,
         invoice_type=FA_TYPES.get(kind or ""),
@@ -313,7 +319,3 @@ def _number(element: etree._Element | None) -> str | None:
 def _amount(element: etree._Element | None) -> Decimal:
     text = _text(element)
     return _ZERO if text is None or not _AMOUNT(text) else Decimal(text)
-
-
-def _sum(elements: Iterable[etree._Element]) -> Decimal:
-    return sum(map(_amount, elements), _ZERO)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -301,7 +302,9 @@ def _structural_faults(
         yield "RodzajFaktury", document.kind or "", "a kind of invoice"
 
 
+@lru_cache(256)
 def _day(text: str | None) -> date | None:
+    """The day of a date; invoices have the same few again and again."""
     try:
         return date.fromisoformat(text) if text and re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
     except ValueError:
