@@ -16,10 +16,13 @@ Instant: TypeAlias = int
 
 SECOND: Instant = 1_000_000_000
 MILLISECOND: Instant = 1_000_000
-#: Where a mock's clock can be moved to: JWTs know no time before, certificates end long after.
+#: Where a mock's clock can be moved to: JWTs know no time before; what ends later still fits into 64 bits.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST = datetime(2500, 1, 1, tzinfo=UTC)
+LATEST = datetime(2250, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Within 64 bits, with a year to spare for what is added: 1678-01-01 and 2262-01-01.
+_FIRST: Instant = -9_214_560_000 * SECOND
+_LAST: Instant = 9_214_646_400 * SECOND
 _TICK: Instant = 100  # the resolution of .NET's DateTimeOffset, which KSeF's timestamps come from
 
 
@@ -151,9 +154,14 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def from_datetime(moment: datetime) -> Instant:
-    """`moment` (naive means UTC) as an `Instant`, exact to the microsecond."""
-    delta = in_utc(moment) - _EPOCH
-    return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
+    """`moment` (naive means UTC) as an `Instant`, exact to the microsecond.
+
+    What is before 1678 or after 2261 comes to the ends of those: stores keep moments in 64 bits. No clock of
+    a mock gets there, so whether it has passed is told rightly all the same.
+    """
+    delta = moment.replace(tzinfo=UTC) - _EPOCH if moment.tzinfo is None else moment - _EPOCH
+    exact = ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) * 1_000
+    return min(max(exact, _FIRST), _LAST)
 
 
 def to_datetime(moment: Instant) -> datetime:

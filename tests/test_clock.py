@@ -82,7 +82,7 @@ def test_iso_drops_zeros_at_the_end_of_the_fraction_and_has_an_offset() -> None:
     assert iso(0) == "1970-01-01T00:00:00+00:00"
 
 
-@given(st.integers(0, 253_402_300_799 * SECOND + 999_999_900).map(lambda moment: moment // 100 * 100))
+@given(st.integers(0, 9_214_646_400 * SECOND).map(lambda moment: moment // 100 * 100))
 def test_all_forms_name_the_same_moment(moment: int) -> None:
     whole, _, fraction = iso(moment).removesuffix("+00:00").partition(".")
     assert not fraction.endswith("0")

@@ -75,7 +75,7 @@ def test_times_that_make_no_sense_are_refused_by_name(
 
 
 def test_the_api_works_at_both_ends_of_time(control: httpx.Client, api: Api, ksef_token: str) -> None:
-    for time in ("1970-01-02T00:00:00Z", "2499-12-31T00:00:00Z"):
+    for time in ("1970-01-02T00:00:00Z", "2249-12-31T00:00:00Z"):
         control.post("/clock/set", json={"time": time})
         assert api.http.post("/auth/challenge").json()["timestamp"][:10] == time[:10]
     control.post("/reset")
