@@ -15,7 +15,7 @@ from ksef_mock.core.ip_policy import AllowedIps
 from ksef_mock.core.methods import AuthenticationMethod
 from ksef_mock.core.operation import Operation
 from ksef_mock.core.text import Allowance, fits, kept
-from ksef_mock.core.wire import Wire, pack, unpack
+from ksef_mock.core.wire import Wire
 
 SCOPE_KEY = "ksef_mock.exchange"
 #: Where the gateway leaves the system that a request is for: `app.state` takes ten times as long to ask.
@@ -40,11 +40,7 @@ class Outcome(StrEnum):
     NOTED = "noted"
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
-
-
-class Facts(msgspec.Struct, kw_only=True, rename="camel"):
+class Facts(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     """What a request showed beside the decisions; each member is None where it was not about that."""
 
     #: Of a login: the challenge, as issued or as sent (its first 64 characters).
@@ -64,23 +60,12 @@ class Facts(msgspec.Struct, kw_only=True, rename="camel"):
     #: part its `name`, `length` and first `octets`.
     xades: dict[str, Any] | None = None
     hashed: list[dict[str, Any]] | None = None
-    #: The last two as they are kept: MessagePack.
-    packed: bytes | None = None
     #: The claims of the JWTs that were issued, by the name of the token in the answer.
     issued: dict[str, dict[str, Any]] | None = None
     #: The status that was shown.
     status: Status | None = None
     #: Ids of the faults that acted.
     faults: list[str] | None = None
-
-    def members(self) -> dict[str, Any]:
-        """Those that there are, by their name in JSON."""
-        names = zip(self.__struct_encode_fields__, self.__struct_fields__, strict=True)
-        found = {key: value for key, name in names if (value := getattr(self, name)) is not None}
-        if self.packed is not None:
-            del found["packed"]
-            found |= _decode(self.packed)
-        return found
 
 
 class Exchange:
@@ -93,7 +78,6 @@ class Exchange:
         "method",
         "of_api",
         "operation",
-        "packed",
         "path",
         "recorded",
         "routed",
@@ -123,8 +107,6 @@ class Exchange:
         self.of_api = True
         #: The request and its answer as they were, secrets included; None of those under /_mock.
         self.wire: Wire | None = None
-        #: The same as the journal keeps it.
-        self.packed = b""
 
     def about(self, challenge: str, context: Identifier) -> None:
         """Record which login a submission is: its challenge, as sent, and its context."""
@@ -169,9 +151,9 @@ class Exchange:
         if facts.issued and not 0 < shown <= _CLAIMS:
             facts.issued = Allowance(_CLAIMS).bound(facts.issued)
         if facts.xades is not None:
-            xades = Allowance(_REPORT).bound(facts.xades)
+            facts.xades = Allowance(_REPORT).bound(facts.xades)
             octets = Allowance(_HASHED)
-            hashed = [
+            facts.hashed = [
                 {
                     **part,
                     "name": kept(part["name"], _LONGEST_CHALLENGE),
@@ -179,21 +161,3 @@ class Exchange:
                 }
                 for part in (facts.hashed or ())[:_MOST_DECISIONS]
             ]
-            # Hundreds of small objects take four times the memory of what they say.
-            facts.packed = _encode({"xades": xades, "hashed": hashed})
-            facts.xades = facts.hashed = None
-
-    def pack_wire(self) -> None:
-        """Keep what was on the wire in one piece, once it is complete."""
-        assert self.wire is not None
-        self.packed, self.wire = pack(self.wire), None
-
-    def packed_wire(self) -> Wire | None:
-        """What was kept in one piece."""
-        return unpack(self.packed) if self.packed else None
-
-    def forget_wire(self) -> None:
-        """Keep the first line and the lengths alone."""
-        wire = unpack(self.packed)
-        wire.forget()
-        self.packed = pack(wire)

@@ -14,7 +14,7 @@ _LONGEST_TARGET = 500
 Headers = list[tuple[bytes, bytes]]
 
 
-class Wire(msgspec.Struct, omit_defaults=True):
+class Wire(msgspec.Struct, array_like=True):
     """What was received and sent. Collected by the gateway."""
 
     #: Path and query string, as they came.
@@ -55,13 +55,3 @@ class Wire(msgspec.Struct, omit_defaults=True):
         self.body = self.answer = b""
         self.missing, self.answer_missing = self.length, self.answer_length
         self.forgotten = True
-
-
-_encode = msgspec.msgpack.Encoder().encode
-unpack = msgspec.msgpack.Decoder(Wire).decode
-
-
-def pack(wire: Wire) -> bytes:
-    """As the journal keeps it: letting go of one piece costs a fraction of what some fifty small ones do."""
-    # msgspec leaves up to a third of what it has taken unused; a copy has none of that.
-    return bytes(memoryview(_encode(wire)))

@@ -72,7 +72,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 #: Of the keys, unless the URL says `?prefix=`.
 DEFAULT_PREFIX = "ksef-mock"
 #: Changes whenever what older versions have written cannot be read any more.
-_FORMAT = "2"
+_FORMAT = "3"
 #: Seconds that a connection may take to be made, and an answer to come.
 _CONNECT_TIMEOUT = 2.0
 _TIMEOUT = 5.0

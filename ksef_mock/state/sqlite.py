@@ -45,7 +45,7 @@ from ksef_mock.state.windows import LONGEST
 R = TypeVar("R", bound=msgspec.Struct)
 
 #: Changes whenever older files cannot be read any more.
-_FORMAT = 2
+_FORMAT = 3
 #: Seconds to wait for another process's commit.
 _PATIENCE = 5.0
 #: Expired rows that one commit removes at most.

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http import HTTPMethod
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from ksef_mock.clock import iso
+from ksef_mock.clock import Instant, iso
 from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
 from ksef_mock.core.exchange import Exchange, Outcome
 from ksef_mock.core.expected import one_of, wrong
@@ -120,30 +120,74 @@ class Query:
 
 
 class _Refusal(NamedTuple):
-    """What is kept of an error. The error itself holds on, by its traceback, to the whole request."""
+    """What is kept of an error."""
 
     code: int | None
     details: tuple[str, ...]
     reason: str
 
 
-class _Stored(Entry, frozen=True, kw_only=True):
-    """An entry as a store keeps it. Who reads it as an `Entry` passes over the rest without decoding it."""
+class _Kept(msgspec.Struct, array_like=True):
+    """One request and its answer as they are kept, in one piece of MessagePack.
 
-    wire: Wire | None = None
+    Of some hundred small objects a request each would cost when it is let go of, long after it was last
+    looked at, and each time the collector looks for garbage.
+    """
+
+    started_at: Instant
+    trace_id: str
+    client_ip: str
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    refusal: _Refusal | None
+    operation: str | None
+    decisions: Sequence[tuple[str, str, str]]
+    #: Of the exchange, `Facts`; read again, its members.
+    facts: Any
+    #: `Wire`, read again by those alone who ask for it; None under /_mock.
+    wire: Any
+
+    def entry(self, sequence: int) -> Entry:
+        code, details, reason = self.refusal or (None, (), None)
+        return Entry(
+            sequence=sequence,
+            timestamp=iso(self.started_at),
+            trace_id=self.trace_id,
+            client_ip=self.client_ip,
+            method=self.method,
+            path=self.path,
+            status=self.status,
+            duration_ms=round(self.duration_ms, 3),
+            code=code,
+            details=list(details),
+            reason=reason,
+            operation=self.operation,
+            decisions=[Decision(*decision) for decision in self.decisions],
+            facts=self.facts,
+        )
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Entry).decode
-_decode_whole = msgspec.msgpack.Decoder(_Stored).decode
+class _Read(_Kept, array_like=True):
+    wire: msgspec.Raw
 
-#: Octets that what was on the wire may take, all requests together: beyond it the oldest are forgotten.
-_WIRES = 3 * 1_048_576
+
+class _Whole(_Kept, array_like=True):
+    wire: Wire | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decode = msgspec.msgpack.Decoder(_Read).decode
+_decode_whole = msgspec.msgpack.Decoder(_Whole).decode
+
+#: Octets that entries with what was on the wire may take together: of the oldest it is forgotten then.
+_WHOLE = 4 * 1_048_576
 #: Octets of a body that a store keeps, which each reader of the journal fetches.
 _LONGEST_STORED = 32_768
 
-
-_Row: TypeAlias = tuple[int, Exchange, int, _Refusal | None, float]
+#: The number of an entry, and the entry as it is kept.
+_Row: TypeAlias = tuple[int, bytes]
 
 
 class Journal:
@@ -153,11 +197,12 @@ class Journal:
     """
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[_Row] = deque(maxlen=size)
+        self._rows: deque[_Row] = deque(maxlen=size)
         self._sequence = 0
-        # The newest requests, of which is kept what was on the wire, and how much that is.
-        self._wires: deque[Exchange] = deque()
+        # Of how many of the oldest rows what was on the wire is forgotten, and the octets of the others.
+        self._forgotten = 0
         self._held = 0
+        self._buffer = bytearray()
         #: Counts the calls of `clear`.
         self.epoch = 0
 
@@ -166,31 +211,54 @@ class Journal:
     ) -> None:
         """Note a request that is about to be answered with `status`."""
         self._sequence += 1
-        if not self._entries.maxlen:
+        rows = self._rows
+        if not rows.maxlen:
             return
-        if len(self._entries) == self._entries.maxlen and self._is_kept(self._entries[0][1]):
-            self._forgotten()
-        self._entries.append((self._sequence, exchange, status, _refusal(error), duration_ms))
-        if exchange.wire is not None:
-            exchange.pack_wire()
-            self._wires.append(exchange)
-            self._held += len(exchange.packed)
-            while self._held > _WIRES:
-                self._forgotten().forget_wire()
+        if len(rows) == rows.maxlen:
+            if self._forgotten:
+                self._forgotten -= 1
+            else:
+                self._held -= len(rows[0][1])
+        row = self._kept(exchange, exchange.wire, status, error, duration_ms)
+        rows.append((self._sequence, row))
+        self._held += len(row)
+        while self._held > _WHOLE:
+            self._forget()
 
-    def _is_kept(self, oldest: Exchange) -> bool:
-        return bool(self._wires) and self._wires[0] is oldest
+    def _kept(
+        self, exchange: Exchange, wire: Wire | None, status: int, error: KsefError | None, duration_ms: float
+    ) -> bytes:
+        kept = _Kept(
+            exchange.started_at,
+            exchange.trace_id,
+            exchange.client_ip,
+            exchange.method,
+            exchange.path,
+            status,
+            duration_ms,
+            None if error is None else _refusal(error),
+            exchange.operation,
+            exchange.decisions,
+            exchange.facts,
+            wire,
+        )
+        # One buffer for all: msgspec would begin with a small one each time, and keep a third too much.
+        _encoder.encode_into(kept, self._buffer)
+        return bytes(self._buffer)
 
-    def _forgotten(self) -> Exchange:
-        """The oldest request of those whose wire is kept; it does not count as one of them any more."""
-        exchange = self._wires.popleft()
-        self._held -= len(exchange.packed)
-        return exchange
+    def _forget(self) -> None:
+        """What was on the wire of the oldest request of which it is kept."""
+        sequence, row = self._rows[self._forgotten]
+        self._held -= len(row)
+        whole = _decode_whole(row)
+        if whole.wire is not None:
+            whole.wire.forget()
+            self._rows[self._forgotten] = sequence, _encoder.encode(whole)
+        self._forgotten += 1
 
     def clear(self) -> None:
-        self._entries.clear()
-        self._wires.clear()
-        self._held = 0
+        self._rows.clear()
+        self._forgotten = self._held = 0
         self._sequence = 0
         self.epoch += 1
 
@@ -200,9 +268,10 @@ class Journal:
         Raises:
             LookupError: there is none, or not any more.
         """
-        for row in list(self._entries):
-            if number in (row[0], row[1].trace_id):
-                return _entry(*row), row[1].packed_wire()
+        for row in self._after(number - 1 if isinstance(number, int) else 0):
+            entry = _entry(row)
+            if number in (entry.sequence, entry.trace_id):
+                return entry, _decode_whole(row[1]).wire
         raise LookupError(f"the journal has no request {number}")
 
     def entries(
@@ -213,7 +282,7 @@ class Journal:
 
     def find(self, query: Query) -> list[Entry]:
         """The entries that the query asks for, in order of arrival."""
-        found = [entry for entry in self._after(query.after) if query.admits(entry)]
+        found = [entry for entry in map(_entry, self._after(query.after)) if query.admits(entry)]
         return found if query.limit is None else found[len(found) - query.limit :] if query.limit else []
 
     @property
@@ -240,16 +309,18 @@ class Journal:
         Raises:
             LookupError: there is none.
         """
-        for row in reversed(list(self._entries)):
-            if path is None or row[1].path.endswith(path):
-                return _entry(*row)
-        raise _nothing(path)
+        for row in reversed(self._after(0)):
+            entry = _entry(row)
+            if path is None or entry.path.endswith(path):
+                return entry
+        raise LookupError(f"the journal has no request{f' to {path}' if path else ''}")
 
-    def _after(self, number: int) -> Iterable[Entry]:
-        return (_entry(*row) for row in list(self._entries) if row[0] > number)
+    def _after(self, number: int) -> list[_Row]:
+        """The rows numbered above this."""
+        return [row for row in list(self._rows) if row[0] > number]
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries())
@@ -268,12 +339,9 @@ class StoredJournal(Journal):
     ) -> None:
         if isinstance(error, StoreUnavailable):
             return
-        entry = _entry(0, exchange, status, _refusal(error), duration_ms)
-        if exchange.wire is not None:
-            wire = for_storage(exchange.wire, _LONGEST_STORED)
-            entry = _Stored(**msgspec.structs.asdict(entry), wire=wire)
+        wire = None if exchange.wire is None else for_storage(exchange.wire, _LONGEST_STORED)
         try:
-            await self._store.log(_encode(entry), self._size)
+            await self._store.log(self._kept(exchange, wire, status, error, duration_ms), self._size)
         except StoreUnavailable as failure:
             # What the request has done is done: its answer must not be lost with the entry.
             _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
@@ -285,66 +353,24 @@ class StoredJournal(Journal):
     def newest(self) -> int:
         return self._store.last_logged()
 
-    def get(self, number: int | str) -> tuple[Entry, Wire | None]:
-        after = number - 1 if isinstance(number, int) else 0
-        for row in self._store.logged(after):
-            entry = _numbered(row)
-            if number in (entry.sequence, entry.trace_id):
-                return entry, _decode_whole(row[1]).wire
-        raise LookupError(f"the journal has no request {number}")
-
     async def look(self, query: Query) -> tuple[int, list[Entry]]:
         return await asyncio.to_thread(self._look, query)
 
-    def last(self, path: str | None = None) -> Entry:
-        for row in reversed(self._store.logged()):
-            entry = _numbered(row)
-            if path is None or entry.path.endswith(path):
-                return entry
-        raise _nothing(path)
-
-    def _after(self, number: int) -> Iterable[Entry]:
-        return map(_numbered, self._store.logged(number))
+    def _after(self, number: int) -> list[_Row]:
+        return self._store.logged(number)
 
     def __len__(self) -> int:
         return len(self._store.logged())
 
 
-def _numbered(row: tuple[int, bytes]) -> Entry:
-    return msgspec.structs.replace(_decode(row[1]), sequence=row[0])
+def _entry(row: _Row) -> Entry:
+    return _decode(row[1]).entry(row[0])
 
 
-def _nothing(path: str | None) -> LookupError:
-    return LookupError(f"the journal has no request{f' to {path}' if path else ''}")
-
-
-def _refusal(error: KsefError | None) -> _Refusal | None:
-    if error is None:
-        return None
+def _refusal(error: KsefError) -> _Refusal:
     allowance = Allowance(_REFUSAL)
     reason = allowance.take(error.reason)
     if isinstance(error, BadRequest):
         details = tuple(allowance.take(detail) for detail in error.details[:_MOST_DETAILS])
         return _Refusal(int(error.code), details, reason)
     return _Refusal(None, (allowance.take(error.detail),) if error.detail else (), reason)
-
-
-def _entry(
-    sequence: int, exchange: Exchange, status: int, refusal: _Refusal | None, duration_ms: float
-) -> Entry:
-    return Entry(
-        sequence=sequence,
-        timestamp=iso(exchange.started_at),
-        trace_id=exchange.trace_id,
-        client_ip=exchange.client_ip,
-        method=exchange.method,
-        path=exchange.path,
-        status=status,
-        duration_ms=round(duration_ms, 3),
-        code=refusal.code if refusal else None,
-        details=list(refusal.details) if refusal else [],
-        reason=refusal.reason if refusal else None,
-        operation=exchange.operation,
-        decisions=[Decision(check, outcome.value, reason) for check, outcome, reason in exchange.decisions],
-        facts=exchange.facts.members(),
-    )

@@ -194,22 +194,22 @@ def test_a_long_body_is_kept_in_part_and_says_so(
 def test_old_bodies_make_room_for_new_ones(
     monkeypatch: pytest.MonkeyPatch, ksef_mock: MockServer, api: Api
 ) -> None:
-    monkeypatch.setattr(trail, "_WIRES", 4_000)
+    monkeypatch.setattr(trail, "_WHOLE", 8_000)
     for _ in range(40):
         api.challenge()
     first, last = (control(ksef_mock, f"/requests/{number}").json()["wire"] for number in (1, 40))
     assert (first["forgotten"], first["answer"]["headers"]) == (True, [])
     assert last["forgotten"] is False
-    assert ksef_mock.journal._held <= 4_000
+    assert ksef_mock.journal._held <= 8_000
 
 
 def test_bodies_go_with_their_entries(serve: Serve) -> None:
     mock, api = serve(settings=Settings(journal_size=3))
     for _ in range(10):
         api.challenge()
-    assert len(mock.journal._wires) == 3
+    assert mock.journal._held == sum(len(row) for _, row in mock.journal._rows)
     mock.reset()
-    assert (len(mock.journal._wires), mock.journal._held) == (0, 0)
+    assert (len(mock.journal), mock.journal._held) == (0, 0)
 
 
 def test_entries_are_counted(ksef_mock: MockServer, api: Api) -> None:

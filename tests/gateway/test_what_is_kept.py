@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from ksef_mock.core.text import LONGEST, Allowance, kept
 from ksef_mock.crypto.pki import person
 from ksef_mock.ksef.auth.jwts import new_secret
 from ksef_mock.testing import MockServer
+from ksef_mock.trail import journal
 from tests.auth.test_xades_login import signed, submit
 from tests.support import NIP, Api
 
@@ -66,7 +66,7 @@ HOSTILE: dict[str, Send] = {
 
 def on_the_wire(mock: MockServer) -> int:
     """Octets kept of the latest requests and answers as they were: they have a bound of their own."""
-    return sum(sys.getsizeof(exchange.packed) for exchange in mock.journal._wires)
+    return sum(len(bytes(journal._decode(row).wire)) for _, row in mock.journal._rows)
 
 
 @pytest.fixture
