@@ -6,11 +6,12 @@ whichever way it came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ksef_mock.core.headers import headers_of
 from ksef_mock.core.paths import before
 
 #: Where a scope has the path as it was asked for, not decoded, if the mock has it elsewhere.
@@ -31,25 +32,22 @@ class Addresses:
         self._beginnings = tuple(hosts)
         self._ports = ports
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         prefix = self._prefix(scope) if scope["type"] == "http" else None
         if prefix is not None:
             raw = _raw_path(scope)
             scope = dict(scope, path=prefix + scope["path"], raw_path=prefix.encode() + raw)
             scope[_ASKED] = raw
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _prefix(self, scope: Scope) -> str | None:
         if self._ports and scope.get("server"):
             prefix = self._ports.get(scope["server"][1])
             if prefix is not None:
                 return prefix
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host: bytes = value.lower()
-                if host.startswith(self._beginnings):
-                    return next(path for begin, path in self._hosts.items() if host.startswith(begin))
-                return None
+        host = headers_of(scope).get(b"host", b"").lower()
+        if host.startswith(self._beginnings):
+            return next(path for begin, path in self._hosts.items() if host.startswith(begin))
         return None
 
 

@@ -6,7 +6,7 @@ operations of the API that have no handler get one that answers 501.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
@@ -31,10 +31,10 @@ class Endpoint:
     def __init__(self, handlers: Mapping[str, tuple[Operation, ASGIApp]]) -> None:
         self.handlers = handlers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         exchange: Exchange = scope[SCOPE_KEY]
         exchange.routed, handler = self.handlers[scope["method"]]
-        await handler(scope, receive, send)
+        return handler(scope, receive, send)
 
 
 class RateLimited:

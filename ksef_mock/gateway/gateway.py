@@ -7,7 +7,7 @@ import random
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -31,6 +31,7 @@ from ksef_mock.core.errors import (
     StoreUnavailable,
 )
 from ksef_mock.core.exchange import SCOPE_KEY, SYSTEM_KEY, Exchange
+from ksef_mock.core.headers import headers_of
 from ksef_mock.core.paths import api_path, before
 from ksef_mock.core.text import kept
 from ksef_mock.core.wire import Wire
@@ -57,7 +58,7 @@ _ATTEMPTS = 3
 
 
 #: The headers of a request by their name.
-Sent: TypeAlias = dict[bytes, bytes]
+Sent: TypeAlias = Mapping[bytes, bytes]
 
 
 class Gateway:
@@ -68,17 +69,22 @@ class Gateway:
         self._system = system
         proxies = system.settings.trusted_proxies
         self._proxies = TrustedProxies(proxies) if proxies else None
+        self._confirms = system.store.confirms_version
+        # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
+        self._echoes = system.settings.environment.echoes_test_warning
         # Trace ids are no secrets: no call into the kernel's entropy for each request.
         self._random = random.Random()  # noqa: S311
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # No coroutine of its own, as none of the layers that only hand a request on: each takes time.
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        look = self._system.look()
+            return self._app(scope, receive, send)
+        look = self._system.look() if self._confirms else None
         if look is None or api_path(scope["path"]) is None:
-            await self._attempt(scope, receive, send)
-            return
+            return self._attempt(scope, receive, send)
+        return self._repeated(look, scope, receive, send)
+
+    async def _repeated(self, look: Look, scope: Scope, receive: Receive, send: Send) -> None:
         again = _Again(receive, look)
         for _ in range(_ATTEMPTS):
             LOOK.set(again.look)
@@ -100,7 +106,10 @@ class Gateway:
         error: KsefError | None = None
         look = LOOK.get()
         if look is None:
-            error = await self._catch_up()
+            try:
+                await self._system.catch_up()
+            except KsefError as refusal:
+                error = _bare(refusal)
         exchange = Exchange(
             scope["method"],
             scope["path"],
@@ -110,7 +119,7 @@ class Gateway:
         )
         scope[SCOPE_KEY] = exchange
         scope[SYSTEM_KEY] = self._system
-        sent = _first(scope["headers"])
+        sent = headers_of(scope)
         wire = exchange.wire = _wire(scope)
         epoch = self._system.journal.epoch
         answered = False
@@ -180,13 +189,6 @@ class Gateway:
             response = self._render(error, scope, sent, exchange)
             await response(scope, receive, send_recorded)
 
-    async def _catch_up(self) -> KsefError | None:
-        try:
-            await self._system.catch_up()
-        except KsefError as refusal:
-            return _bare(refusal)
-        return None
-
     async def _confirm(self, look: Look) -> None:
         """For a request that has not asked the store for anything.
 
@@ -237,19 +239,16 @@ class Gateway:
         return self._proxies.client_ip(peer, forwarded)
 
     def _headers(self, scope: Scope, sent: Sent, exchange: Exchange) -> list[tuple[bytes, bytes]]:
-        if not exchange.of_api:
+        general = self._system.warning
+        echoed = sent.get(b"x-test-system-warning") if self._echoes else None
+        if (general is None and echoed is None and not exchange.warnings) or not exchange.of_api:
             return []
-        # OpenAPI: SystemWarning. What the client sends in X-Test-System-Warning comes back to it on TEST.
         warnings: list[bytes] = []
-        if self._system.warning is not None and not scope["path"].startswith("/_mock/"):
-            warnings.append(self._system.warning.encode())
-        if self._system.settings.environment.echoes_test_warning:
-            echoed = sent.get(b"x-test-system-warning")
-            if echoed is not None:
-                warnings.append(echoed)
+        if general is not None and not scope["path"].startswith("/_mock/"):
+            warnings.append(general.encode())
+        if echoed is not None:
+            warnings.append(echoed)
         warnings += [warning.encode() for warning in exchange.warnings]
-        if not warnings:
-            return []
         # Folding may leave nothing, or blanks at an end, which no header may have.
         folded = b" | ".join(filter(None, map(_ascii_folded, warnings)))
         if not folded:
@@ -328,7 +327,7 @@ def _wire(scope: Scope) -> Wire | None:
 
 def base_url(scope: Scope) -> str:
     """The mock's address as the client knows it, such as `http://127.0.0.1:8080`."""
-    host = (_first(scope["headers"]).get(b"host") or b"127.0.0.1").decode("latin-1")[:100]
+    host = (headers_of(scope).get(b"host") or b"127.0.0.1").decode("latin-1")[:100]
     return f"{scope['scheme']}://{host}{before(scope)}"
 
 
@@ -357,11 +356,6 @@ def _address(scope: Scope) -> str:
     path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     query: bytes = scope["query_string"]
     return (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
-
-
-def _first(headers: Iterable[tuple[bytes, bytes]]) -> Sent:
-    """The headers by their name; of several of one name the first."""
-    return dict(reversed(list(headers)))
 
 
 # Unicode decomposition has no answer for the Polish l with stroke.

@@ -7,7 +7,7 @@ patterns of several segments) is left to the router, so that both always find th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.convertors import StringConvertor
 from starlette.routing import BaseRoute, Mount, Route
@@ -35,9 +35,9 @@ class PathTable:
         self._most_slashes = 1
         self._collect("", routes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         route = self.find(scope) if scope["type"] == "http" else None
-        await (self._router(scope, receive, send) if route is None else route.handle(scope, receive, send))
+        return (self._router if route is None else route.app)(scope, receive, send)
 
     def find(self, scope: Scope) -> Route | None:
         """The route of a request, whose parameters are in the scope then; None: ask the router."""

@@ -6,11 +6,13 @@ names a tenant that there is not is never anybody else's.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ksef_mock.core.errors import NotFound
+from ksef_mock.core.headers import headers_of
 from ksef_mock.core.paths import BEFORE
 from ksef_mock.core.text import kept
 from ksef_mock.gateway.gateway import Gateway
@@ -30,18 +32,17 @@ class ByTenant:
         self._tenants = tenants
         self._refusing = Gateway(_refuse, system)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and (scope["path"].startswith(PATH) or _HEADER in headers_of(scope)):
+            return self._of_tenant(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _of_tenant(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         names = {value.decode("latin-1") for header, value in scope["headers"] if header == _HEADER}
         is_below = path.startswith(PATH)
         if is_below:
             names.add(path[len(PATH) :].partition("/")[0])
-        if not names:
-            await self._app(scope, receive, send)
-            return
         name = min(names)
         tenant = self._tenants.get(name) if len(names) == 1 else None
         if tenant is None:
