@@ -131,20 +131,18 @@ class Exchange:
 
     def trim(self) -> None:
         """Cut what the client may have written, and mask secrets in it: done before anything is kept."""
-        self.path = kept(self.path, _LONGEST_PATH)
         if len(self.method) > _LONGEST_METHOD:
             self.method = kept(self.method, _LONGEST_CHALLENGE)
-        # Ordinary reasons fit, which is seen at once.
-        if len(self.decisions) > _MOST_DECISIONS or not fits(
-            "\n".join([reason for _, _, reason in self.decisions]), _REASONS
+        texts = [reason for _, _, reason in self.decisions]
+        texts += self.path, self.operation or ""
+        # Ordinary ones fit, which is seen at once.
+        if (
+            len(texts) > _MOST_DECISIONS
+            or len(self.path) > _LONGEST_PATH
+            or len(texts[-1]) > _LONGEST_CHALLENGE
+            or not fits("\n".join(texts), _REASONS)
         ):
-            allowance = Allowance(_REASONS)
-            self.decisions = [
-                (check, outcome, allowance.take(reason))
-                for check, outcome, reason in self.decisions[:_MOST_DECISIONS]
-            ]
-        if self.operation is not None:
-            self.operation = kept(self.operation, _LONGEST_CHALLENGE)
+            self._cut()
         facts = self.facts
         # Ordinary claims fit: an answer with their tokens in it is longer than they are.
         shown = self.wire.answer_length if self.wire is not None else 0
@@ -161,3 +159,14 @@ class Exchange:
                 }
                 for part in (facts.hashed or ())[:_MOST_DECISIONS]
             ]
+
+    def _cut(self) -> None:
+        """Bound the texts of a request one by one."""
+        self.path = kept(self.path, _LONGEST_PATH)
+        if self.operation is not None:
+            self.operation = kept(self.operation, _LONGEST_CHALLENGE)
+        allowance = Allowance(_REASONS)
+        self.decisions = [
+            (check, outcome, allowance.take(reason))
+            for check, outcome, reason in self.decisions[:_MOST_DECISIONS]
+        ]
