@@ -86,10 +86,7 @@ def decide_for_token(
     """
     if blocked or (person is not None and person.is_deceased):
         return decide(author, context, person=person, blocked=blocked)
-    # A token was made inside of its context, unlike a certificate: what belongs to a NIP is its own here.
-    nip = context.nip
-    owners = {context} if nip is None else {context, Identifier("Nip", nip)}
-    if owners.intersection(identifiers_of(author, person)):
+    if owns(author, context, person):
         left = tuple(permissions)
     else:
         held = set(granted)
@@ -100,6 +97,16 @@ def decide_for_token(
             f"{author}, the token's author, holds none of its permissions in {context}",
         )
     return Decision(SUCCESS, f"a token of {author} in {context}: {', '.join(left)}", left)
+
+
+def owns(author: Identifier, context: Identifier, person: Person | None) -> bool:
+    """Whether the context of a KSeF token is its author's own, who needs no grant there then.
+
+    A token was made inside of its context, unlike a certificate: what belongs to a NIP is its own here.
+    """
+    nip = context.nip
+    owners = (context,) if nip is None else (context, Identifier("Nip", nip))
+    return any(identifier in owners for identifier in identifiers_of(author, person))
 
 
 def identifiers_of(subject: Identifier, person: Person | None) -> tuple[Identifier, ...]:

@@ -89,7 +89,8 @@ class Permissions:
         )
 
     async def _admit(self, subject: Identifier, context: Identifier) -> Decision:
-        person, granted = await self._standing(subject, context)
+        person = await self._subjects.person(subject)
+        granted = await self._granted(subject, context, person)
         return admission.decide(
             subject, context, person=person, granted=granted, blocked=await self.is_blocked(context)
         )
@@ -97,7 +98,9 @@ class Permissions:
     async def _admit_token(
         self, author: Identifier, context: Identifier, permissions: Sequence[str]
     ) -> Decision:
-        person, granted = await self._standing(author, context)
+        person = await self._subjects.person(author)
+        owns = admission.owns(author, context, person)
+        granted = () if owns else await self._granted(author, context, person)
         return admission.decide_for_token(
             author,
             context,
@@ -107,11 +110,10 @@ class Permissions:
             blocked=await self.is_blocked(context),
         )
 
-    async def _standing(
-        self, subject: Identifier, context: Identifier
-    ) -> tuple[Person | None, Sequence[str]]:
-        """The person, and the permissions that any of its identifiers has in the context."""
-        person = await self._subjects.person(subject)
+    async def _granted(
+        self, subject: Identifier, context: Identifier, person: Person | None
+    ) -> Sequence[str]:
+        """The permissions that any identifier of the subject has in the context."""
         granted: list[str] = []
         for identifier in identifiers_of(subject, person):
             for index in (_held_in(identifier, context), _held_in(identifier, None)):
@@ -119,7 +121,7 @@ class Permissions:
                     delegations = await self._delegations_in(grant, context)
                     if admission.opens(grant, context, delegations):
                         granted.append(grant.permission)
-        return person, granted
+        return granted
 
     async def _delegations_in(self, grant: Grant, context: Identifier) -> set[tuple[Identifier, str]]:
         if grant.kind is not GrantKind.INDIRECT:
