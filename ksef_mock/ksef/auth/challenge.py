@@ -14,8 +14,7 @@ from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Lifetimes
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.references import Kind, issued_at, new_reference
-from ksef_mock.state.store import ONCE, Get, Insert, Need, Store, Swap, Table, Write
-from ksef_mock.state.update import committed
+from ksef_mock.state.store import ONCE, Get, Need, Store, Swap, Table
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
@@ -39,12 +38,11 @@ class Challenges:
         self._lifetime = lifetimes.challenge * SECOND
 
     async def issue(self, client_ip: str) -> Challenge:
-        async def issued() -> tuple[Challenge, Sequence[Write]]:
+        while True:
             now = self._clock.now()
             challenge = Challenge(new_reference(Kind.CHALLENGE, now), now, client_ip)
-            return challenge, (Insert(CHALLENGES, challenge.value, challenge, now + self._lifetime),)
-
-        return await committed(self._store, issued)
+            if await self._store.insert(CHALLENGES, challenge.value, challenge, now + self._lifetime):
+                return challenge
 
     @staticmethod
     def needs(value: str) -> Sequence[Need]:
