@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ksef_mock.xades import Cause, Outcome, read, verify
+from ksef_mock.xades import Cause, Check, Outcome, Report, read, verify
+from ksef_mock.xades.parsing import MAX_NAMESPACES
 from tests.xades.signer import (
     C14N,
     ENVELOPED,
@@ -153,9 +154,14 @@ def test_a_large_document_gets_its_report() -> None:
 
 @pytest.mark.parametrize("c14n", [C14N, EXC])
 def test_many_namespaces_are_no_burden(c14n: str) -> None:
-    declarations = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(900))
-    document = Signer(request=request_xml(attributes=declarations), c14n=c14n).sign()
-    assert verify(document, at=NOW).ok
+    def report(count: int) -> Report:
+        declarations = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(count))
+        return verify(Signer(request=request_xml(attributes=declarations), c14n=c14n).sign(), at=NOW)
+
+    assert report(MAX_NAMESPACES - 10).ok
+    refused = report(MAX_NAMESPACES + 1).failure
+    assert refused is not None
+    assert refused.check is Check.WELL_FORMEDNESS
 
 
 def test_the_outcome_is_never_a_pass_without_a_signature() -> None:
