@@ -21,6 +21,7 @@ from ksef_mock.commands.findings import (
 )
 
 if TYPE_CHECKING:
+    from ksef_mock.core.environment import ProfileName
     from ksef_mock.ksef.invoices.report import Report
 
 _FORMS = ("FA2", "FA3", "FA_RR", "PEF", "PEF_KOR")
@@ -44,7 +45,8 @@ _FORMS = ("FA2", "FA3", "FA_RR", "PEF", "PEF_KOR")
     default="test",
     show_default=True,
     type=click.Choice(["test", "demo", "prod"]),
-    help="Whose rules: production looks at the checksums of NIPs.",
+    help="Whose rules: production looks at the checksums of NIPs, and took discouraged characters until"
+    " 2026-10-19.",
 )
 @click.option("--batch", is_flag=True, help="Sent in a batch session, which takes attachments.")
 @moment_option
@@ -56,7 +58,7 @@ def verify_invoice(
     form: str | None,
     nip: str | None,
     schemas: Path | None,
-    profile: str,
+    profile: ProfileName,
     batch: bool,
     at: datetime,
     show_all: bool,
@@ -68,6 +70,8 @@ def verify_invoice(
     """
     # Imported here: `ksef-mock --help` needs none of it.
     from ksef_mock.clock import from_datetime
+    from ksef_mock.core.dates import day
+    from ksef_mock.core.environment import PROFILES
     from ksef_mock.core.identifiers import CONTEXT_PATTERNS, Identifier
     from ksef_mock.ksef.invoices.forms import BY_NAME
     from ksef_mock.ksef.invoices.rules import Rights
@@ -81,6 +85,8 @@ def verify_invoice(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--schemas") from None
 
+    moment = from_datetime(at)
+
     def judge(_document: Path, octets: bytes) -> Judgement:
         report = verify(
             octets,
@@ -88,9 +94,10 @@ def verify_invoice(
                 form=form_of(octets) if form is None else BY_NAME[form.upper()],
                 schemas=known,
                 checks_checksums=profile == "prod",
+                strict_xml=PROFILES[profile].refuses_loose_xml(day(moment)),
                 is_interactive=not batch,
             ),
-            at=from_datetime(at),
+            at=moment,
             rights=None if nip is None else Rights(context=Identifier("Nip", nip)),
         )
         return Judgement(report.ok, report.to_dict(), lambda: _print(report, at, show_all))

@@ -38,6 +38,13 @@ class Profile:
     #: Signatures over what lxml makes of SignedInfo where it stands are taken, with a warning. KSeF takes
     #: them nowhere; test programs in Python make them without knowing.
     takes_lxml_octets: bool
+    #: The day, YYYY-MM-DD, since which invoices with processing instructions or discouraged characters are
+    #: refused (announced for production, moved twice); None: they always were.
+    strict_xml_since: str | None = None
+
+    def refuses_loose_xml(self, day: str) -> bool:
+        """Whether such invoices are refused on a day, YYYY-MM-DD in Warsaw."""
+        return self.strict_xml_since is None or day >= self.strict_xml_since
 
 
 PROFILES: dict[ProfileName, Profile] = {
@@ -76,6 +83,7 @@ PROFILES: dict[ProfileName, Profile] = {
         plain_signature_warning="sig-001: Format podpisu niezgodny z akceptowanymi profilami XAdES",
         allows_sha1=False,
         takes_lxml_octets=False,
+        strict_xml_since="2026-10-19",
     ),
 }
 

@@ -6,8 +6,10 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -203,6 +205,22 @@ def test_what_serializers_put_into_invoices_is_judged_as_by_dotnet(
     answered = erp.sent(erp.open(), good().replace(element, element[:-1] + attributes + b">", 1))
     assert answered["status"].get("details") == (None if found is None else [found])
     assert answered["status"]["code"] == (200 if found is None else 450)
+
+
+@pytest.mark.parametrize("what", [b"<?print twice?>", "\x86".encode()])
+def test_production_takes_loose_xml_until_a_day(serve: Any, what: bytes) -> None:
+    mock, api = serve(profile="prod")
+    mock.clock.set(datetime(2026, 10, 18, 12, tzinfo=UTC))
+
+    def code() -> int:
+        erp = erp_of(mock, api)
+        document = good(date="2026-10-01").replace(b"Sprzedawca", b"Sprzedawca" + what)
+        found: int = erp.sent(erp.open(), document)["status"]["code"]
+        return found
+
+    assert code() == 200
+    mock.clock.advance(86_400)
+    assert code() == 450
 
 
 def test_a_value_may_stand_on_a_line_of_its_own(erp: Erp) -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from ksef_mock.clock import Instant
+from ksef_mock.core import dates
 from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import BadRequest
@@ -211,6 +212,7 @@ class Reception:
             max_size=limits.max_invoice_size * _MB,
             max_size_with_attachment=limits.max_invoice_with_attachment_size * _MB,
             checks_checksums=self._profile.name == "prod" or session.validates_identifiers,
+            strict_xml=self._profile.refuses_loose_xml(dates.day(session.created_at)),
             is_interactive=session.kind is Kind.ONLINE,
             is_correction=is_correction,
         )
