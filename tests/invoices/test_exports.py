@@ -472,9 +472,9 @@ def test_it_is_told_of_permanent_storage_alone(erp: Erp) -> None:
 
 def test_a_range_that_begins_after_it_fails_later(serve: Serve) -> None:
     mock, api = serve(settings=Settings(hwm_lag=120))
-    erp = erp_of(mock, api)
     mock.clock.freeze()
     mock.clock.set("2026-11-20T09:12:36Z")
+    erp = erp_of(mock, api)
     wanted = filters(start="2026-11-20T09:10:01Z", range_={"restrictToPermanentStorageHwmDate": True})
     body = status(erp, ordered(erp, wanted))
     assert body["status"]["code"] == 420

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives import hashes
 
@@ -44,6 +45,8 @@ _CLOSE = "OpenAPI POST /sessions/online/{referenceNumber}/close"
 _STATUS = "OpenAPI GET /sessions/{referenceNumber}"
 _VERDICT = "OpenAPI GET /sessions/{referenceNumber}/invoices/{invoiceReferenceNumber}"
 _RECORDED = "answers recorded on TEST"
+#: The time by which days are told.
+_WARSAW = ZoneInfo("Europe/Warsaw")
 _UNKNOWN = "20250101-SO-0000000000-0000000000-00"
 
 
@@ -242,13 +245,18 @@ def invoice_is_accepted(ctx: Probe) -> None:
 )
 def mode_of_today(ctx: Probe, declared: bool) -> None:
     sending = opened(ctx)
-    now = ctx.challenge().moment
-    # At noon UTC the day is the same in Warsaw; near midnight yesterday's would be another.
-    if not 1 <= now.hour < 21:
-        ctx.skip("the day in Warsaw is about to change")
-    octets = document(sending.login.nip, day=now.date().isoformat())
-    reply = comes_to(ctx, sending, octets, 200, offlineMode=declared)
+    today = _day_in_warsaw(ctx)
+    while True:
+        day = today
+        reply = comes_to(ctx, sending, document(sending.login.nip, day=day), 200, offlineMode=declared)
+        today = _day_in_warsaw(ctx)
+        if today == day:  # else it was midnight meanwhile
+            break
     equal("invoicingMode", reply.at("invoicingMode"), "Offline" if declared else "Online")
+
+
+def _day_in_warsaw(ctx: Probe) -> str:
+    return ctx.challenge().moment.astimezone(_WARSAW).date().isoformat()
 
 
 @requirement(
