@@ -158,6 +158,11 @@ def complaint(response: httpx.Response) -> str:
     return str(detail.split("'")[1])
 
 
+def altered(token: str) -> str:
+    """Another text of the same form as a KSeF token: its last digit is another one."""
+    return token[:-1] + ("0" if token[-1] != "0" else "1")
+
+
 def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 

@@ -15,7 +15,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from ksef_mock.core.waiting import Delay
 from ksef_mock.testing import MockServer
-from tests.support import NIP, OTHER_NIP, Api, b64, certificate_of, complaint, encrypt, encrypt_ec, error
+from tests.support import (
+    NIP,
+    OTHER_NIP,
+    Api,
+    altered,
+    b64,
+    certificate_of,
+    complaint,
+    encrypt,
+    encrypt_ec,
+    error,
+)
 
 Serve = Callable[..., tuple[MockServer, Api]]
 
@@ -270,7 +281,7 @@ def test_payload_that_is_not_token_bar_timestamp_is_refused(api: Api, plaintext:
 
 
 def test_unknown_token_is_refused(api: Api, ksef_token: str) -> None:
-    changed = ksef_token[:-1] + ("0" if ksef_token[-1] != "0" else "1")
+    changed = altered(ksef_token)
     assert refused(api.status(api.submit(api.token_request(changed))), "Nieprawidłowy token")
 
 

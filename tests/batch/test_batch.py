@@ -231,7 +231,8 @@ def test_a_link_expires_by_the_clock(ksef_mock: MockServer, sender: Sender) -> N
 def test_a_changed_link_is_refused(sender: Sender) -> None:
     batch = sender.open(zipped(invoices(2)), 2)
     first, second = (each["url"] for each in batch.requests)
-    assert sender.put(batch, 1, url=first[:-6] + "AAA%3D").status_code == 401
+    other = "AAA%3D" if not first.endswith("AAA%3D") else "BBA%3D"
+    assert sender.put(batch, 1, url=first[:-6] + other).status_code == 401
     assert sender.put(batch, 1, url=first.replace("/1.zip", "/2.zip")).status_code == 401
     assert sender.put(batch, 1, url=first.replace("sp=w", "sp=r")).status_code == 401
     assert sender.erp.api.http.get(second).status_code == 401  # it is not for reading
@@ -407,6 +408,7 @@ def test_430_another_size_of_the_package(sender: Sender) -> None:
 
 def test_435_a_part_that_was_not_encrypted(sender: Sender) -> None:
     package = zipped(invoices(1))
+    package += bytes(len(package) % 16 == 0)  # whole blocks might be decrypted, and end like a padding
     batch = sender.open(package, parts=declared([package]))
     batch.parts = [package]
     code, description, _ = rejected(sender, batch)

@@ -13,7 +13,7 @@ import pytest
 from ksef_mock.app import create_app
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
-from tests.support import NIP, OTHER_NIP, Api, error
+from tests.support import NIP, OTHER_NIP, Api, altered, error
 
 CONTROLS = [
     ("POST", "/_mock/reset", None),
@@ -175,7 +175,7 @@ def test_journal_never_shows_a_secret(
     ksef_mock: MockServer, control: httpx.Client, api: Api, ksef_token: str
 ) -> None:
     login = api.login(ksef_token)
-    wrong = ksef_token[:-4] + "0000"
+    wrong = altered(ksef_token)
     refused: list[Callable[[], object]] = [
         lambda: api.submit(api.token_request(wrong)),
         lambda: api.submit(api.token_request(ksef_token, nip=OTHER_NIP)),

@@ -15,7 +15,7 @@ from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.chromium import PATIENCE, PHONE, needs_chromium
 from tests.dashboard.support import OWNER, Serve, refused_signature
-from tests.support import Api
+from tests.support import Api, altered
 
 pytestmark = needs_chromium
 
@@ -65,7 +65,7 @@ def busy_mock(ksef_mock: MockServer, api: Api, ksef_token: str) -> MockServer:
     api.redeem(login.authentication_token)
     submit(api, signed(ksef_mock, api, ksef_mock.pki.qualified(OWNER)))
     refused_signature(ksef_mock, api)
-    api.submit(api.token_request(ksef_token[:-4] + "0000"))
+    api.submit(api.token_request(altered(ksef_token)))
     api.submit(api.token_request(ksef_token, publicKeyId="x" * 44))
     api.submit(api.token_request(ksef_token) | {"challenge": "<script>alert(1)</script>" * 3})
     api.challenge()

@@ -12,7 +12,7 @@ from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import signed, submit
 from tests.dashboard.support import HOSTILE, OWNER, Browse, Dashboard, Serve, refused_signature
-from tests.support import NIP, OTHER_NIP, Api, b64, encrypt
+from tests.support import NIP, OTHER_NIP, Api, altered, b64, encrypt
 
 # -- the list ---------------------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ def test_a_login_is_one_row_from_challenge_to_refresh(
 def test_a_failed_login_tells_the_code_and_the_true_cause(
     ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
 ) -> None:
-    api.submit(api.token_request(ksef_token[:-4] + "0000"))
+    api.submit(api.token_request(altered(ksef_token)))
     (row,) = dashboard.get().all("//tbody/tr")
     assert "450" in row
     assert "Nieprawidłowy token" in row
@@ -93,7 +93,7 @@ def test_an_expired_token_is_trouble_of_its_login_until_it_is_refreshed(
     assert api.limits(login.access_token).status_code == 401
     assert "Use 401: JWT: ContextToken expired" in dashboard.get().all("//tbody/tr")[0]
     api.refresh(login.refresh_token)
-    assert "401" not in dashboard.get().all("//tbody/tr")[0]
+    assert "Use 401" not in dashboard.get().all("//tbody/tr")[0]  # its number may have a 401 in it
     assert "401" in dashboard.login().all("//ol[@class='steps']")[0]
 
 
@@ -111,7 +111,7 @@ def test_a_login_under_way_shows_100_until_its_time_has_come(serve: Serve, brows
 def test_a_login_that_the_mock_has_forgotten_keeps_its_verdict(
     ksef_mock: MockServer, dashboard: Dashboard, api: Api, ksef_token: str
 ) -> None:
-    api.submit(api.token_request(ksef_token[:-4] + "0000"))
+    api.submit(api.token_request(altered(ksef_token)))
     ksef_mock.clock.advance(30 * 86_400)
     assert "450" in dashboard.get().all("//tbody/tr")[0]
     assert "operation forgotten" in dashboard.login().text

@@ -12,7 +12,7 @@ from tests.batch.sender import Sender, invoices, zipped
 from tests.dashboard.support import HOSTILE, OWNER, refused_signature
 from tests.invoices.exporting import finished, ordered
 from tests.sending.erp import Erp
-from tests.support import NIP, OTHER_NIP, Api, b64
+from tests.support import NIP, OTHER_NIP, Api, altered, b64
 
 
 def settle(mock: MockServer, api: Api) -> None:
@@ -114,7 +114,7 @@ def _log_in(mock: MockServer, api: Api, token: str) -> None:
     api.redeem(login.authentication_token)
     submit(api, signed(mock, api, mock.pki.qualified(OWNER)))
     refused_signature(mock, api)
-    api.submit(api.token_request(token[:-4] + "0000"))
+    api.submit(api.token_request(altered(token)))
     api.submit(api.token_request(token, publicKeyId="x" * 44))
     api.submit(api.token_request(token) | {"challenge": HOSTILE})
     api.challenge()

@@ -14,7 +14,7 @@ import pytest
 
 from ksef_mock.testing import MockServer
 from ksef_mock.trail.logs import JsonFormatter, TextFormatter
-from tests.support import OTHER_NIP, Api
+from tests.support import OTHER_NIP, Api, altered
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -77,7 +77,7 @@ def test_the_trace_id_is_that_of_the_answer(ksef_mock: MockServer, api: Api, rec
 
 def test_secrets_are_masked(ksef_mock: MockServer, api: Api, ksef_token: str, recorder: Recorder) -> None:
     login = api.login(ksef_token)
-    api.submit(api.token_request(ksef_token[:-4] + "0000"))
+    api.submit(api.token_request(altered(ksef_token)))
     api.refresh(login.refresh_token)
     for formatter in (JsonFormatter(), TextFormatter()):
         text = "\n".join(map(formatter.format, recorder.records))

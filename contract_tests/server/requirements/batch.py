@@ -288,6 +288,7 @@ def _another_vector(ctx: Probe) -> tuple[Batch, list[str]]:
 
 def _not_encrypted(ctx: Probe) -> tuple[Batch, list[str]]:
     package = _package(ctx)
+    package += bytes(len(package) % 16 == 0)  # never a multiple of the block's length
     batch = _opened(ctx, package, fileParts=declared([package]))
     return Batch(batch.sending, [package], batch.uploads), []
 

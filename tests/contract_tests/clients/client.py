@@ -130,7 +130,7 @@ class Client:
             raise TimeIsUp
         address = urlsplit(self.environment["KSEF_URL"])
         assert address.hostname is not None
-        patience = 1 if "impatient" in self.flaws else 20
+        patience = 5 if "impatient" in self.flaws else 60
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=patience)
         try:
             connection.request(method, target, body, headers)
