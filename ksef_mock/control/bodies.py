@@ -34,9 +34,11 @@ async def read_order(
     if not body:
         raise BadRequest(Code.VALIDATION, "the body is empty, expected JSON")
     try:
-        return msgspec.json.decode(body, type=model)
-    except msgspec.ValidationError as error:
-        raise BadRequest(Code.VALIDATION, explained(error, msgspec.json.decode(body), model)) from None
+        try:
+            return msgspec.json.decode(body, type=model)
+        except msgspec.ValidationError as error:
+            # It may be no JSON further on.
+            raise BadRequest(Code.VALIDATION, explained(error, msgspec.json.decode(body), model)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(Code.VALIDATION, f"the body is no JSON: {error}") from None
 

@@ -153,6 +153,8 @@ def serialize(
             if octets is not None:
                 return octets
             part = rooted(part)
+        if exclusive and _DEFAULT_NAMESPACE in method.prefixes:
+            part = _in_a_dictionary_with_default(part)
         return etree.tostring(
             part,
             method="c14n",
@@ -162,6 +164,22 @@ def serialize(
         )
     except (etree.LxmlError, ValueError) as error:
         raise Uncanonical(f"no canonical form: {error}") from None
+
+
+#: What a PrefixList calls the default namespace (Exclusive XML Canonicalization, 3).
+_DEFAULT_NAMESPACE = "#default"
+
+
+def _in_a_dictionary_with_default(part: etree._Element | etree._ElementTree) -> etree._ElementTree:
+    """A copy of `part`, for which lxml hands `#default` on to libxml2.
+
+    Of a PrefixList it leaves out what is no name in the document's dictionary, which is that of the thread
+    that has parsed it. No XML puts `#default` there; HTML does.
+    """
+    etree.HTML(f"<p {_DEFAULT_NAMESPACE}>")
+    if isinstance(part, etree._Element):
+        return rooted(part)
+    return etree.fromstring(etree.tostring(part, encoding="utf-8"), _PARSER).getroottree()
 
 
 def in_place(element: etree._Element) -> bytes:

@@ -168,6 +168,40 @@ def test_names_can_always_be_shown() -> None:
     entry.name.encode()
 
 
+def with_header(record: bytes) -> bytes:
+    """A package with an extended header of these lines before its file."""
+    whole = gzip.decompress(tarred({"a.xml": b"a"}))
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, len(record)
+    return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + record + bytes(-len(record) % 512) + whole)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"1111111 path=b\n",
+        b"1" * 5_000,
+        b"12 size=\xc2\xb2\n",
+        b"12 size=1e5\n",
+        b"0 a=b\n",
+        b"-1 a=b\n",
+        b"x",
+        b"99 a=b\n",
+    ],
+)
+def test_an_extended_header_that_makes_no_sense_is_damage(record: bytes) -> None:
+    with pytest.raises(BadArchive):
+        read(with_header(record), is_tar=True)
+
+
+def test_the_lines_of_an_extended_header_are_read_once_each() -> None:
+    names = b"".join(b"11 path=%c\n\n" % letter for letter in b"bcd")
+    (entry,) = read(
+        with_header(b"4 =\n" * 10_000 + names[:-1].replace(b"11 path=d\n", b"10 path=d\n")), is_tar=True
+    )
+    assert entry.name == "d"
+
+
 # -- bombs and damage ---------------------------------------------------------------------------------------
 
 

@@ -119,6 +119,7 @@ def test_unknown_members_are_told_the_known_ones(ksef_mock: MockServer, order: s
 @pytest.mark.parametrize("order", ORDERS)
 def test_what_is_no_json_is_said_to_be_none(ksef_mock: MockServer, order: str) -> None:
     assert refusal(ksef_mock, order, b"{no").startswith("the body is no JSON: ")
+    assert refusal(ksef_mock, order, b"1 and more").startswith("the body is no JSON: ")
     assert refusal(ksef_mock, order, [1]).startswith("expected an object with ")
 
 
@@ -127,7 +128,7 @@ def test_what_is_no_json_is_said_to_be_none(ksef_mock: MockServer, order: str) -
     [
         ("POST /clock/advance", {}, "seconds: missing, expected a number"),
         ("POST /clock/advance", b"", "the body is empty, expected JSON"),
-        ("POST /clock/advance", {"seconds": 1e99}, "what leads to a year from 1970 to 2499, got 1e+99"),
+        ("POST /clock/advance", {"seconds": 1e99}, "what leads to a year from 1970 to 2249, got 1e+99"),
         ("POST /clock/set", {"time": "yesterday"}, "time: expected a moment in ISO 8601, such as '2026-"),
         ("POST /clock/set", {"time": "9999-01-01T00:00:00Z"}, "time: expected what leads to a year"),
         ("POST /tokens", {"nip": "123"}, "nip: expected a NIP: ten digits such as '5265877635', got \"123\""),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +22,9 @@ from ksef_mock.xades.canonical import (
     Uncanonical,
     canonicalize,
 )
+from ksef_mock.xades.names import DS
 from ksef_mock.xades.uris import join, remove_dot_segments
+from tests.judges.programs import Absent, load_xmlsec
 
 DOCUMENT = (
     b'<?pi before?><!-- before --><a xmlns="urn:a" xmlns:u="urn:u" xml:lang="pl" xml:space="preserve"'
@@ -152,6 +158,68 @@ def test_a_part_has_the_same_form_where_it_stands_and_in_a_document_of_its_own(
         for method in (*METHODS.values(), Canonicalization(EXC_C14N, prefixes=("#default", "u", "q"))):
             whole = canonicalize(Selection(alone, document=True), method)
             assert canonicalize(Selection(element), method) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        (
+            b'<q:a xmlns:q="urn:q" xmlns="urn:d"><q:b/></q:a>',
+            b'<q:a xmlns="urn:d" xmlns:q="urn:q"><q:b></q:b></q:a>',
+        ),
+        (
+            b'<q:a xmlns:q="urn:q"><b xmlns="urn:d"><q:c/></b></q:a>',
+            b'<q:a xmlns:q="urn:q"><b xmlns="urn:d"><q:c></q:c></b></q:a>',
+        ),
+        (
+            b'<q:a xmlns:q="urn:q"><q:b xmlns="urn:d"/></q:a>',
+            b'<q:a xmlns:q="urn:q"><q:b xmlns="urn:d"></q:b></q:a>',
+        ),
+    ],
+)
+def test_a_prefix_list_may_name_the_default_namespace(text: bytes, form: bytes) -> None:
+    method = Canonicalization(EXC_C14N, prefixes=("#default",))
+    root = etree.fromstring(text)
+    assert canonicalize(Selection(root, document=True), method) == form
+    assert canonicalize(Selection(root), method) == form
+
+
+@given(
+    _elements(),
+    st.sampled_from(sorted(METHODS)),
+    st.lists(st.sampled_from(["#default", "p", "q", "u", "absent"]), unique=True),
+    st.integers(0, 20),
+)
+def test_libxmlsec_agrees_on_the_octets_of_any_part(
+    text: str, uri: str, prefixes: list[str], place: int
+) -> None:
+    try:
+        xmlsec = load_xmlsec()
+    except Absent as error:
+        pytest.skip(str(error))
+    method, parameters = METHODS[uri], ""
+    if method.base == EXC_C14N and prefixes:
+        method = msgspec.structs.replace(method, prefixes=tuple(prefixes))
+        parameters = f'<i:InclusiveNamespaces xmlns:i="{EXC_C14N}" PrefixList="{" ".join(prefixes)}"/>'
+    signature = (
+        f'<s:Signature xmlns:s="{DS}"><s:SignedInfo><s:CanonicalizationMethod Algorithm="{EXC_C14N}"/>'
+        f'<s:SignatureMethod Algorithm="{DS}hmac-sha1"/><s:Reference URI="#part"><s:Transforms>'
+        f'<s:Transform Algorithm="{uri}">{parameters}</s:Transform></s:Transforms>'
+        '<s:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><s:DigestValue/></s:Reference>'
+        "</s:SignedInfo><s:SignatureValue/></s:Signature>"
+    )
+    root = etree.fromstring(f'<r xmlns="urn:r" xmlns:u="urn:u" xmlns:q="urn:0"><s>{text}</s>{signature}</r>')
+    parts = list(root[0].iter("*"))
+    part = parts[place % len(parts)]
+    part.set("Id", "part")
+    ours = hashlib.sha256(canonicalize(Selection(part), method)).digest()
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_binary_data(xmlsec.constants.KeyDataHmac, b"key")
+    context.register_id(part, "Id")
+    context.sign(root[1])
+    theirs = root[1].findtext(f".//{{{DS}}}DigestValue")
+    assert theirs is not None
+    assert base64.b64decode(theirs) == ours
 
 
 def test_a_relative_namespace_name_has_no_canonical_form() -> None:

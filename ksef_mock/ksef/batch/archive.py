@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import stat
 import struct
 import tarfile
@@ -26,8 +27,10 @@ _ALWAYS_ALLOWED = 1_000_000_000
 #: Octets of a ZIP's directory for each file that the package may have: names are short.
 _DIRECTORY_ENTRY = 1_024
 _LONGEST_NAME = 128  # OpenAPI: invoiceFileName
-#: Octets of a record that gives a file of a TAR a longer name.
+#: Octets of a record that gives a file of a TAR a longer name, and of how long a line of it
+#: says it is, with the blank behind.
 _LONGEST_RECORD = 64 * 1024
+_LONGEST_LENGTH = 6
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _END = struct.Struct("<4s4H2LH")
@@ -353,14 +356,15 @@ class _Content:
 
 def _pax(record: bytes) -> dict[str, str]:
     """The members of an extended header: `LENGTH NAME=VALUE` lines (POSIX.1-2001, pax)."""
-    said, rest = {}, record
-    while rest:
-        length, blank, _ = rest.partition(b" ")
-        if not blank or not length.isdigit() or not len(length) + 1 < int(length) <= len(rest):
+    said, begin = {}, 0
+    while begin < len(record):
+        length, blank, _ = record[begin : begin + _LONGEST_LENGTH].partition(b" ")
+        end = begin + int(length) if blank and length.isdigit() else 0
+        if not begin + len(length) + 1 < end <= len(record):
             raise BadArchive("an extended header of the TAR cannot be read")
-        name, _, value = rest[len(length) + 1 : int(length)].rstrip(b"\n").partition(b"=")
+        name, _, value = record[begin + len(length) + 1 : end].rstrip(b"\n").partition(b"=")
         said[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-        rest = rest[int(length) :]
-    if not said.get("size", "0").isdigit():
+        begin = end
+    if not re.fullmatch("[0-9]{1,20}", said.get("size", "0")):
         raise BadArchive("an extended header of the TAR cannot be read")
     return said
