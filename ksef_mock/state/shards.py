@@ -33,7 +33,11 @@ class Shards(Generic[K, V]):
         self._parted = 0
 
     def get(self, key: K) -> V | None:
-        return self._of(key).get(key)
+        code = hash(key)  # as `_of`: by far most calls are of this
+        place = code & self._mask
+        if place < self._parted:
+            place = code & self._mask * 2 + 1
+        return self._shards[place].get(key)
 
     def pop(self, key: K) -> V | None:
         return self._of(key).pop(key, None)
@@ -65,7 +69,9 @@ class Shards(Generic[K, V]):
         """The dictionary of a key."""
         code = hash(key)
         place = code & self._mask
-        return self._shards[place if place >= self._parted else code & (self._mask * 2 + 1)]
+        if place < self._parted:
+            place = code & self._mask * 2 + 1
+        return self._shards[place]
 
     def _part(self) -> None:
         """Divide the next one in its turn, which need not be the one that has grown."""

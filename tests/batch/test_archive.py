@@ -26,8 +26,9 @@ FILES = {"faktura_1.xml": b"<a/>" * 100, "sub/faktura_2.xml": os.urandom(5_000),
 
 def read(package: bytes, *, is_tar: bool, skip: int = 0, most: int = 10_000) -> list[Entry]:
     opened = open_archive(io.BytesIO(package), is_tar=is_tar, most_files=100)
+    count = opened.count  # of a TAR it says whether that is whole
     entries = list(opened.entries(lambda place: place > skip, most))
-    assert [place for place, _ in entries] == list(range(skip + 1, opened.count + 1))
+    assert [place for place, _ in entries] == list(range(skip + 1, count + 1))
     return [entry for _, entry in entries]
 
 
@@ -298,3 +299,30 @@ def test_the_judge_agrees_on_what_is_in_a_package() -> None:
         found = {each.name: judge.extractfile(each).read() for each in judge}  # type: ignore[union-attr]
     assert {each.name: each.octets for each in read(tarred(files), is_tar=True)} == found
     assert zlib.crc32(b"".join(found.values())) == zlib.crc32(b"".join(files.values()))
+
+
+def test_headers_of_a_tar_are_read_as_tarfile_reads_them() -> None:
+    def header(name: str = "a.xml", **members: object) -> bytes:
+        info = tarfile.TarInfo(name)
+        info.size = 3_000
+        for member, value in members.items():
+            setattr(info, member, value)
+        return info.tobuf(tarfile.GNU_FORMAT)
+
+    plain = header("ą.xml")
+    signed = bytearray(header("\x80" * 9))
+    signed[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(signed))[1]  # type: ignore[attr-defined]
+    for octets in (plain, header(size=8**11 - 1), header(name="x" * 100), header(uid=8**7)):
+        read, expected = archive._plain(octets), tarfile.TarInfo.frombuf(octets, "utf-8", "surrogateescape")
+        assert read is not None
+        assert (read.name, read.size, read.type) == (expected.name, expected.size, expected.type)
+    for octets in (
+        plain[:-1],
+        bytes(signed),
+        b"b" + plain[1:],
+        header(size=8**11),  # in base 256
+        header(type=tarfile.DIRTYPE),
+        header(type=tarfile.SYMTYPE),
+        header(type=tarfile.AREGTYPE),
+    ):
+        assert archive._plain(octets) is None

@@ -1,10 +1,12 @@
 """A process that judges a share of a package, started by `ksef_mock.ksef.batch.crew`.
 
-It reads from stdin the path of a package, says `None`, reads an `Order` and a `Share`, and answers with the
-number of invoices in the package (of a bad one with the exception), then with groups of what was `Found`,
-then with `None` once the file is closed. Messages are pickled: they are between a mock and its own child, and
-what a refused document says must arrive as it is, however it breaks the patterns of what is accepted. The end
-of stdin ends the process: so it never outlives the mock, however that ends.
+It reads from stdin the path of a package, says `None`, reads an `Order` and a `Share`, and answers with
+groups of what was `Found`, then with `None` once the file is closed. Who has the first share says before that
+how many invoices are in the package. Of a bad package it says so, by the exception.
+
+Messages are pickled: they are between a mock and its own child, and what a refused document says must arrive
+as it is, however it breaks the patterns of what is accepted. The end of stdin ends the process: so it never
+outlives the mock, however that ends.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from ksef_mock.ksef.invoices.verification import Rules, verify
 #: Requests to the mock come first where there are fewer cores than processes that want one.
 _NICE = 5
 _NIP = "5265877635"
+#: Octets of the length before a message.
+_LENGTH = 4
 
 
 class Found(NamedTuple):
@@ -71,16 +75,26 @@ def tell(stream: IO[bytes], message: object) -> None:
     Raises:
         OSError: nobody listens any more.
     """
-    pickle.dump(message, stream, pickle.HIGHEST_PROTOCOL)
+    octets = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    stream.write(len(octets).to_bytes(_LENGTH, "big") + octets)
     stream.flush()
 
 
 def hear(stream: IO[bytes]) -> Any:
     """
     Raises:
-        EOFError, OSError, UnpicklingError: nobody speaks any more.
+        EOFError, OSError: nobody speaks any more.
     """
-    return pickle.load(stream)  # noqa: S301 - see above: the other end is the mock, or its child
+    # In one piece: a pickle that is loaded from a pipe is read in many.
+    length = int.from_bytes(_exactly(stream, _LENGTH), "big")
+    return pickle.loads(_exactly(stream, length))  # noqa: S301 - the other end is the mock, or its child
+
+
+def _exactly(stream: IO[bytes], length: int) -> bytes:
+    octets = stream.read(length)
+    if len(octets) < length:
+        raise EOFError
+    return octets
 
 
 def main() -> None:
@@ -105,9 +119,9 @@ def main() -> None:
 def _answers(file: IO[bytes], order: Order, share: Share) -> Iterator[int | BadArchive | list[Found]]:
     try:
         archive = open_archive(file, is_tar=order.is_tar, most_files=order.most_files)
-        yield archive.count
-        if archive.count <= order.most_files:
-            for group in judged(archive, order, share):
-                yield [Found.of(each) for each in group]
+        if share.number == 0:
+            yield archive.count
+        for group in judged(archive, order, share):
+            yield [Found.of(each) for each in group]
     except BadArchive as error:
         yield error
