@@ -258,7 +258,7 @@ def test_challenge_lives_ten_minutes(ksef_mock: MockServer, api: Api, ksef_token
         (lambda ms: ms // 1000, "seconds"),
         (lambda ms: ms + 3_600_000, "time zone"),
         (lambda ms: f"{ms}.0", "whole number"),
-        (lambda _: "", "whole number"),
+        (lambda _: "2026-03-01T12:00:00.1234567+00:00", "whole number"),
     ],
 )
 def test_any_other_timestamp_is_refused(
@@ -273,9 +273,12 @@ def test_any_other_timestamp_is_refused(
     assert hint in why(ksef_mock)
 
 
-@pytest.mark.parametrize("plaintext", [b"no bar at all", b"\xff\xfe|1"])
-def test_payload_that_is_not_token_bar_timestamp_is_refused(api: Api, plaintext: bytes) -> None:
+@pytest.mark.parametrize("plaintext", [b"no bar at all", b"\xff\xfe|1", b"{}", b"{}|", b"{}|now"])
+def test_payload_that_is_not_token_bar_timestamp_is_refused(
+    api: Api, ksef_token: str, plaintext: bytes
+) -> None:
     (key,) = api.public_keys()
+    plaintext = plaintext.replace(b"{}", ksef_token.encode())
     body = api.token_request("", key=key, encryptedToken=b64(encrypt(key, plaintext)))
     assert refused(api.status(api.submit(body)), "Nieprawidłowe kodowanie tokena")
 

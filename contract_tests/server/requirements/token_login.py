@@ -284,7 +284,7 @@ def token_of_another_context_ends(ctx: Probe) -> None:
     source=f"{_SOURCE}: token|timestamp; {_STATUS}",
 )
 def plaintext_without_timestamp_ends(ctx: Probe) -> None:
-    for plaintext in ("no bar at all", b"\xff\xfe|1"):
+    for plaintext in ("no bar at all", b"\xff\xfe|1", ctx.owner.token):
         _ends_in_450(ctx, ctx.start_token_login(plaintext=plaintext))
 
 

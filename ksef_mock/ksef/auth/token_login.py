@@ -6,6 +6,7 @@ ciphertext is found out by the asynchronous operation: the call answers 202 and 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -236,7 +237,11 @@ def split(plaintext: bytes) -> tuple[str, str] | None:
         text, bar, timestamp = plaintext.decode().rpartition("|")
     except UnicodeDecodeError:
         return None
-    return (text, timestamp) if bar else None
+    return (text, timestamp) if bar and _TIME.fullmatch(timestamp) else None
+
+
+#: A number or a date: what else stands behind the last bar, the end of a token for one, is no timestamp.
+_TIME = re.compile(r"[+-]?[0-9][0-9T:.+Z-]{0,39}\s*", re.ASCII)
 
 
 def _why_wrong(timestamp: str, expected: int) -> str:
