@@ -42,8 +42,8 @@ class _Judged:
 def _judging(judge: _Judge) -> _Break:
     def break_(mock: Mock) -> None:
         def make(of: Any) -> Any:
-            async def judged(*arguments: Any) -> Any:
-                return _Judged(await of(*arguments), judge)
+            async def judged(*arguments: Any, **options: Any) -> Any:
+                return _Judged(await of(*arguments, **options), judge)
 
             return judged
 
