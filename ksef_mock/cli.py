@@ -7,11 +7,13 @@ import io
 import keyword
 import os
 import sys
+from typing import Any
 
 import click
 
 from ksef_mock import __version__
 from ksef_mock.commands.group import Group
+from ksef_mock.core import heap
 
 #: By what they are for, in the order of the help: name of the command -> module.
 _SECTIONS = {
@@ -45,6 +47,10 @@ _MODULES = {name: module for section in _SECTIONS.values() for name, module in s
 
 class Commands(Group):
     """The subcommands: each is imported when it is called, and listed under what it is for."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        with heap.beginning():
+            return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's own signature
         return list(_MODULES)

@@ -16,15 +16,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
-from ksef_mock.core import dates, json_text
+from ksef_mock.core import dates
 from ksef_mock.core.codes import Code
 from ksef_mock.core.errors import BadRequest
-from ksef_mock.core.json_text import Path
 from ksef_mock.core.validation import (
     FORMAT,
     NOT_EMPTY,
@@ -35,6 +34,9 @@ from ksef_mock.core.validation import (
     item_count,
     length,
 )
+
+if TYPE_CHECKING:
+    from ksef_mock.core.json_text import Path
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -96,6 +98,9 @@ def read(body: bytes, model: type[B], prefix: str = "") -> B:
 
 
 def _read_again(body: bytes, model: type[B], prefix: str) -> B:
+    # Imported here: most bodies are as documented.
+    from ksef_mock.core import json_text
+
     text = body.removeprefix(b"\xef\xbb\xbf")
     try:
         if json_text.is_deeper_than_read(text) and (deep := json_text.complaint(body)):

@@ -23,7 +23,7 @@ from ksef_mock.settings import Settings
 from ksef_mock.state import Store, open_store
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.trail.faults import Faults
-from ksef_mock.trail.journal import Journal, StoredJournal
+from ksef_mock.trail.journal import Journal
 from ksef_mock.trail.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ if TYPE_CHECKING:
     from ksef_mock.system.lighthouse import Lighthouse
 
 T = TypeVar("T")
+
+
+def _journal(size: int, store: Store) -> Journal:
+    if store.is_local:
+        return Journal(size)
+    # Imported here: what hides secrets is not needed in memory.
+    from ksef_mock.trail.stored_journal import StoredJournal
+
+    return StoredJournal(size, store)
 
 
 class _late(cached_property[T]):  # noqa: N801  # a decorator
@@ -83,8 +92,7 @@ class Parts:
         self.settings = settings = settings or Settings()
         self.clock = clock = clock or Clock()
         self.store = store = store if store is not None else open_store(settings.store, clock)
-        size = settings.journal_size
-        self.journal = Journal(size) if store.is_local else StoredJournal(size, store)
+        self.journal = _journal(settings.journal_size, store)
         #: Set when the server stops: whatever waits for news must not keep it waiting.
         self.closing = asyncio.Event()
         self.shared = shared = SharedState(

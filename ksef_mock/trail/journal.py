@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import deque
@@ -15,14 +14,12 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from ksef_mock.clock import Instant, iso
-from ksef_mock.core.errors import BadRequest, KsefError, StoreUnavailable
+from ksef_mock.core.errors import BadRequest, KsefError
 from ksef_mock.core.exchange import Exchange, Outcome
 from ksef_mock.core.expected import one_of, wrong
 from ksef_mock.core.paths import api_path
 from ksef_mock.core.text import Allowance
 from ksef_mock.core.wire import Wire
-from ksef_mock.state.store import Store
-from ksef_mock.trail.wire import for_storage
 
 _log = logging.getLogger("ksef_mock")
 
@@ -183,21 +180,19 @@ _decode_whole = msgspec.msgpack.Decoder(_Whole).decode
 
 #: Octets that entries with what was on the wire may take together: of the oldest it is forgotten then.
 _WHOLE = 4 * 1_048_576
-#: Octets of a body that a store keeps, which each reader of the journal fetches.
-_LONGEST_STORED = 32_768
 
 #: The number of an entry, and the entry as it is kept.
-_Row: TypeAlias = tuple[int, bytes]
+Row: TypeAlias = tuple[int, bytes]
 
 
 class Journal:
     """The last requests, the oldest dropped first. Written by the server, readable from any thread.
 
-    That of a mock with a remote store (`StoredJournal`) has the requests of all of its processes.
+    That of a mock with a remote store (`stored_journal`) has the requests of all of its processes.
     """
 
     def __init__(self, size: int) -> None:
-        self._rows: deque[_Row] = deque(maxlen=size)
+        self._rows: deque[Row] = deque(maxlen=size)
         self._sequence = 0
         # Of how many of the oldest rows what was on the wire is forgotten, and the octets of the others.
         self._forgotten = 0
@@ -315,7 +310,7 @@ class Journal:
                 return entry
         raise LookupError(f"the journal has no request{f' to {path}' if path else ''}")
 
-    def _after(self, number: int) -> list[_Row]:
+    def _after(self, number: int) -> list[Row]:
         """The rows numbered above this."""
         return [row for row in list(self._rows) if row[0] > number]
 
@@ -326,44 +321,7 @@ class Journal:
         return iter(self.entries())
 
 
-class StoredJournal(Journal):
-    """A journal in a remote store. Reading it takes a round trip and raises `StoreUnavailable`."""
-
-    def __init__(self, size: int, store: Store) -> None:
-        super().__init__(0)
-        self._size = size
-        self._store = store
-
-    async def record(
-        self, exchange: Exchange, status: int, error: KsefError | None, duration_ms: float
-    ) -> None:
-        if isinstance(error, StoreUnavailable):
-            return
-        wire = None if exchange.wire is None else for_storage(exchange.wire, _LONGEST_STORED)
-        try:
-            await self._store.log(self._kept(exchange, wire, status, error, duration_ms), self._size)
-        except StoreUnavailable as failure:
-            # What the request has done is done: its answer must not be lost with the entry.
-            _log.warning("trace %s: not in the journal: %s", exchange.trace_id, failure.reason)
-
-    def clear(self) -> None:
-        self.epoch += 1  # the store has cleared the rest with everything else
-
-    @property
-    def newest(self) -> int:
-        return self._store.last_logged()
-
-    async def look(self, query: Query) -> tuple[int, list[Entry]]:
-        return await asyncio.to_thread(self._look, query)
-
-    def _after(self, number: int) -> list[_Row]:
-        return self._store.logged(number)
-
-    def __len__(self) -> int:
-        return len(self._store.logged())
-
-
-def _entry(row: _Row) -> Entry:
+def _entry(row: Row) -> Entry:
     return _decode(row[1]).entry(row[0])
 
 
