@@ -44,12 +44,17 @@ from ksef_mock.state.windows import LONGEST
 
 R = TypeVar("R", bound=msgspec.Struct)
 
+_encode = msgspec.msgpack.Encoder().encode
+
 #: Changes whenever older files cannot be read any more.
 _FORMAT = 3
 #: Seconds to wait for another process's commit.
 _PATIENCE = 5.0
-#: Expired rows that one commit removes at most.
-_SWEEP = 32
+#: Commits of which one removes expired rows, and how many at most: several times what they may add.
+_SWEEP_EVERY = 8
+_SWEEP = 64
+#: Entries of the journal after which those that are too many are removed: each time other pages change.
+_TRIM_EVERY = 32
 #: Commits after which the WAL is copied back.
 _CHECKPOINT_EVERY = 1_000
 
@@ -98,6 +103,8 @@ class SqliteStore(RemoteStore):
         self._path = path
         self._lock = threading.RLock()
         self._commits = 0
+        # Entries of the journal that count: as yet all that there are.
+        self._keep = _LAST
         self._checkpoint: threading.Thread | None = None
         _claim(path)
         try:
@@ -106,6 +113,7 @@ class SqliteStore(RemoteStore):
         except sqlite3.Error as error:
             raise ValueError(f"{path} cannot be used as a store: {error}") from None
         self._reading = _Reading(self._connection, self._lock)
+        self._alone = _Alone(self._connection, self._lock, self._committed)
         self._writing = _Writing(self._connection, self._lock, self._committed)
 
     async def get(self, table: Table[R], key: str) -> R | None:
@@ -140,12 +148,16 @@ class SqliteStore(RemoteStore):
 
     async def commit(self, *writes: Write) -> bool:
         now = self._clock.now()
-        with self._writing as connection:
-            if not all(_is_possible(connection, write, now) for write in writes):
-                return False
-            for write in writes:
-                _make(connection, write)
-            _sweep(connection, now)
+        sweeps = not self._commits % _SWEEP_EVERY
+        try:
+            # One statement is a transaction by itself.
+            with self._alone if len(writes) == 1 and not sweeps else self._writing as connection:
+                for write in writes:
+                    _make(connection, write, now)
+                if sweeps:
+                    _sweep(connection, now)
+        except _Impossible:
+            return False
         return True
 
     async def admit(self, key: str, windows: Sequence[tuple[int, Instant]]) -> Full | None:
@@ -168,16 +180,19 @@ class SqliteStore(RemoteStore):
         return None
 
     async def log(self, entry: bytes, keep: int) -> None:
-        with self._writing as connection:
-            inserted = connection.execute("INSERT INTO journal (entry) VALUES (?)", (entry,))
-            assert inserted.lastrowid is not None
-            connection.execute("DELETE FROM journal WHERE sequence <= ?", (inserted.lastrowid - keep,))
+        with self._alone as connection:
+            number = connection.execute("INSERT INTO journal (entry) VALUES (?)", (entry,)).lastrowid
+            assert number is not None
+            self._keep = keep
+            if not number % _TRIM_EVERY:
+                connection.execute("DELETE FROM journal WHERE sequence <= ?", (number - keep,))
 
     def logged(self, after: int = 0) -> list[tuple[int, bytes]]:
         with self._reading as connection:
-            return connection.execute(
+            rows = connection.execute(
                 "SELECT sequence, entry FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
             ).fetchall()
+        return rows[-self._keep :] if self._keep else []
 
     def last_logged(self) -> int:
         with self._reading as connection:
@@ -346,14 +361,25 @@ class _Reading:
             raise StoreUnavailable(reason=f"store: {type(error).__name__}: {error}") from error
 
 
-class _Writing(_Reading):
-    """The same with a transaction, which is committed unless something is raised."""
+class _Alone(_Reading):
+    """The same for statements of which each is a transaction by itself."""
 
     def __init__(
         self, connection: sqlite3.Connection, lock: threading.RLock, committed: Callable[[], None]
     ) -> None:
         super().__init__(connection, lock)
         self._committed = committed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if error is None:
+            self._committed()
+
+
+class _Writing(_Alone):
+    """The same with one transaction for all, which is committed unless something is raised."""
 
     def __enter__(self) -> sqlite3.Connection:
         connection = super().__enter__()
@@ -372,10 +398,7 @@ class _Writing(_Reading):
                 self._connection.execute("COMMIT")
             except sqlite3.Error as failure:
                 error = failure
-        done = error is None
         super().__exit__(kind, error, trace)
-        if done:
-            self._committed()
 
 
 def _live(connection: sqlite3.Connection, table: str, key: str, now: Instant) -> bytes | None:
@@ -386,30 +409,42 @@ def _live(connection: sqlite3.Connection, table: str, key: str, now: Instant) ->
     return None if row is None else row[0]
 
 
-def _is_possible(connection: sqlite3.Connection, write: Write, now: Instant) -> bool:
-    match write:
-        case Insert(table, key):
-            return _live(connection, table.name, key, now) is None
-        case Swap(table, key, old):
-            row = _live(connection, table.name, key, now)
-            return row is not None and (row == msgspec.msgpack.encode(old) or decoded(row, table) == old)
-        case Delete(table, key):
-            return _live(connection, table.name, key, now) is not None
-    return True
+class _Impossible(Exception):
+    """A write cannot be made: nothing of its commit is to be."""
 
 
-def _make(connection: sqlite3.Connection, write: Write) -> None:
+def _make(connection: sqlite3.Connection, write: Write, now: Instant) -> None:
+    """
+    Raises:
+        _Impossible: as named.
+    """
     match write:
-        case (
-            Insert(table, key, record, expires_at)
-            | Put(table, key, record, expires_at)
-            | Swap(table, key, _, record, expires_at)
-        ):
-            connection.execute(
-                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
-                (table.name, key, msgspec.msgpack.encode(record), expires_at),
-            )
+        case Insert(table, key, record, expires_at):
+            made = connection.execute(
+                'INSERT INTO record VALUES (?, ?, ?, ?) ON CONFLICT ("table", key) DO UPDATE'
+                " SET record = excluded.record, expires_at = excluded.expires_at"
+                " WHERE record.expires_at <= ?",
+                (table.name, key, _encode(record), expires_at, now),
+            ).rowcount
+            if not made:
+                raise _Impossible
+        case Swap(table, key, old, new, expires_at):
+            # Almost always the record is as it was written and expires as before: no index changes then.
+            made = connection.execute(
+                'UPDATE record SET record = ? WHERE "table" = ? AND key = ? AND record = ?'
+                " AND expires_at IS ? AND (expires_at IS NULL OR expires_at > ?)",
+                (_encode(new), table.name, key, _encode(old), expires_at, now),
+            ).rowcount
+            if not made:
+                row = _live(connection, table.name, key, now)
+                if row is None or (row != _encode(old) and decoded(row, table) != old):
+                    raise _Impossible
+                _put(connection, table.name, key, _encode(new), expires_at)
+        case Put(table, key, record, expires_at):
+            _put(connection, table.name, key, _encode(record), expires_at)
         case Delete(table, key):
+            if _live(connection, table.name, key, now) is None:
+                raise _Impossible
             connection.execute('DELETE FROM record WHERE "table" = ? AND key = ?', (table.name, key))
         case Index(name, member, position, expires_at):
             connection.execute(
@@ -417,6 +452,12 @@ def _make(connection: sqlite3.Connection, write: Write) -> None:
             )
         case Unindex(name, member):
             connection.execute('DELETE FROM entry WHERE "index" = ? AND member = ?', (name, member))
+
+
+def _put(
+    connection: sqlite3.Connection, table: str, key: str, record: bytes, expires_at: Instant | None
+) -> None:
+    connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", (table, key, record, expires_at))
 
 
 def _sweep(connection: sqlite3.Connection, now: Instant) -> None:

@@ -13,7 +13,7 @@ from ksef_mock.core.text import masked
 from ksef_mock.core.wire import Headers, Wire
 
 #: Headers whose value is a secret.
-_SECRET = ("authorization", "cookie", "set-cookie", "x-mock-control-token", "proxy-authorization")
+_SECRET = (b"authorization", b"cookie", b"set-cookie", b"x-mock-control-token", b"proxy-authorization")
 #: Headers that curl sends by itself, or that describe a connection.
 _OF_THE_CONNECTION = (
     "host",
@@ -112,13 +112,23 @@ def for_storage(wire: Wire, longest: int) -> Wire:
     return msgspec.structs.replace(
         wire,
         target=without_secrets(wire.target),
-        headers=[(name, _header(name, value).encode()) for name, value in wire.headers],
+        headers=_storable_headers(wire.headers),
         body=body,
         missing=wire.missing + cut,
-        answer_headers=[(name, _header(name, value).encode()) for name, value in wire.answer_headers],
+        answer_headers=_storable_headers(wire.answer_headers),
         answer=answer,
         answer_missing=wire.answer_missing + answer_cut,
     )
+
+
+def _storable_headers(headers: Headers) -> Headers:
+    # Most have no secrets, which is seen at once; those that are secret by their name aside.
+    others = b"\n".join([value for name, value in headers if name not in _SECRET]).decode("latin-1")
+    harmless = without_secrets(others) == others
+    return [
+        (name, value if harmless and name not in _SECRET else _header(name, value).encode())
+        for name, value in headers
+    ]
 
 
 def _storable(body: bytes, missing: int, longest: int) -> tuple[bytes, int]:
@@ -162,7 +172,7 @@ def _text(body: bytes, missing: int) -> str | None:
 
 def _header(name: bytes, value: bytes) -> str:
     text = value.decode("latin-1")
-    if name.decode("latin-1") not in _SECRET:
+    if name not in _SECRET:
         return without_secrets(text)
     scheme, _, credential = text.rpartition(" ")
     shown = without_secrets(credential)
