@@ -376,6 +376,30 @@ def test_without_a_schema_the_outline_is_checked_and_the_report_says_so() -> Non
 
 
 @needs_official
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'kodSystemowy="FA (2)"', b'kodSystemowy="FA (3)"'),
+        (b'wersjaSchemy="1-0E"', b'wersjaSchemy="1-1E"'),
+        (b' kodSystemowy="FA (2)"', b""),
+        (b"2023/06/29/12648/", b"2025/06/25/13775/"),
+        (b"Faktura", b"Rachunek"),
+    ],
+)
+def test_what_needs_no_schema_is_said_as_with_it(old: bytes, new: bytes) -> None:
+    document = sample("fa-2.xml")
+    changed = document.replace(old, new)
+    assert changed != document
+    said = [
+        report.failure.details[0]
+        for folder in (None, OFFICIAL / "schemas")
+        if (report := judge(changed, form=FA2, rights=None, folder=folder)).failure is not None
+    ]
+    assert len(said) == 2
+    assert said[0] == said[1]
+
+
+@needs_official
 @pytest.mark.parametrize(("name", "form"), [("fa-rr-1.xml", FA_RR), ("fa-3-pef.xml", PEF), ("fa-2.xml", FA2)])
 def test_samples_of_other_forms_pass_with_and_without_their_schema(name: str, form: Form) -> None:
     for folder in (None, OFFICIAL / "schemas"):

@@ -7,6 +7,7 @@ of an invoice's status 450); a test lets the validator itself say them, where a 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from itertools import groupby
 
@@ -88,6 +89,23 @@ def _names(leaves: list[Leaf], namespace: str) -> str:
         return f"any element in namespace '{', '.join(namespace.split())}'"
     names = ", ".join(split(leaf.qname)[1] for leaf in leaves if isinstance(leaf, Element))
     return in_namespace(f"{{{namespace}}}{names}" if namespace else names)
+
+
+def undeclared_root(qname: str, namespaces: Collection[str]) -> str:
+    """Of a root that a schema does not declare which declares anything in these namespaces."""
+    if split(qname)[0] in namespaces:
+        return f"The '{dotnet(qname)}' element is not declared."
+    return f"Could not find schema information for the element '{dotnet(qname)}'."
+
+
+def other_than_fixed(qname: str, what: str) -> str:
+    """Of an attribute or an element (`what`) with another value than the schema fixes."""
+    return f"The value of the '{dotnet(qname)}' {what} does not equal its fixed value."
+
+
+def missing_attribute(qname: str) -> str:
+    """Of a required attribute that is not there."""
+    return f"The required attribute '{dotnet(qname)}' is missing."
 
 
 #: Of xsi:nil, whatever it says, on an element that is not nillable: no element of an invoice is.

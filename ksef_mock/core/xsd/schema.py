@@ -24,8 +24,11 @@ from ksef_mock.core.xsd.faults import (
     dotnet,
     expectation,
     in_namespace,
+    missing_attribute,
     no_qname,
+    other_than_fixed,
     split,
+    undeclared_root,
 )
 from ksef_mock.core.xsd.grammar import MOMENTS, XS, Element, Grammar, Part, SimpleType, expected_after, xs
 
@@ -266,11 +269,7 @@ class _Translation:
     # -- content ----------------------------------------------------------------------------------------
 
     def _undeclared_root(self, node: etree._Element, _: Any, __: Any, where: dict[str, Any]) -> Fault:
-        namespace = split(_name(node))[0]
-        if namespace in self._grammar.namespaces:
-            message = f"The '{dotnet(_name(node))}' element is not declared."
-        else:
-            message = f"Could not find schema information for the element '{dotnet(_name(node))}'."
+        message = undeclared_root(_name(node), self._grammar.namespaces)
         return Fault(kind=Kind.UNDECLARED_ROOT, message=message, **where)
 
     def _content(self, node: etree._Element, _: Any, entry: Any, where: dict[str, Any]) -> Fault:
@@ -336,8 +335,7 @@ class _Translation:
     # -- attributes and values --------------------------------------------------------------------------
 
     def _missing_attribute(self, _: Any, attribute: str | None, __: Any, where: dict[str, Any]) -> Fault:
-        message = f"The required attribute '{dotnet(attribute or '')}' is missing."
-        return Fault(kind=Kind.MISSING_ATTRIBUTE, message=message, **where)
+        return Fault(kind=Kind.MISSING_ATTRIBUTE, message=missing_attribute(attribute or ""), **where)
 
     def _undeclared_attribute(self, _: Any, attribute: str | None, __: Any, where: dict[str, Any]) -> Fault:
         name = attribute or ""
@@ -370,7 +368,7 @@ class _Translation:
         what, name = ("element", _name(node)) if attribute is None else ("attribute", attribute)
         return Fault(
             kind=Kind.FIXED_VALUE,
-            message=f"The value of the '{dotnet(name)}' {what} does not equal its fixed value.",
+            message=other_than_fixed(name, what),
             value=value,
             limit=declaration.node.get("fixed") if declaration is not None else None,
             **where,

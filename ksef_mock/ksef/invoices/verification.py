@@ -19,6 +19,7 @@ from ksef_mock.clock import Instant
 from ksef_mock.core import dates
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, has_check_digit
 from ksef_mock.core.xsd import Fault
+from ksef_mock.core.xsd.faults import missing_attribute, other_than_fixed, undeclared_root
 from ksef_mock.ksef.invoices import documents, rules
 from ksef_mock.ksef.invoices.documents import Document
 from ksef_mock.ksef.invoices.files import Declared, Encrypted, check_file, decrypted
@@ -266,13 +267,13 @@ def _check_structure(root: etree._Element, document: Document, form: Form, repor
     if wrong is None:
         report.passed(Check.SCHEMA, partly)
         return
-    element, says, expected = wrong
+    element, says, expected, sentence = wrong
     report.failed(
         Check.SCHEMA,
         Cause.WRONG_FORM if _is_other_form(root, document, form) else Cause.STRUCTURE,
         f"{element}: expected {expected}; {partly}",
         InvoiceStatus.INVALID,
-        f"The '{element}' element is invalid - The value '{says}' is invalid.",
+        sentence or f"The '{element}' element is invalid - The value '{says}' is invalid.",
         explanation=_other_form(root, document, form),
         evidence={"element": element, "says": says, "expected": expected},
     )
@@ -280,13 +281,27 @@ def _check_structure(root: etree._Element, document: Document, form: Form, repor
 
 def _structural_faults(
     root: etree._Element, document: Document, form: Form
-) -> Iterator[tuple[str, str, str]]:
-    """Element, what it says, what is expected."""
-    if root.tag != form.tag:
-        yield str(etree.QName(root).localname), str(root.tag), form.tag
+) -> Iterator[tuple[str, str, str, str]]:
+    """Element, what it says, what is expected; and .NET's sentence, where it needs no schema."""
+    tag = str(root.tag)
+    if tag != form.tag:
+        sentence = undeclared_root(tag, (str(etree.QName(form.tag).namespace),))
+        yield str(etree.QName(root).localname), tag, form.tag, sentence
     code = (form.code.system_code, form.code.schema_version, form.code.value)
     if not form.is_pef and document.form_code != code:
-        yield "KodFormularza", str(document.form_code), str(code)
+        said = (document.form_code or ())[:2]
+        differing = (
+            missing_attribute(name) if value is None else other_than_fixed(name, "attribute")
+            for name, value, fixed in zip(("kodSystemowy", "wersjaSchemy"), said, code, strict=False)
+            if value != fixed
+        )
+        yield "KodFormularza", str(document.form_code), str(code), next(differing, "")
+    for element, says, expected in _outline_faults(document):
+        yield element, says, expected, ""
+
+
+def _outline_faults(document: Document) -> Iterator[tuple[str, str, str]]:
+    """Element, what it says, what is expected."""
     nip = CONTEXT_PATTERNS["Nip"]
     seller = document.seller.nip if document.seller else ""
     if not nip.fullmatch(seller):
