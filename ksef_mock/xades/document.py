@@ -51,9 +51,14 @@ def find_signature(root: etree._Element) -> etree._Element:
     if len(found) > 1:
         raise TooManySignatures(
             f"there are {len(found)} ds:Signature elements, exactly one is accepted",
-            PLACEHOLDER if any(len(each) == 0 for each in found) else None,
+            PLACEHOLDER if any(map(is_placeholder, found)) else None,
         )
     return found[0]
+
+
+def is_placeholder(signature: etree._Element) -> bool:
+    """Whether nothing but blanks and comments stands in it: the documentation's has a comment."""
+    return next(signature.iterchildren("*"), None) is None
 
 
 def _is_counter_signature(signature: etree._Element) -> bool:

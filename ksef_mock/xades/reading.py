@@ -19,6 +19,7 @@ from ksef_mock.xades.document import (
     WrongForm,
     find_layout,
     find_signature,
+    is_placeholder,
 )
 from ksef_mock.xades.names import local_name, text_of
 from ksef_mock.xades.parsing import (
@@ -128,7 +129,7 @@ def _read_signature(document: bytes, work: int, element: etree._Element, report:
         signature = read_signature(element)
         _check_work(document, work, signature)
     except Malformed as error:
-        explanation = PLACEHOLDER if len(element) == 0 else None
+        explanation = PLACEHOLDER if is_placeholder(element) else None
         report.record(
             failed(Check.ONE_SIGNATURE, error.cause, str(error), BAD_SIGNATURE, explanation=explanation)
         )

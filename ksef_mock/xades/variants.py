@@ -125,6 +125,20 @@ class Variants:
                     octets, "the digest was taken with the signature in the document, still unfinished"
                 )
 
+        for placeholder in _PLACEHOLDERS:
+            self._budget.read(self._cost)
+            apex, (place,) = whole.isolate_with((signature,))
+            empty = etree.fromstring(placeholder)
+            empty.tail = place.tail
+            parent = place.getparent()
+            if parent is not None:
+                parent.replace(place, empty)
+                octets = self._attempt(serialize, apex.getroottree() if whole.document else apex, method)
+                if octets is not None:
+                    yield Variant(
+                        octets, "the digest was taken with an empty Signature where the signature stands now"
+                    )
+
     def _altered(
         self, whole: Selection, emptied: list[etree._Element], removed: list[etree._Element]
     ) -> etree._Element:
@@ -257,6 +271,11 @@ class Variants:
             return None
 
 
+#: What templates have in place of a signature.
+_PLACEHOLDERS = tuple(
+    f"<{prefix}Signature xmlns{':' * bool(prefix)}{prefix[:-1]}='http://www.w3.org/2000/09/xmldsig#'/>"
+    for prefix in ("ds:", "")
+)
 _REMOVED = "white space between elements (indentation by {}) was removed after signing"
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 _SIGNATURE = re.compile(rb"<((?:[\w.-]+:)?Signature)[\s>]")

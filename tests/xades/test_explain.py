@@ -598,8 +598,9 @@ def test_a_digest_with_the_signature_left_in(indent: str) -> None:
     assert "removed after signing" in explained(digest_of(indented).sign())
 
 
-def test_the_placeholder_of_the_documentation() -> None:
-    empty = f'<ds:Signature xmlns:ds="{signer.DS}"/>'
+@pytest.mark.parametrize("content", ["", "\n    <!-- Tu powinien być podpis XAdES -->\n  "])
+def test_the_placeholder_of_the_documentation(content: str) -> None:
+    empty = f'<ds:Signature xmlns:ds="{signer.DS}" Id="Signature-1">{content}</ds:Signature>'
     request = request_xml().replace("</AuthTokenRequest>", f"{empty}</AuthTokenRequest>")
     assert "placeholder" in explained(request.encode(), Check.ONE_SIGNATURE)
     both = Signer().sign().replace(b"</AuthTokenRequest>", f"{empty}</AuthTokenRequest>".encode())
@@ -609,3 +610,13 @@ def test_the_placeholder_of_the_documentation() -> None:
     twice = Signer().sign()
     begin, end = twice.index(b"<ds:Signature "), twice.index(b"</AuthTokenRequest>")
     assert failure(twice[:end] + twice[begin:end] + twice[end:], Check.ONE_SIGNATURE).explanation is None
+
+
+@pytest.mark.parametrize("prefix", ["ds", None])
+def test_a_digest_taken_with_an_empty_signature_in_place(prefix: str | None) -> None:
+    def with_placeholder(root: etree._Element) -> bytes:
+        copied = without_signature(root)
+        etree.SubElement(copied, f"{{{signer.DS}}}Signature", nsmap={prefix: signer.DS})  # type: ignore[dict-item]
+        return canonical(copied, signer.C14N)
+
+    assert "with an empty Signature" in explained(digest_of(with_placeholder).sign())
