@@ -233,6 +233,15 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
             if notice.end is not None and notice.published <= now
         }
 
+    def not_over(self, now: Instant) -> dict[int, Notice]:
+        """By event: of what has been ordered, each opening message that is not known to be over."""
+        ends = self._ends(now)
+        return {
+            notice.event: notice
+            for notice in self.notices
+            if notice.kind is not Kind.FAILURE_END and now < ends.get(notice.event, now + 1)
+        }
+
     def announce(self, what: Announcement, now: Instant) -> tuple[Board, tuple[Notice, ...]]:
         """Announce an event. A failure whose end is known gets its second message when it comes.
 
@@ -277,13 +286,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
             InvalidNotice: there is no such event, or it is over.
         """
         now = whole_seconds(now)
-        ends = self._ends(now)
-        # Of what has been ordered, each event's opening message that is not known to be over.
-        open_events = {
-            notice.event: notice
-            for notice in self.notices
-            if notice.kind is not Kind.FAILURE_END and now < ends.get(notice.event, now + 1)
-        }
+        open_events = self.not_over(now)
         if event is None:
             chosen = [notice for notice in open_events.values() if notice.start <= now]
         elif event in open_events:

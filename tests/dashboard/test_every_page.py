@@ -50,6 +50,27 @@ FAINT = """() => {
 }"""
 
 
+#: Words of letters alone that are broken in the middle, and identifiers in slivers: a column is too narrow.
+BROKEN = """() => {
+  const broken = [];
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    const around = node.parentElement;
+    if (!around.checkVisibility() || around.closest("pre, .unseen, textarea")) continue;
+    for (const word of node.data.matchAll(/[^\\s-]+/gu)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((each) => Math.round(each.top))).size;
+      const most = /^\\p{L}{1,24}[.,:]?$/u.test(word[0]) ? 1 : Math.ceil(word[0].length / 12);
+      if (lines > most) broken.push(`${word[0]} in ${lines} lines`);
+    }
+  }
+  return broken;
+}"""
+
+
 def test_every_page_is_found_from_the_first_one(town: Dashboard) -> None:
     assert [route for route, addresses in site.pages(town).items() if not addresses] == []
 
@@ -105,6 +126,19 @@ def test_texts_stand_out_and_controls_have_names(browser: Browser, town: Dashboa
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         assert page.evaluate(FAINT) == [], address
         assert page.evaluate(NAMELESS) == [], address
+
+
+@needs_chromium
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_column_is_so_narrow_that_it_breaks_words(
+    browser: Browser, town: Dashboard, viewport: ViewportSize
+) -> None:
+    page = visit(browser, town, viewport=viewport)
+    found = {}
+    for address in site.shown(town):
+        page.goto(address)
+        found[address] = page.evaluate(BROKEN)
+    assert {address: words for address, words in found.items() if words} == {}
 
 
 @needs_chromium

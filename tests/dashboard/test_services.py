@@ -46,6 +46,7 @@ def test_lighthouse(ksef_mock: MockServer, dashboard: Dashboard) -> None:
     assert "version 2" in dashboard.get("/_mock/ui/lighthouse").text
     post(dashboard, "lighthouse", do="end", event=event)
     assert status(ksef_mock) == "AVAILABLE"
+    assert not dashboard.get("/_mock/ui/lighthouse").root.xpath("//button[@name='event']")
     post(dashboard, "lighthouse", do="play", name="test-now")
     assert status(ksef_mock) == "TOTAL_FAILURE"
     post(dashboard, "lighthouse", do="withdraw")
@@ -53,6 +54,9 @@ def test_lighthouse(ksef_mock: MockServer, dashboard: Dashboard) -> None:
     assert httpx.get(f"{ksef_mock.url}/latarnia/status").status_code == 502
     post(dashboard, "lighthouse", do="breakdown", name="")
     assert status(ksef_mock) == "AVAILABLE"
+    post(dashboard, "lighthouse", do="breakdown", slow="5")
+    assert "told to fail (slow)" in dashboard.get("/_mock/ui/lighthouse").text
+    post(dashboard, "lighthouse", do="breakdown", name="")
     for wrong in ({"do": "play", "name": "x"}, {"do": "end"}, {"do": "announce", "category": "MAINTENANCE"}):
         post(dashboard, "lighthouse", 400, **wrong)
 
@@ -100,7 +104,7 @@ def test_certificate_that_is_not_issued_at_once_is_downloaded_later(
     fields = {"kind": "nip", "identifier": NIP, "key": "ec", "password": "tajne-haslo"}
     asked = post(dashboard, "portal/certificate", type="Offline", next=PORTAL, **fields)
     page = dashboard.get(asked.headers["location"])
-    assert "in progress" in page.response.text
+    assert "In progress" in page.response.text
     (link,) = page.root.xpath("//a[starts-with(@href, '/_mock/ui/portal/certificate/')]/@href")
     for _ in range(2):
         early = dashboard.http.get(link)
@@ -115,7 +119,7 @@ def test_certificate_that_is_not_issued_at_once_is_downloaded_later(
             certificate = x509.load_pem_x509_certificate(archive.read("ksef-cert.crt"))
             key = load_pem_private_key(archive.read("ksef-cert.key"), b"tajne-haslo")
         assert key.public_key() == certificate.public_key()
-    assert "issued" in dashboard.get(PORTAL).response.text
+    assert "Issued" in dashboard.get(PORTAL).response.text
     assert dashboard.http.get(f"{link}x").status_code == 400
 
 

@@ -8,13 +8,24 @@ from starlette.routing import Route
 
 from ksef_mock.api.http import exchange_of, system_of
 from ksef_mock.clock import SECOND
-from ksef_mock.core.lighthouse import Announcement, Breakdown, Category, InvalidNotice, Scenario
+from ksef_mock.core.lighthouse import AVAILABLE, Announcement, Breakdown, Category, InvalidNotice, Scenario
 from ksef_mock.dashboard.forms import Unusable, done, number, read_form, whole
 from ksef_mock.dashboard.frame import framed, guarded
+from ksef_mock.dashboard.logins import Tone
 from ksef_mock.lighthouse.documents import MessageBody
 
 #: Seconds that may be typed.
 _LONGEST = 366 * 86_400.0
+#: Scenario -> what it is to whoever has to choose.
+_SCENARIOS = {
+    Scenario.OUTAGE: "a failure with 503 for an hour",
+    Scenario.TOTAL_OUTAGE: "a failure with 503 that grows into a total one; two hours",
+    Scenario.MAINTENANCE: "announced; in an hour two hours of 503",
+    Scenario.FALSE_ALARM: "a failure is announced for an hour, the API works",
+    Scenario.UNANNOUNCED: "503 for an hour, of which nothing is said",
+    Scenario.TEST_NOW: "what TEST has said since January 2026",
+    Scenario.ALL_CLEAR: "nothing has happened",
+}
 
 
 @guarded
@@ -22,17 +33,19 @@ async def lighthouse(request: Request) -> Response:
     """GET /_mock/ui/lighthouse."""
     tower = system_of(request).lighthouse
     board = tower.board
+    not_over = board.not_over(tower.now).values()
     return await framed(
         request,
         "lighthouse",
         "lighthouse.html",
         status_now=board.status(tower.now),
-        messages=[MessageBody.of(notice) for notice in reversed(board.notices)],
+        tone=Tone.GOOD if board.status(tower.now) == AVAILABLE else Tone.BAD,
+        messages=[(MessageBody.of(notice), notice in not_over) for notice in reversed(board.notices)],
         breakdown=board.breakdown,
         slow=board.slow,
-        scenarios=list(map(str, Scenario)),
+        scenarios=_SCENARIOS,
         breakdowns=list(map(str, Breakdown)),
-        categories=list(map(str, reversed(Category))),
+        categories=[Category.FAILURE, Category.TOTAL_FAILURE, Category.MAINTENANCE],
     )
 
 

@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from cryptography import x509
@@ -21,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ksef_mock.api.http import system_of
-from ksef_mock.clock import SECOND, Instant, iso
+from ksef_mock.clock import SECOND, Instant, to_datetime
 from ksef_mock.core.errors import KsefError
 from ksef_mock.core.identifiers import Identifier, is_context_identifier, is_subject_identifier
 from ksef_mock.crypto.certificate import load_der_certificate
@@ -29,6 +30,8 @@ from ksef_mock.crypto.pki import Purpose, person, seal
 from ksef_mock.crypto.subject_name import SubjectName
 from ksef_mock.dashboard.forms import Form, Unusable, done, read_form
 from ksef_mock.dashboard.frame import framed, guarded
+from ksef_mock.dashboard.logins import Outcome, Tone
+from ksef_mock.dashboard.pages.tokens import status_of
 from ksef_mock.dashboard.render import HEADERS, Redirect
 from ksef_mock.ksef.certificates.certificates import Enrollment, EnrollmentState
 from ksef_mock.ksef.tokens.tokens import TokenStatus
@@ -39,6 +42,11 @@ _ROWS = 100
 #: For so long a key waits for its certificate, and can be downloaded again: as the status of an enrolment.
 _KEPT: Instant = 30 * 86_400 * SECOND
 _REQUESTS = "portal-requests"
+_TONES = {
+    EnrollmentState.IN_PROGRESS: Tone.WAIT,
+    EnrollmentState.ISSUED: Tone.GOOD,
+    EnrollmentState.REJECTED: Tone.BAD,
+}
 
 
 class LockedKey(msgspec.Struct, frozen=True):
@@ -58,8 +66,8 @@ class TokenRow:
     reference: str
     description: str
     permissions: str
-    created: str
-    status: str
+    created: datetime
+    status: Outcome
     active: bool
 
 
@@ -71,8 +79,9 @@ class CertificateRow:
     name: str
     type: str
     subject: str
-    requested: str
-    state: str
+    requested: datetime
+    state: Outcome
+    detail: str
     #: What can be done with it, if something can.
     action: str
     goes_on: bool
@@ -97,8 +106,8 @@ async def _tokens(system: System, nip: str) -> Sequence[TokenRow]:
             token.reference,
             token.description,
             ", ".join(token.permissions),
-            iso(token.created_at),
-            token.status,
+            to_datetime(token.created_at),
+            status_of(token),
             token.status is TokenStatus.ACTIVE,
         )
         for token in page.items
@@ -177,15 +186,15 @@ async def _requests(system: System) -> Sequence[CertificateRow]:
     for _, reference in await system.store.newest(_REQUESTS, _ROWS):
         enrollment = await system.certificates.enrollment(reference)
         if enrollment is not None:
-            state = f"{enrollment.state}: {enrollment.detail}" if enrollment.detail else enrollment.state
             rows.append(
                 CertificateRow(
                     reference,
                     enrollment.name,
                     enrollment.purpose,
-                    str(enrollment.subject),
-                    iso(enrollment.requested_at),
-                    state,
+                    f"{enrollment.subject.type} {enrollment.subject.value}",
+                    to_datetime(enrollment.requested_at),
+                    Outcome(_TONES[enrollment.state], enrollment.state.capitalize(), ""),
+                    enrollment.detail or "",
                     "Download" if enrollment.state is EnrollmentState.ISSUED else "Look again",
                     enrollment.state is not EnrollmentState.REJECTED,
                 )

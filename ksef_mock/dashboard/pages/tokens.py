@@ -67,6 +67,11 @@ class TokenList:
     is_first: bool
 
 
+def status_of(token: KsefToken) -> Outcome:
+    """Its status, as the tables show it."""
+    return Outcome(_TONES[token.status], token.status.value, "")
+
+
 def token_form(
     nip: str = "5265877635", permissions: Iterable[str] | None = None, *, issued: str = "", problem: str = ""
 ) -> TokenForm:
@@ -88,7 +93,7 @@ async def token_list(system: System, words: str = "", continuation: str | None =
         TokenRow(
             token,
             to_datetime(token.created_at),
-            Outcome(_TONES[token.status], token.status.value, ""),
+            status_of(token),
             None if last is None else to_datetime(last),
             logins[token.reference],
         )
