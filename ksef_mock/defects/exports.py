@@ -526,9 +526,9 @@ def any_number_of_exports_runs(mock: Mock) -> None:
     """As many exports run as are ordered."""
 
     def make(original: Any) -> Any:
-        async def order(actor: Actor, order: Any) -> Any:
+        async def order(actor: Actor, *arguments: Any) -> Any:
             await mock.system.store.delete(RUNNING, f"{actor.context}|{actor.subject}")
-            return await original(actor, order)
+            return await original(actor, *arguments)
 
         return order
 
