@@ -148,6 +148,18 @@ def test_a_key_that_cannot_be_decrypted_turns_the_session_415(
 # -- sending ----------------------------------------------------------------------------------------------
 
 
+def test_an_invoice_that_overtakes_the_look_at_a_wrong_key_fails_with_it(serve: Serve) -> None:
+    erp = erp_of(*serve(delay=Delay(polls=1)))
+    session = erp.open(encryptedSymmetricKey=b64(b"x" * 256))
+    reference = erp.send(session, good()).json()["referenceNumber"]
+    seen = [erp.status(session) for _ in range(2)]
+    assert [each["status"]["code"] for each in seen] == [100, 415]
+    assert "invoiceCount" in seen[0]
+    assert set(seen[1]) == {"status", "dateCreated", "dateUpdated", "validUntil"}
+    status = erp.invoice(session, reference)["status"]
+    assert status == {"code": 405, "description": "Przetwarzanie anulowane z powodu błędu sesji"}
+
+
 def test_an_invoice_is_accepted_and_the_session_ends_well(erp: Erp) -> None:
     session = erp.open()
     document = good("FA/1")

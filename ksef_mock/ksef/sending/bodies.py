@@ -165,9 +165,10 @@ def _shown_counts(session: Session, counts: Counts) -> tuple[int | None, int | N
     if session.kind is Kind.BATCH:
         has_counts = session.status in rules.COUNTED
         return (counts.sent, counts.good, counts.bad) if has_counts else (None, None, None)
+    if session.status in rules.COUNTLESS:
+        return None, None, None
     # Zero is not shown (recorded): clients wait for the member to appear.
-    sent = counts.sent if session.status not in rules.COUNTLESS else None
-    return sent, counts.good or None, counts.bad or None
+    return counts.sent, counts.good or None, counts.bad or None
 
 
 class SessionsQueryResponseItem(Body, kw_only=True):
