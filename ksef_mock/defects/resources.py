@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ksef_mock.core.codes import Code
@@ -248,6 +249,22 @@ def csr_signature_is_not_checked(mock: Mock) -> None:
 def csr_key_is_not_checked(mock: Mock) -> None:
     """A CSR may have any RSA or EC key."""
     _check_csr_leniently(mock, Code.BAD_KEY)
+
+
+@defect("A CSR may be signed with SHA-1.")
+def csr_with_sha1_is_refused(mock: Mock) -> None:
+    """A CSR signed with SHA-1 is refused, as `cryptography` does by itself."""
+
+    def make(original: Any) -> Any:
+        def check(csr: bytes, name: Any) -> Any:
+            key = original(csr, name)
+            if isinstance(load_der_csr(csr).signature_hash_algorithm, hashes.SHA1):
+                raise BadRequest(Code.BAD_CSR)
+            return key
+
+        return check
+
+    mock.replace(mock.system.certificates, "_check_csr", make)
 
 
 @defect("RSA-2048 and P-256 keys are certified.")

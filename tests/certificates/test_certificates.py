@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from ksef_mock.clock import to_datetime
 from ksef_mock.core.waiting import Delay
+from ksef_mock.crypto.der import SEQUENCE, tlv
 from ksef_mock.crypto.pki import Credential, person, seal
 from ksef_mock.testing import MockServer
 from tests.auth.test_xades_login import outcome, signed, submit
@@ -58,6 +59,21 @@ def csr(name: x509.Name, key: Any = None, algorithm: Any = None, **options: Any)
         key or ec.generate_private_key(ec.SECP256R1()), algorithm or hashes.SHA256(), **options
     )
     return signed_request.public_bytes(Encoding.DER)
+
+
+def sha1_csr(name: x509.Name, kind: str) -> bytes:
+    """A CSR signed with SHA-1, which the library does not make."""
+    key: Any
+    if kind == "ec":
+        key = ec.generate_private_key(ec.SECP256R1())
+        body = x509.load_der_x509_csr(csr(name, key)).tbs_certrequest_bytes
+        algorithm, signature = "300906072a8648ce3d0401", key.sign(body, ec.ECDSA(hashes.SHA1()))
+    else:
+        key = rsa.generate_private_key(65_537, 2_048)
+        body = x509.load_der_x509_csr(csr(name, key)).tbs_certrequest_bytes
+        algorithm = "300d06092a864886f70d0101050500"
+        signature = key.sign(body, padding.PKCS1v15(), hashes.SHA1())
+    return tlv(SEQUENCE, body + bytes.fromhex(algorithm) + tlv(0x03, b"\0" + signature))
 
 
 def spoiled(request: bytes) -> bytes:
@@ -200,6 +216,11 @@ def test_certificate_can_begin_later(ksef_mock: MockServer, api: Api, owner: str
         (lambda name: csr(name, ec.generate_private_key(ec.SECP384R1())), 25010),
         (lambda name: csr(name, algorithm=hashes.SHA512()), None),
         (lambda name: csr(name, algorithm=hashes.SHA224()), 25011),
+        (lambda name: sha1_csr(name, "ec"), None),
+        (lambda name: sha1_csr(name, "rsa"), None),
+        (lambda name: spoiled(sha1_csr(name, "ec")), 25004),
+        (lambda name: spoiled(sha1_csr(name, "rsa")), 25004),
+        (lambda name: spoiled(csr(name, rsa.generate_private_key(65_537, 2_048), rsa_padding=PSS)), 25004),
         (lambda name: csr(name, rsa.generate_private_key(65_537, 2_048), rsa_padding=PSS), None),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -184,6 +184,19 @@ def spoiled_csr_is_refused(ctx: Probe) -> None:
     csr = _csr(_subject(_data(ctx, session)))
     _order(ctx, session, csr[:-1] + bytes([csr[-1] ^ 1])).refused(25004)
     _order(ctx, session, b"no CSR").refused(25004)
+
+
+@family(
+    {"KSEF-CERT-122": "ec", "KSEF-CERT-123": "rsa"},
+    "A CSR with an {} key may be signed with SHA-1.",
+    source=f"{_ENROLL}: allowed hash functions",
+    needs=_OWN,
+)
+def sha1_csr_is_taken(ctx: Probe, kind: str) -> None:
+    session = ctx.new_session()
+    csr = _sha1_csr(_subject(_data(ctx, session)), kind)
+    _order(ctx, session, csr[:-1] + bytes([csr[-1] ^ 1])).refused(25004)
+    _order(ctx, session, csr).answers(202, _STARTED)
 
 
 @family(
@@ -403,6 +416,30 @@ def _new_key(kind: str = "ec") -> PrivateKey:
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
+
+
+def _sha1_csr(subject: x509.Name, kind: str) -> bytes:
+    """A CSR signed with SHA-1, which the library does not make: another's body, signed anew."""
+    key = _new_key(kind)
+    body = x509.load_der_x509_csr(_csr(subject, key)).tbs_certrequest_bytes
+    if isinstance(key, rsa.RSAPrivateKey):
+        algorithm = _SHA1_WITH_RSA
+        signature = key.sign(body, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - KSeF allows it
+    else:
+        algorithm = _ECDSA_WITH_SHA1
+        signature = key.sign(body, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - KSeF allows it
+    return _der(0x30, body + algorithm + _der(0x03, b"\0" + signature))
+
+
+#: AlgorithmIdentifiers in DER (RFC 3279, 2.2).
+_SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")
+_ECDSA_WITH_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
+
+
+def _der(tag: int, contents: bytes) -> bytes:
+    size = len(contents)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, *((size,) if size < 0x80 else (0x80 | len(length), *length)))) + contents
 
 
 def _csr(subject: x509.Name, key: PrivateKey | None = None) -> bytes:

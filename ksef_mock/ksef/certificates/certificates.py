@@ -14,9 +14,9 @@ from enum import StrEnum
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from ksef_mock.clock import Clock, Instant, from_datetime, iso, to_datetime
@@ -455,11 +455,7 @@ def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.El
         algorithm = None
     if not isinstance(algorithm, _HASHES):
         raise BadRequest(Code.BAD_CSR_ALGORITHM, reason=f"CSR: signed with {request.signature_algorithm_oid}")
-    try:
-        signed = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
-        signed = False
-    if not signed:
+    if not _is_signed(request, key, algorithm):
         raise BadRequest(Code.BAD_CSR, reason="CSR: its signature is wrong")
     if subject != subject_name or strange:
         raise BadRequest(
@@ -467,6 +463,26 @@ def check_csr(csr: bytes, subject_name: SubjectName) -> rsa.RSAPublicKey | ec.El
             reason=f"CSR: the subject is {readable(request.subject)!r}, not that of the login",
         )
     return key
+
+
+def _is_signed(
+    request: x509.CertificateSigningRequest,
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+    algorithm: hashes.HashAlgorithm,
+) -> bool:
+    """Whether the CSR's signature is right. `is_signature_valid` takes none by SHA-1, which KSeF allows."""
+    body, signature = request.tbs_certrequest_bytes, request.signature
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, body, ec.ECDSA(algorithm))
+            return True
+        parameters = request.signature_algorithm_parameters
+        if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+            return False
+        key.verify(signature, body, parameters, algorithm)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _is_allowed(key: object) -> bool:
