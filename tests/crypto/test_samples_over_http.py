@@ -26,6 +26,7 @@ CONTEXT = Identifier("Nip", NIP)
 def mock(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     authorities = tuple(sorted((COMMITTED / "ca").glob("*.pem")))
     with MockServer(Settings(profile=request.param, trusted_cas=authorities)) as running:
+        running.clock.set("2027-01-15T12:00:00Z")  # a day at which those are valid that are meant to be
         yield running
 
 
