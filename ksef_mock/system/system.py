@@ -83,7 +83,7 @@ class System(Parts):
         if "xades_login" in vars(self):  # else nobody has sent a document
             self.xades_login.close()
         if "exports" in vars(self):
-            self.exports.close()
+            await self.exports.close()
         if "batches" in vars(self):
             await self.batches.processing.close()
         await self.store.close()

@@ -276,10 +276,13 @@ class Exports:
         """
         return self._blobs.read(part.sealed)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop making packages; whoever asks for them again has them made."""
-        for task in self._making.values():
+        tasks = list(self._making.values())
+        for task in tasks:
             task.cancel()
+        # What they let go of they let go of in the store, which must still be there.
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _polled(self, export: Export, now: Instant) -> None:
         def step(found: Export) -> Export:
