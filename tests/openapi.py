@@ -24,18 +24,18 @@ def available() -> bool:
 def check(response: httpx.Response) -> None:
     """Assert that the answer's status, content type and body are those that the document allows.
 
-    404, 405, 413 and 415 belong to HTTP rather than to an operation, so they are judged by their body alone;
-    that of 404 is ASP.NET's own.
+    404, 405, 413 and 415 belong to HTTP rather than to an operation, so they are judged by their body alone,
+    which is ASP.NET's own but for 413.
     """
     path = _PREFIX.sub("", response.request.url.path)
     operation = _operation(response.request.method, path)
     media_type, _, parameters = response.headers.get("content-type", "").partition("; ")
     assert parameters == ("charset=utf-8" if media_type == "application/json" else "")
-    if response.status_code == 404:
+    if response.status_code in (404, 405, 415):
         assert media_type == "application/problem+json", response.text
         assert set(response.json()) == {"type", "title", "status", "traceId"}
         return
-    if response.status_code in (405, 413, 415) or operation is None:
+    if response.status_code == 413 or operation is None:
         assert media_type == "application/problem+json", response.text
         _validate(_component("UnauthorizedProblemDetails"), response.json())
         return

@@ -150,34 +150,43 @@ class Forbidden(KsefError):
         return body if self.security is None else body | {"security": self.security}
 
 
-class NotFound(KsefError):
-    """404: no such resource at this address."""
+class OfFramework(KsefError):
+    """What ASP.NET answers before KSeF is asked, in its own words: so recorded of 404 on PRD."""
 
-    status = 404
-    title = "Not Found"
+    #: Of RFC 9110.
+    section: str
 
     def __init__(self, *, reason: str) -> None:
         super().__init__("", reason=reason)
 
     def problem(self, at: Occurrence) -> dict[str, Any]:
-        # ASP.NET's own, as recorded on PRD; a detail is only for those who may use /_mock.
         body: dict[str, Any] = {
-            "type": "https://tools.ietf.org/html/rfc9110#section-15.5.5",
+            "type": f"https://tools.ietf.org/html/rfc9110#section-{self.section}",
             "title": self.title,
             "status": self.status,
             "traceId": at.activity,
         }
+        # A detail is only for those who may use /_mock.
         return body | {"detail": self.detail} if self.detail else body
 
 
-class MethodNotAllowed(KsefError):
+class NotFound(OfFramework):
+    """404: no such resource at this address."""
+
+    status = 404
+    title = "Not Found"
+    section = "15.5.5"
+
+
+class MethodNotAllowed(OfFramework):
     """405, with the `Allow` header."""
 
     status = 405
     title = "Method Not Allowed"
+    section = "15.5.6"
 
     def __init__(self, allowed: str) -> None:
-        super().__init__("Metoda HTTP nie jest dozwolona.", reason=f"allowed here: {allowed}")
+        super().__init__(reason=f"allowed here: {allowed}")
         self.allowed = allowed
 
     @property
@@ -221,17 +230,15 @@ class PayloadTooLarge(KsefError):
         return {"Connection": "close"}
 
 
-class UnsupportedMediaType(KsefError):
+class UnsupportedMediaType(OfFramework):
     """415: the content type is not the documented one."""
 
     status = 415
     title = "Unsupported Media Type"
+    section = "15.5.16"
 
     def __init__(self, received: str, expected: str) -> None:
-        super().__init__(
-            "Nieobsługiwany typ zawartości żądania.",
-            reason=f"Content-Type is {received or 'absent'}; this endpoint takes {expected}",
-        )
+        super().__init__(reason=f"Content-Type is {received or 'absent'}; this endpoint takes {expected}")
 
 
 class TooManyRequests(KsefError):

@@ -83,6 +83,17 @@ def test_unknown_route_is_404_problem_json(ksef_mock: MockServer, path: str) -> 
     }
 
 
+def of_framework(response: httpx.Response) -> tuple[str, str]:
+    """Section of RFC 9110 and title of what ASP.NET answers by itself, which has no members of KSeF's own."""
+    body = response.json()
+    assert list(body) == ["type", "title", "status", "traceId"]
+    assert body["status"] == response.status_code
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", body["traceId"])
+    address, _, section = body["type"].rpartition("#section-")
+    assert address == "https://tools.ietf.org/html/rfc9110"
+    return section, body["title"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
@@ -101,6 +112,7 @@ def test_wrong_method_is_405_and_says_which_are_allowed(
     response = api.call(method, path)
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == allowed
+    assert of_framework(response) == ("15.5.6", "Method Not Allowed")
 
 
 @pytest.mark.parametrize("accept", ["application/pdf", "image/png, text/plain;q=0.5"])
@@ -127,6 +139,7 @@ def test_every_accept_that_clients_send_is_answered(api: Api, accept: str) -> No
 def test_wrong_content_type_is_415(api: Api, content_type: str) -> None:
     response = api.call("POST", "/auth/ksef-token", content=b"{}", headers={"Content-Type": content_type})
     assert response.status_code == 415
+    assert of_framework(response) == ("15.5.16", "Unsupported Media Type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
