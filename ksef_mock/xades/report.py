@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -213,7 +214,7 @@ def skipped(check: Check, reason: str, /) -> CheckResult:
 
 
 #: Made once: every report ends with them, whatever the document.
-_LEFT_TO_SERVERS = {check: (skipped(check, reason),) for check, reason in SERVER_CHECKS.items()}
+_LEFT_TO_SERVERS = [skipped(check, reason) for check, reason in SERVER_CHECKS.items()]
 
 
 class ReferenceFacts(msgspec.Struct, frozen=True, gc=False):
@@ -268,67 +269,54 @@ class Report:
     """Results in check order, and the facts behind them. Callers add the results that need a server."""
 
     def __init__(self, results: Iterable[CheckResult] = (), facts: Facts | None = None) -> None:
-        self._results: dict[Check, tuple[CheckResult, ...]] = {}
+        #: In the order in which they were recorded, those included that have given way since.
+        self._recorded = list(results)
         self.facts = facts or Facts()
         #: The signing certificate, taken from KeyInfo.
         self.certificate: Certificate | None = None
         #: The other certificates in KeyInfo, in document order: intermediates, usually.
         self.other_certificates: tuple[Certificate, ...] = ()
-        for result in results:
-            self.record(result)
 
     def record(self, result: CheckResult) -> None:
         """Add a result. It takes the place of an earlier one that was only skipped."""
-        known = self._results.get(result.check)
-        if known is None or all(earlier.outcome is Outcome.SKIPPED for earlier in known):
-            self._results[result.check] = (result,)
-        else:
-            self._results[result.check] = (*known, result)
+        self._recorded.append(result)
 
     def explain(self, explanation: str) -> None:
         """Say which mistake explains the failure that decides."""
         failure = self.failure
         assert failure is not None
-        explained = msgspec.structs.replace(failure, explanation=explanation)
-        self._results[failure.check] = tuple(
-            explained if result is failure else result for result in self._results[failure.check]
-        )
+        at = self._recorded.index(failure)
+        self._recorded[at] = msgspec.structs.replace(failure, explanation=explanation)
 
     def skip_missing(self, checks: Iterable[Check], reason: str) -> None:
         """Record each of `checks` that has no result yet as skipped, for this reason."""
-        for check in checks:
-            if check not in self._results:
-                self.record(skipped(check, reason))
+        known = {result.check for result in self._recorded}
+        self._recorded += [skipped(check, reason) for check in checks if check not in known]
 
     def leave_to_servers(self) -> None:
         """Record each of `SERVER_CHECKS` that has no result yet as skipped."""
-        for check, results in _LEFT_TO_SERVERS.items():
-            self._results.setdefault(check, results)
+        known = {result.check for result in self._recorded}
+        self._recorded += [result for result in _LEFT_TO_SERVERS if result.check not in known]
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
         """Every result, in check order; of the same check in the order in which they were recorded."""
-        return tuple(
-            result
-            for check in sorted(self._results, key=_ORDER.__getitem__)
-            for result in self._results[check]
-        )
+        by_check = groupby(sorted(self._recorded, key=_place), key=_place)
+        return tuple(result for _, same in by_check for result in _standing(same))
 
     def of(self, check: Check) -> tuple[CheckResult, ...]:
         """The results of one check."""
-        return self._results.get(check, ())
+        return tuple(_standing(result for result in self._recorded if result.check is check))
 
     def passed(self, check: Check) -> bool:
         """Whether the check was made and held."""
-        results = self._results.get(check, ())
+        results = self.of(check)
         return bool(results) and all(result.outcome is Outcome.PASSED for result in results)
 
     @property
     def failure(self) -> CheckResult | None:
         """The first failed result in check order: the one that decides what KSeF answers."""
-        failed = [
-            result for known in self._results.values() for result in known if result.outcome is Outcome.FAILED
-        ]
+        failed = [result for result in self._recorded if result.outcome is Outcome.FAILED]
         return min(failed, key=_place, default=None)
 
     @property
@@ -338,8 +326,7 @@ class Report:
 
     def copy(self) -> Report:
         """A report with the same results, to which others can be added independently."""
-        copied = Report(facts=msgspec.structs.replace(self.facts))
-        copied._results = self._results.copy()
+        copied = Report(self._recorded, msgspec.structs.replace(self.facts))
         copied.certificate = self.certificate
         copied.other_certificates = self.other_certificates
         return copied
@@ -372,6 +359,16 @@ def certificate_to_dict(certificate: Certificate) -> dict[str, str]:
         "validFrom": certificate.not_valid_before_utc.isoformat(),
         "validTo": certificate.not_valid_after_utc.isoformat(),
     }
+
+
+def _standing(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Of the results of one check those that have not given way: what was only skipped does so."""
+    standing: list[CheckResult] = []
+    for result in results:
+        if all(earlier.outcome is Outcome.SKIPPED for earlier in standing):
+            standing.clear()
+        standing.append(result)
+    return standing
 
 
 def _place(result: CheckResult) -> int:
