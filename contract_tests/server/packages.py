@@ -27,7 +27,7 @@ from contract_tests.server.sending import (
 from contract_tests.server.workspace import Session
 
 #: Seconds for a target of our own to process a package; pauses between looks at it.
-_PATIENCE, _PAUSE = 20.0, 0.02
+_PATIENCE, _PAUSE = 60.0, 0.02
 
 OPENED = shapes.obj(
     referenceNumber=shapes.reference("SB"),
