@@ -268,12 +268,15 @@ def test_what_is_wrong_at_once_is_refused_at_once(
     assert erp.status(session)["invoiceCount"] == 0
 
 
-def test_a_size_is_a_number_of_64_bits(erp: Erp) -> None:
+def test_a_size_is_a_number_of_64_bits_and_no_larger_than_any_invoice(erp: Erp) -> None:
     session = erp.open()
-    assert erp.sent(session, good(), invoiceSize=2**63 - 1)["status"]["code"] == 430
-    for size in (2**63, '"1"'):
+    assert erp.sent(session, good(), invoiceSize=3_000_000)["status"]["code"] == 430
+    for size in (3_000_001, 2**63 - 1):
+        code, _, details = error(erp.send(session, good(), invoiceSize=size, encryptedInvoiceSize=1))
+        assert (code, details) == (21405, ["'invoiceSize' must be less than or equal to '3000000'."])
+    for written in ("9223372036854775808", '"1"'):
         body = session.body(good(), invoiceSize=None)
-        text = json.dumps(body)[:-1] + f',"INVOICESIZE":{size}}}'
+        text = json.dumps(body)[:-1] + f',"INVOICESIZE":{written}}}'
         path = f"/sessions/online/{session.reference}/invoices"
         code, _, details = error(
             erp.call("POST", path, content=text, headers={"Content-Type": "application/json"})

@@ -14,12 +14,14 @@ import msgspec
 
 from ksef_mock.clock import Instant
 from ksef_mock.core import dates
+from ksef_mock.core.bodies import invalid
 from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import Profile
 from ksef_mock.core.errors import BadRequest
 from ksef_mock.core.exchange import Exchange
 from ksef_mock.core.fault import INVOICE
 from ksef_mock.core.identifiers import Identifier
+from ksef_mock.core.validation import at_most
 from ksef_mock.ksef.access.actor import Actor
 from ksef_mock.ksef.invoices.files import Declared, Encrypted
 from ksef_mock.ksef.invoices.forms import BY_CODE, Form
@@ -128,9 +130,7 @@ class Reception:
 
     async def largest_body(self, context: Identifier) -> int:
         """Bytes that the body of a send may have: Base64 of the largest invoice that the context may send."""
-        limits = await self._limits_of(context)
-        most = max(limits.max_invoice_size, limits.max_invoice_with_attachment_size)
-        return most * _MB * 4 // 3 + _AROUND
+        return _largest(await self._limits_of(context)) * 4 // 3 + _AROUND
 
     async def receive(
         self, reference: str, actor: Actor, submission: Submission, exchange: Exchange
@@ -144,6 +144,8 @@ class Reception:
         session = await self._sessions.used(reference, actor, rules.SEND_REFUSAL)
         await self._faults.on_sending(reference, exchange)
         limits = await self._limits_of(actor.context)
+        if submission.size > _largest(limits):
+            raise invalid("invoiceSize", at_most(_largest(limits)))
         _check_at_once(submission)
         if submission.corrected_hash is not None:
             await self._check_correction(submission.corrected_hash)
@@ -234,6 +236,11 @@ class Reception:
 
     async def _limits_of(self, context: Identifier) -> SessionLimits:
         return (await self._limits.of_context(context)).online_session
+
+
+def _largest(limits: SessionLimits) -> int:
+    """Octets that an invoice may have, attachment and all."""
+    return max(limits.max_invoice_size, limits.max_invoice_with_attachment_size) * _MB
 
 
 def _as_it_is(sent: SentInvoice) -> Attempt:
