@@ -203,14 +203,15 @@ class Gateway:
 
     def _count(self, exchange: Exchange, status: int, error: KsefError | None, seconds: float) -> None:
         metrics = self._system.metrics
-        endpoint = exchange.routed.path if exchange.routed is not None else _endpoint(exchange)
+        routed = exchange.routed
+        endpoint = _endpoint(exchange) if routed is None else routed.path
         # Whatever a client calls a method must not make a time series of its own.
         method = exchange.method if exchange.method in _METHODS else "other"
         code = str(int(error.code)) if isinstance(error, BadRequest) else ""
         metrics.request(method, endpoint, status, code, seconds)
-        login, verdict = exchange.facts.method, exchange.facts.verdict
-        if login is not None and verdict is not None:
-            metrics.login(login, int(verdict.status), verdict.detail or "")
+        verdict = exchange.facts.verdict
+        if verdict is not None and exchange.facts.method is not None:
+            metrics.login(exchange.facts.method, int(verdict.status), verdict.detail or "")
 
     def _render(self, error: KsefError, scope: Scope, sent: Sent, exchange: Exchange) -> Response:
         at = exchange.occurrence(self._system.clock.now())

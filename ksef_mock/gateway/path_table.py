@@ -31,6 +31,8 @@ class PathTable:
         """`routes`: the router's own, mounts included."""
         self._router = router
         self._root = _Node()
+        # Paths without parameters, most of those that are asked for, by method.
+        self._plain: dict[str, dict[str, Route]] = {}
         # One more than any path has: who sends more has sent none of them.
         self._most_slashes = 1
         self._collect("", routes)
@@ -41,6 +43,9 @@ class PathTable:
 
     def find(self, scope: Scope) -> Route | None:
         """The route of a request, whose parameters are in the scope then; None: ask the router."""
+        plain = self._plain.get(scope["path"])
+        if plain is not None:
+            return plain.get(scope["method"])
         node, values = self._root, []
         for segment in scope["path"].split("/", self._most_slashes):
             following = node.below.get(segment)
@@ -76,3 +81,5 @@ class PathTable:
         for method in route.methods or ():
             # The first one wins, as it does in the router.
             node.ends.setdefault(method, (route, tuple(route.param_convertors)))
+            if not route.param_convertors:
+                self._plain.setdefault(path, {}).setdefault(method, route)
