@@ -105,10 +105,10 @@ class MemoryStore:
     async def newest(
         self, name: str, limit: int, before: tuple[Instant, str] | None = None
     ) -> Sequence[tuple[Instant, str]]:
-        self._drop_due()
         order = self._orders.get(name)
         if order is None:
             return []
+        self._drop_due()
         found: list[tuple[Instant, str]] = []
         now = self._clock.now()
         for entry in order.backwards(before):
@@ -127,7 +127,10 @@ class MemoryStore:
             # The most frequent first. No `match`, which looks for the members of each tuple by their names.
             if isinstance(write, Index):
                 self._index(*write)
-            elif isinstance(write, Insert | Put):
+            elif isinstance(write, Insert):
+                table, key, record, expires_at = write
+                self._write(table.name, key, self._kept(table, record), expires_at)
+            elif isinstance(write, Put):
                 self._place(*write)
             elif isinstance(write, Swap):
                 table, key, _, new, expires_at = write
@@ -225,8 +228,11 @@ class MemoryStore:
 
     def _row(self, table: Table[Any], key: str) -> tuple[Any, Instant | None] | None:
         """A record that is there, and when it expires."""
-        record, expires_at = _parted(self._tables[table.name].get(key))
-        if record is None or (expires_at is not None and expires_at <= self._clock.now()):
+        kept = self._tables[table.name].get(key)
+        if kept is None:
+            return None
+        record, expires_at = _parted(kept)
+        if expires_at is not None and expires_at <= self._clock.now():
             return None
         if type(record) is _Encoded:  # restored, and not read since
             read = msgspec.msgpack.decode(record.data, type=table.record)
@@ -241,7 +247,7 @@ class MemoryStore:
         return self._spool.add(msgspec.msgpack.encode(record)) if table.bulky else record
 
     def _place(self, table: Table[Any], key: str, record: Any, expires_at: Instant | None) -> None:
-        """Add a record, or replace the one that is there."""
+        """Replace a record, or add it."""
         _, replaced = _parted(self._tables[table.name].get(key))
         self._write(table.name, key, self._kept(table, record), expires_at, replaced)
 
