@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from ksef_mock.clock import SECOND, Clock, Instant
@@ -53,7 +54,8 @@ class Operations:
         self._jwts = jwts
         self._tokens = tokens
         self._permissions = permissions
-        self._seen: dict[str, tuple[Identifier, Identifier, str | None]] = {}  # the oldest first
+        # The oldest first. A `dict` takes the longer to find its first member the more have left before.
+        self._seen: OrderedDict[str, tuple[Identifier, Identifier, str | None]] = OrderedDict()
 
     def prepare(
         self,
@@ -231,9 +233,11 @@ class Operations:
 
     def _remember(self, operation: Operation) -> None:
         """Whose login it is never changes: what a process has seen of it saves it a look later."""
+        if LOOK.get() is None:
+            return  # nothing is any way off
         self._seen[operation.reference] = (operation.subject, operation.context, operation.token)
         if len(self._seen) > _REMEMBERED:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)
 
     async def _read_ahead(self, reference: str) -> None:
         if LOOK.get() is None:
