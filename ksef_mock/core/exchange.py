@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -30,6 +31,9 @@ _LONGEST_METHOD = 7
 #: hashed there, and of the claims of its tokens. Ordinary logins stay below them.
 _REASONS, _REPORT, _HASHED, _CLAIMS = 3_000, 4_500, 4_000, 2_500
 _MOST_DECISIONS = 64
+
+
+_reason = itemgetter(2)  # of a decision
 
 
 class Outcome(StrEnum):
@@ -133,14 +137,13 @@ class Exchange:
         """Cut what the client may have written, and mask secrets in it: done before anything is kept."""
         if len(self.method) > _LONGEST_METHOD:
             self.method = kept(self.method, _LONGEST_CHALLENGE)
-        texts = [reason for _, _, reason in self.decisions]
-        texts += self.path, self.operation or ""
-        # Ordinary ones fit, which is seen at once.
+        operation = self.operation or ""
+        # Ordinary texts fit, which is seen at once.
         if (
-            len(texts) > _MOST_DECISIONS
+            len(self.decisions) > _MOST_DECISIONS
             or len(self.path) > _LONGEST_PATH
-            or len(texts[-1]) > _LONGEST_CHALLENGE
-            or not fits("\n".join(texts), _REASONS)
+            or len(operation) > _LONGEST_CHALLENGE
+            or not fits("\n".join((self.path, operation, *map(_reason, self.decisions))), _REASONS)
         ):
             self._cut()
         facts = self.facts

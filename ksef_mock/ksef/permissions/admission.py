@@ -105,8 +105,10 @@ def owns(author: Identifier, context: Identifier, person: Person | None) -> bool
     A token was made inside of its context, unlike a certificate: what belongs to a NIP is its own here.
     """
     nip = context.nip
-    owners = (context,) if nip is None else (context, Identifier("Nip", nip))
-    return any(identifier in owners for identifier in identifiers_of(author, person))
+    for identifier in identifiers_of(author, person):
+        if identifier == context or (identifier.type == "Nip" and identifier.value == nip):
+            return True
+    return False
 
 
 def identifiers_of(subject: Identifier, person: Person | None) -> tuple[Identifier, ...]:
