@@ -8,7 +8,7 @@ What has few entries is one dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -21,7 +21,10 @@ _MOST = 341
 class Shards(Generic[K, V]):
     """What a store needs of a `dict`. The order of its entries means nothing."""
 
-    __slots__ = ("_mask", "_parted", "_shards")
+    __slots__ = ("_mask", "_parted", "_shards", "get")
+
+    #: The value of a key, or None. By far most calls are of this: that of one dictionary is the dictionary's.
+    get: Callable[[K], V | None]
 
     def __init__(self) -> None:
         self.clear()
@@ -31,9 +34,10 @@ class Shards(Generic[K, V]):
         #: Of a hash: which of them. Those that have been parted already take one bit more.
         self._mask = 0
         self._parted = 0
+        self.get = self._shards[0].get
 
-    def get(self, key: K) -> V | None:
-        code = hash(key)  # as `_of`: by far most calls are of this
+    def _get(self, key: K) -> V | None:
+        code = hash(key)  # as `_of`
         place = code & self._mask
         if place < self._parted:
             place = code & self._mask * 2 + 1
@@ -82,6 +86,7 @@ class Shards(Generic[K, V]):
             (going if hash(key) & bit else staying)[key] = value
         self._shards[self._parted] = staying
         self._shards.append(going)
+        self.get = self._get
         self._parted += 1
         if self._parted > self._mask:
             self._mask, self._parted = self._mask * 2 + 1, 0
