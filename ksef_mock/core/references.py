@@ -57,7 +57,7 @@ def new_reference(kind: Kind, now: Instant, low: int = 0) -> str:
     seconds, rest = divmod(now, SECOND)
     day, second = divmod(seconds, 86_400)
     moment = ((second * 1_000 + rest // MILLISECOND) << _LOW) + low
-    body = f"{_date(day)}-{kind.value}-{moment:010X}-{_random.getrandbits(24):06X}"
+    body = f"{_date(day)}-{kind}-{moment:010X}-{_random.getrandbits(24):06X}"
     body += _mark(body)
     return f"{body}-{checksum(body):02X}"
 

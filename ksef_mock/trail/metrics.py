@@ -26,10 +26,6 @@ class Histogram:
         self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
 
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.total += seconds
-
 
 class _Series:
     """The requests of one set of labels: how many, and where their durations are counted."""
@@ -61,7 +57,9 @@ class Metrics:
             durations = self.durations.setdefault((method, operation), Histogram())
             series = self._requests[method, operation, status, code] = _Series(durations)
         series.number += 1
-        series.durations.observe(seconds)
+        durations = series.durations
+        durations.counts[bisect_left(BUCKETS, seconds)] += 1
+        durations.total += seconds
 
     @property
     def requests(self) -> dict[Labels, int]:

@@ -123,7 +123,7 @@ class JwtService:
         if now >= claims["exp"]:
             reason = f"JWT: {claims['typ']} expired {now - claims['exp']} s ago"
             raise Unauthorized(reason=reason, operation=claims["arn"])
-        kind = Kind(claims["typ"])
+        kind: Kind = claims["typ"]
         if kind not in accepted:
             reason = f"JWT: this endpoint takes {' or '.join(accepted)}, not {kind}"
             raise Forbidden(Reason.INSUFFICIENT_RESOURCE_ACCESS, reason=reason, operation=claims["arn"])
@@ -140,6 +140,7 @@ class JwtService:
             raise Unauthorized(reason=f"JWT: {error}") from None
         if {required.iss, required.aud} != {self._issuer}:
             raise Unauthorized(reason=f"JWT: of {required.iss} for {required.aud}, not of {self._issuer}")
+        claims["typ"] = required.typ
         return claims
 
     def _issue(self, claims: dict[str, Any], lifetime: int, at: Instant) -> Issued:
