@@ -6,7 +6,6 @@ loads this module.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -261,7 +260,8 @@ def _asked(request: pytest.FixtureRequest) -> _Wanted:
     try:
         return _wanted(request.node)
     except pytest.UsageError as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    pytest.fail(problem, pytrace=False)  # out here: the exception above would be printed too
 
 
 class _Wanted(NamedTuple):
@@ -314,7 +314,9 @@ def _settings(node: pytest.Item, given: dict[str, Any]) -> Settings:
         return whole
     try:
         delay = given.get("delay", Delay())
-        given["delay"] = delay if isinstance(delay, Delay) else Delay(polls=operator.index(delay))
+        if not isinstance(delay, int | Delay):
+            raise TypeError(f"delay is a number of polls or a Delay, not {delay!r}")
+        given["delay"] = delay if isinstance(delay, Delay) else Delay(polls=delay)
         if "seed" in given:
             given["seed"] = as_seed(given["seed"])
         return Settings(**given)

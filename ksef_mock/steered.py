@@ -15,6 +15,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from ksef_mock.clock import SECOND, Clock
+from ksef_mock.core.bodies import WarningText
+from ksef_mock.core.expected import chosen
 from ksef_mock.core.identifiers import Identifier
 from ksef_mock.crypto.certificate import Fingerprinted
 from ksef_mock.crypto.pki import Pki
@@ -196,7 +198,10 @@ class Steered(ABC):
 
         Raises:
             ValueError: the NIP or a permission is not valid, or the text is taken.
+            TypeError: `permissions` is a text.
         """
+        if isinstance(permissions, str):
+            raise TypeError(f"permissions is a list of names, such as [{permissions!r}]")
         system = self._running
         _, text = self._call(system.issue_token(Identifier("Nip", nip), permissions, text=token))
         return text
@@ -293,10 +298,10 @@ class Steered(ABC):
         """
         order = SignOrder(
             signer=signer,
-            by=None if by is None else Service(by),
+            by=None if by is None else chosen(Service, by),
             form=form,
             algorithm=algorithm,
-            mistake=None if mistake is None else Mistake(mistake),
+            mistake=None if mistake is None else chosen(Mistake, mistake),
         )
         return sign_as(xml.encode() if isinstance(xml, str) else xml, order, self.pki, self.clock.now())
 
@@ -315,7 +320,17 @@ class Steered(ABC):
         self._call(processing.resume(self._current))
 
     def warn(self, text: str | None) -> None:
-        """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more."""
+        """Send `text`, e.g. `[1]: Przerwa`, as X-System-Warning with every answer; None: no more.
+
+        Raises:
+            ValueError: it is not as KSeF writes it: `[code]: message`, several with | between them.
+        """
+        try:
+            msgspec.convert(text, WarningText | None)
+        except msgspec.ValidationError:
+            raise ValueError(
+                f"a warning is '[code]: message', several with | between, not {text!r}"
+            ) from None
         self._call(self._running.controls.warn(text))
 
     def coverage(self) -> dict[str, bool]:

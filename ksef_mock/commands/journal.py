@@ -53,6 +53,8 @@ def journal(
         else:
             for entry in body["entries"]:
                 _print(entry)
+            if not body["entries"]:  # for people: programs find nothing
+                click.echo("Nothing was refused." if failed else "No such request.", err=True)
         return
     with contextlib.suppress(KeyboardInterrupt):
         for line in remote.lines("/journal/stream", params=params, headers={"Accept": "text/event-stream"}):

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from msgspec import inspect
+
+E = TypeVar("E", bound=Enum)
 
 #: What the types of a member are to people, as descriptions of `msgspec.Meta`.
 NIP = "a NIP: ten digits such as '5265877635'"
@@ -48,6 +51,18 @@ def between(least: float, most: float) -> str:
 def one_of(values: Iterable[object]) -> str:
     """The words for one of several values."""
     return f"one of {', '.join(map(str, values))}"
+
+
+def chosen(kind: type[E], value: object) -> E:
+    """The member of an enumeration that has this value.
+
+    Raises:
+        ValueError: there is none; the message names those that there are.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is none: {one_of(each.value for each in kind)}") from None
 
 
 def explained(error: msgspec.ValidationError, given: Any, model: type) -> str:

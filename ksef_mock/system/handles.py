@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ksef_mock.clock import from_datetime
+from ksef_mock.core.expected import chosen
 from ksef_mock.core.fault import DefinedFault, Fault, Hold, Named, Outcome, named
 from ksef_mock.core.lighthouse import Announcement, Breakdown, Category, Notice, Scenario
 from ksef_mock.system.lighthouse import Lighthouse as LighthouseEngine
@@ -131,7 +132,7 @@ class Lighthouse:
             end: when it ends by itself; a MAINTENANCE must say.
             with_api: the API answers 503 as long as it is under way.
         """
-        what = Announcement(Category(category), _instant(start), _instant(end), title, text)
+        what = Announcement(chosen(Category, category), _instant(start), _instant(end), title, text)
         said: tuple[Notice, ...] = self._call(self._engine.announce(what, with_api=with_api))
         return said[0].event
 
@@ -160,11 +161,12 @@ class Lighthouse:
 
     def break_down(self, how: Breakdown | str | None = None, *, slow_seconds: float = 0.0) -> None:
         """Let it fail itself: `502`, `504`, `access-denied`, `firewall`; None: it works, perhaps slowly."""
-        self._call(self._engine.break_down(None if how is None else Breakdown(how), slow=slow_seconds))
+        name = None if how is None else chosen(Breakdown, how)
+        self._call(self._engine.break_down(name, slow=slow_seconds))
 
     def play(self, scenario: Scenario | str) -> None:
         """Begin a course of events: `outage`, `test-now`, … (`ksef_mock.core.lighthouse.Scenario`)."""
-        self._call(self._engine.play(Scenario(scenario)))
+        self._call(self._engine.play(chosen(Scenario, scenario)))
 
 
 def _instant(moment: datetime | None) -> int | None:

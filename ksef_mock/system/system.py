@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ksef_mock.clock import SECOND, Clock, Instant
+from ksef_mock.core.expected import chosen
 from ksef_mock.core.identifiers import Identifier, is_context_identifier
 from ksef_mock.core.permissions import Permission
 from ksef_mock.ksef.tokens.tokens import KsefToken
@@ -149,8 +150,5 @@ class System(Parts):
         """
         if not is_context_identifier(context):
             raise ValueError(f"{context.value!r} is no valid context identifier of type {context.type!r}")
-        try:
-            granted = [Permission(name) for name in (Permission if permissions is None else permissions)]
-        except ValueError as error:
-            raise ValueError(f"{error}: one of {', '.join(Permission)}") from None
+        granted = [chosen(Permission, name) for name in (Permission if permissions is None else permissions)]
         return await self.tokens.issue(context, granted, author=author, text=text)

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -210,3 +211,33 @@ def test_it_shows_its_address() -> None:
 def test_arguments_are_checked_at_once(options: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=re.escape(said)):
         MockServer(**options)
+
+
+@pytest.mark.parametrize(
+    ("order", "error", "said"),
+    [
+        (
+            lambda mock: mock.issue_token(NIP, "InvoiceRead"),
+            TypeError,
+            "a list of names, such as",
+        ),
+        (lambda mock: mock.issue_token(NIP, ["Read"]), ValueError, "'Read' is none: one of InvoiceRead, "),
+        (
+            lambda mock: mock.lighthouse.announce("OUTAGE"),
+            ValueError,
+            "one of MAINTENANCE, FAILURE",
+        ),
+        (lambda mock: mock.lighthouse.play("blackout"), ValueError, "'blackout' is none: one of outage, "),
+        (lambda mock: mock.lighthouse.break_down("500"), ValueError, "'500' is none: one of 502, 504, "),
+        (lambda mock: mock.sign(b"<a/>", f"nip:{NIP}", mistake="typo"), ValueError, "one of der-ecdsa, "),
+        (lambda mock: mock.sign(b"<a/>", f"nip:{NIP}", by="notary"), ValueError, "one of trusted-profile, "),
+        (lambda mock: mock.keys.rotate("token"), ValueError, "'token' is none: one of KsefTokenEncryption, "),
+        (lambda mock: mock.keys.recertify("token"), ValueError, "one of KsefTokenEncryption, "),
+        (lambda mock: mock.warn("Przerwa"), ValueError, "a warning is '[code]: message', several with |"),
+    ],
+)
+def test_what_is_asked_of_it_is_checked_at_once(
+    ksef_mock: MockServer, order: Callable[[MockServer], object], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=re.escape(said)):
+        order(ksef_mock)

@@ -27,6 +27,7 @@ from ksef_mock.clock import SECOND, Clock, Instant, from_datetime, iso
 from ksef_mock.core.codes import Code
 from ksef_mock.core.environment import TokenKey
 from ksef_mock.core.errors import BadRequest
+from ksef_mock.core.expected import chosen
 from ksef_mock.core.records import KeyRecord, WithdrawnRecord
 from ksef_mock.crypto.authority import UNBOUNDED, Authority, encryption_usage, load_pkcs8, pkcs8
 from ksef_mock.state.shared import Shared, SharedState
@@ -200,7 +201,12 @@ class KeyRing:
         return self._with_keys(shared, records)
 
     def recertify(self, usage: Usage = Usage.TOKEN) -> tuple[PublishedKey, ...]:
-        """Same keys, new certificates: `publicKeyId` stays. Returns the new publications of `usage`."""
+        """Same keys, new certificates: `publicKeyId` stays. Returns the new publications of `usage`.
+
+        Raises:
+            ValueError: there is no such usage.
+        """
+        usage = chosen(Usage, usage)
         renewed: dict[KeyRecord, KeyRecord] = {}
 
         def step(shared: Shared) -> Shared:
@@ -220,7 +226,11 @@ class KeyRing:
         """New keys for `usage`. Planned: beside the old ones, until those are withdrawn; emergency: instead.
 
         Returns the new publications.
+
+        Raises:
+            ValueError: there is no such usage.
         """
+        usage = chosen(Usage, usage)
         old = self.current()
         wanted = [(key.usage, key.algorithm) for key in old if key.usage is usage] or [
             wish for wish in _PUBLISHED[self._shared.value.token_key] if wish[0] is usage

@@ -84,7 +84,7 @@ def test_equal_settings_share_one_mock(ksef_mock: MockServer, request: pytest.Fi
         ("seed='no-such.json'", "no-such.json: No such file"),
         ("rate_limits='some'", "unknown rate limits 'some'"),
         ("'ec'", "takes keywords only"),
-        ("delay=1.5", "cannot be interpreted as an integer"),
+        ("delay=1.5", "delay is a number of polls or a Delay, not 1.5"),
         ("profile='staging'", "unknown profile 'staging'"),
         ("settings=1", "is no ksef_mock.settings.Settings"),
         ("settings=1, profile='prod'", "either settings or single ones"),
@@ -98,6 +98,7 @@ def test_wrong_marker_is_named(pytester: pytest.Pytester, marker: str, complaint
     assert result.ret != 0
     result.stdout.fnmatch_lines([f"*{complaint}*"])
     assert "pytest_plugin.py" not in result.stdout.str()  # none of our own code
+    assert "another exception" not in result.stdout.str()
 
 
 def test_login_that_fails_is_known_by_its_code(ksef_client: KsefClient, ksef_token: str) -> None:
