@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Seconds for one RUN.
-_PATIENCE = 300
+_PATIENCE = 900
 #: Where the base image has its Python, and the rest of its PATH.
 _PYTHON = "/usr/local"
 _PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

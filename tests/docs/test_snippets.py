@@ -22,7 +22,7 @@ from tests.ports import reserved_port
 from tests.third_party.node_client import install
 
 #: How long a snippet may take, in seconds.
-_PATIENCE = 120
+_PATIENCE = 600
 _NIP = "5265877635"
 
 

@@ -24,7 +24,7 @@ def snippet(language: str) -> str:
 def compiles(code: str, file: Path, *command: str | Path) -> bool:
     file.write_text(code)
     words = [str(word) for word in (*command, file.name)]
-    done = subprocess.run(words, cwd=file.parent, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(words, cwd=file.parent, capture_output=True, text=True, timeout=600, check=False)
     print(done.stdout, done.stderr)  # noqa: T201  # shown if the test fails
     return done.returncode == 0
 

@@ -22,7 +22,7 @@ FIELD = Path(__file__).resolve().parents[3] / "shared" / "field"
 #: The exit code of a case that cannot be tried against this mock.
 _NOT_HERE = 77
 #: Seconds for one program; they wait for nothing but the mock.
-_PATIENCE = 120
+_PATIENCE = 600
 
 pytestmark = pytest.mark.skipif(not FIELD.is_dir(), reason=f"the cases from the field are not at {FIELD}")
 

@@ -39,7 +39,7 @@ METHODS = {"rsa": f"{_MORE}rsa-sha256", "ec": f"{_MORE}ecdsa-sha256", "SECP384R1
 LAYOUTS = ("plain", "indented")
 _SHORT = {C14N: "c14n10", C14N11: "c14n11", EXC: "exclusive"}
 #: Seconds for one run of a program.
-_PATIENCE = 240
+_PATIENCE = 900
 
 
 class Absent(Exception):

@@ -49,7 +49,7 @@ def vectors() -> Path:
         folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps"]
         command += ["--no-build-isolation", "-d", str(folder), _SDIST]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         archives = list(folder.glob("*.tar.gz"))
         if not archives:
             raise OSError(done.stderr[-300:])

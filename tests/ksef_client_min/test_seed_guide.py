@@ -136,7 +136,7 @@ def test_steps_of_the_library(node_modules: Path, ksef_mock: MockServer, tmp_pat
         ksef_mock.issue_token(NIP),
         *files,
     )
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen == {
@@ -169,7 +169,7 @@ def run(ksef_mock: MockServer, tmp_path: Path) -> Run:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"

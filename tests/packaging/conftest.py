@@ -16,7 +16,7 @@ from tests.once import once
 
 ROOT = Path(__file__).parents[2]
 #: Seconds for a build or an installation.
-_PATIENCE = 240
+_PATIENCE = 900
 
 
 @dataclass(frozen=True)

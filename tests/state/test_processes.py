@@ -28,7 +28,7 @@ from tests.support import NIP, Api
 
 PROCESSES, EACH = 3, 25
 #: Seconds, for machines that have other things to do; nothing here waits as long.
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=needs_redis)])

@@ -33,7 +33,7 @@ class Control:
     """A program in any language: it knows HTTP."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=60, headers={"X-Error-Format": "problem-details"})
+        self.http = httpx.Client(base_url=url, timeout=600, headers={"X-Error-Format": "problem-details"})
 
     def add(self, **order: Any) -> dict[str, Any]:
         response = self.http.post("/_mock/tenants", json=order)
@@ -409,7 +409,7 @@ def test_the_conformance_suite_finds_it_as_good_as_the_mock(mock: MockServer) ->
     with mock.tenant(token_key="rsa") as tenant:
         areas = [word for area in ("CHAL", "UPO", "HEAD", "STATUS") for word in ("--only", area)]
         command = [sys.executable, "-m", "contract_tests", "run", tenant.url, *areas]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout
         assert re.search(r"all: \d\d+ passed", done.stdout), done.stdout
 

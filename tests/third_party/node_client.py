@@ -19,8 +19,10 @@ NODE = Path(__file__).parent / "node"
 _MANIFESTS = ("package.json", "package-lock.json")
 _CACHE = Path(__file__).parents[2] / ".cache"
 
+#: A registry that does not answer once is asked again, after seconds, not minutes.
+_RETRIES = ("--fetch-retries=4", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 #: Seconds that `npm ci` may take.
-_PATIENCE = 180
+_PATIENCE = 600
 
 
 @cache
@@ -49,7 +51,7 @@ def _npm_ci(source: Path, target: Path) -> None:
         project.mkdir()
         for name in _MANIFESTS:
             shutil.copy(source / name, project)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_RETRIES]
         try:
             done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=_PATIENCE)
         except subprocess.TimeoutExpired:

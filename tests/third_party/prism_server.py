@@ -19,7 +19,7 @@ from tests.third_party.node_client import install
 _PROJECT = Path(__file__).parent / "prism"
 _SCRIPT = Path("@stoplight", "prism-cli", "dist", "index.js")
 #: Seconds for Prism to read the document and listen.
-_PATIENCE = 90
+_PATIENCE = 300
 
 
 @dataclass(frozen=True)

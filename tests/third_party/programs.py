@@ -113,7 +113,7 @@ def client(*command: str | Path, folder: Path, given: str = "", **environment: s
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"

@@ -38,7 +38,7 @@ def node(*command: str | Path, **environment: str) -> subprocess.CompletedProces
         ["node", *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         env={**os.environ, **environment},
     )
 

@@ -16,7 +16,7 @@ PYTHON = Path(__file__).parent / "python" / "lighthouse_of_ksef_client.py"
 
 def read(node_modules: Path, mock: MockServer) -> dict[str, Any]:
     command = ["node", str(NODE / "lighthouse.mjs"), str(node_modules), mock.url, mock.lighthouse.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return seen

@@ -50,7 +50,7 @@ class Console:
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         said = done.stdout.decode("cp1250") + done.stderr.decode("cp1250")

@@ -34,7 +34,7 @@ def sign(node_modules: Path, kind: str, xml: str) -> bytes:
         ["node", "-e", SCRIPT, str(node_modules)],
         input=json.dumps(order).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -331,7 +331,7 @@ def test_command_that_is_stopped_cleans_up_and_exits_with_130(ksef_mock: MockSer
         assert run_.poll() is None
         time.sleep(0.02)
     run_.send_signal(signal.SIGTERM)
-    output, _ = run_.communicate(timeout=60)
+    output, _ = run_.communicate(timeout=300)
     assert run_.returncode == 130
     assert "interrupted" in output
     assert "left behind" not in output
