@@ -344,7 +344,7 @@ def _require_acceptable(scope: Scope, sent: Sent) -> None:
             Clients ask for JSON even where XML comes, and get it.
     """
     accept = sent.get(b"accept")
-    if not accept or b"*" in accept:
+    if not accept or b"*" in accept or b"json" in accept:
         return
     wanted = accept.lower()
     if b"json" in wanted or b"xml" in wanted or api_path(scope["path"]) is None:

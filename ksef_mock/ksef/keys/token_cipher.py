@@ -10,7 +10,7 @@ Nothing in the bytes says which it is, so each of the four is tried: the tag tel
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -118,20 +118,23 @@ def _open_ec(ciphertext: bytes, private_key: ec.EllipticCurvePrivateKey) -> tupl
     if len(body) < _NONCE + _TAG:
         raise _Mismatch(f"{len(body)} bytes after the ephemeral key, fewer than nonce and tag")
     secret = private_key.exchange(ec.ECDH(), ephemeral)
-    hashed = hashlib.sha256(secret).digest()
-    nonce, sealed = body[:_NONCE], body[_NONCE:]
-    tag_first = sealed[_TAG:] + sealed[:_TAG]
-    for scheme, aes_key, data in (
-        (Scheme.EC_JAVA, secret, sealed),
-        (Scheme.EC_CSHARP, hashed, tag_first),
-        (Scheme.EC_CSHARP_RAW, secret, tag_first),
-        (Scheme.EC_JAVA_HASHED, hashed, sealed),
-    ):
+    nonce = body[:_NONCE]
+    for scheme, aes_key, data in _layouts(secret, body[_NONCE:]):
         try:
             return AESGCM(aes_key).decrypt(nonce, data, None), scheme
         except InvalidTag:
             continue
     raise _Mismatch("the AES-GCM tag fits none of the four layouts and key derivations")
+
+
+def _layouts(secret: bytes, sealed: bytes) -> Iterator[tuple[Scheme, bytes, bytes]]:
+    """How clients lay out and derive: the scheme, its AES key, ciphertext and tag. The first fits most."""
+    yield Scheme.EC_JAVA, secret, sealed
+    hashed = hashlib.sha256(secret).digest()
+    tag_first = sealed[_TAG:] + sealed[:_TAG]
+    yield Scheme.EC_CSHARP, hashed, tag_first
+    yield Scheme.EC_CSHARP_RAW, secret, tag_first
+    yield Scheme.EC_JAVA_HASHED, hashed, sealed
 
 
 def _split_spki(data: bytes) -> tuple[bytes, bytes]:
