@@ -11,7 +11,7 @@ import pytest
 from ksef_mock.clock import SECOND, Clock
 from ksef_mock.state import Dump, MemoryStore, Store
 from ksef_mock.state.blobs import PIECE, PIECES, Blob, BlobGone, Blobs, file_pieces
-from ksef_mock.state.spool import Spool
+from ksef_mock.state.spool import Spool, Spooled
 from tests.state.conftest import Loop
 
 #: Three pieces, the last of them shorter, no two of them equal.
@@ -96,6 +96,20 @@ def test_memory_uses_the_places_of_what_is_gone_again(clock: Clock, run: Loop) -
         run(Blobs(store).write(some(b"drops what is due", 20), None))
         run(Blobs(store).write(some(b"drops what is due", 20), None))
     assert store._spool._end < 3 * len(OCTETS)
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+def test_spool_is_read_between_additions(cleared: bool) -> None:
+    spool = Spool()
+    kept: dict[Spooled, bytes] = {}
+    for number in range(6):
+        if cleared and number == 3:
+            spool.clear()
+            kept.clear()
+        octets = bytes([number]) * (100 + number)
+        kept[spool.add(octets)] = octets
+        assert {spooled: spool.read(spooled) for spooled in kept} == kept
+    spool.close()
 
 
 def test_spool_gives_back_what_was_added() -> None:
