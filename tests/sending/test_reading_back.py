@@ -15,6 +15,7 @@ from ksef_mock.core.waiting import Delay
 from ksef_mock.settings import Settings
 from ksef_mock.testing import MockServer
 from tests.invoices.exporting import day
+from tests.invoices.test_schemas import needs_official, sample
 from tests.sending.erp import Erp
 from tests.sending.test_online import erp_of, good
 from tests.support import NIP, OTHER_NIP, Api, error
@@ -177,6 +178,23 @@ def test_a_range_of_a_document_is_given_as_asked_for(ksef_mock: MockServer, erp:
             assert httpx.get(url, headers=headers | {"Range": nothing}).content == whole.content
         beyond = httpx.get(url, headers=headers | {"Range": f"bytes={size}-"})
         assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+@needs_official
+@pytest.mark.parametrize(("consented", "code"), [(True, 200), (False, 410)])
+def test_a_technical_correction_may_have_an_attachment_with_consent(
+    erp: Erp, consented: bool, code: int
+) -> None:
+    if consented:
+        assert erp.call("POST", "/testdata/attachment", json={"nip": NIP}).status_code == 200
+    session = erp.open()
+    document = sample("fa-3-with-attachment.xml")
+    refused = erp.sent(session, document, offlineMode=True)
+    assert refused["status"]["code"] == 415
+    corrected = erp.sent(
+        session, document + b"\n", offlineMode=True, hashOfCorrectedInvoice=refused["invoiceHash"]
+    )
+    assert corrected["status"]["code"] == code
 
 
 def test_a_technical_correction_is_accepted_once(erp: Erp) -> None:
