@@ -351,6 +351,25 @@ def test_checksums_count_on_production_only() -> None:
     assert judge(invoice(NIP, "5265877635"), checks_checksums=True).ok
 
 
+def test_what_a_serializer_tells_too_much_is_explained() -> None:
+    xsi = b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    nil = GOOD.replace(
+        b"<P_15>", b"<P_13_2 %s xsi:nil='true'/><P_14_2 %s xsi:nil='true'/><P_15>" % (xsi, xsi)
+    )
+    typed = GOOD.replace(
+        b"<P_15>", b"<P_15 %s xmlns:xsd='http://www.w3.org/2001/XMLSchema' xsi:type='xsd:decimal'>" % xsi
+    )
+    for document in (nil, typed):
+        report = judge(document)
+        assert failing(report) == (Check.SCHEMA, Cause.SCHEMA)
+        assert report.failure is not None
+        assert "serializer" in (report.failure.explanation or "")
+    for document in (nil.replace(b"<P_15>123.00</P_15>", b""), GOOD.replace(b"<P_15>123.00</P_15>", b"")):
+        failure = judge(document).failure
+        assert failure is not None
+        assert failure.explanation is None
+
+
 # -- without a schema -------------------------------------------------------------------------------------
 
 

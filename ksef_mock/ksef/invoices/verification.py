@@ -6,8 +6,9 @@ the report by whoever knows (`report.failed(Check.DUPLICATE, …)`).
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from lxml import etree
 from ksef_mock.clock import Instant
 from ksef_mock.core import dates
 from ksef_mock.core.identifiers import CONTEXT_PATTERNS, has_check_digit
-from ksef_mock.core.xsd import Fault
+from ksef_mock.core.xsd import Fault, Kind, Schema
 from ksef_mock.core.xsd.faults import missing_attribute, other_than_fixed, undeclared_root
 from ksef_mock.ksef.invoices import documents, rules
 from ksef_mock.ksef.invoices.documents import Document
@@ -27,11 +28,14 @@ from ksef_mock.ksef.invoices.forms import BY_TAG, FA3, Form
 from ksef_mock.ksef.invoices.report import Cause, Check, Report
 from ksef_mock.ksef.invoices.rules import InvoiceStatus, Rights
 from ksef_mock.ksef.invoices.schemas import Schemas
+from ksef_mock.xades.names import XSI
 from ksef_mock.xades.parsing import NotWellFormed, WrongEncoding, check_encoding, parse
 
 #: Encodings that Polish programs write by mistake.
 _OTHER_ENCODINGS = ("windows-1250", "iso-8859-2", "utf-16")
 _DECLARATION = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n")
+#: Elements whose xsi:nil and xsi:type are undone to explain a fault, at most.
+_MOST_TOLD = 1_000
 _POLISH = set("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ")
 #: The first alone: all of them would be put in order, in quadratic time.
 _FIRST_INSTRUCTION = etree.XPath("/descendant::processing-instruction()[1]")
@@ -224,9 +228,28 @@ def _check_schema(
         + (f", and {len(faults) - 1} more" if len(faults) > 1 else ""),
         InvoiceStatus.INVALID,
         *(fault.message for fault in faults),
-        explanation=_other_form(root, document, form),
+        explanation=_other_form(root, document, form) or _serialized(root, schema, faults),
         evidence=_evidence(first),
     )
+
+
+def _serialized(root: etree._Element, schema: Schema, faults: Sequence[Fault]) -> str | None:
+    """The mistake of a serializer that tells types and missing values, if the document is valid without."""
+    if not any(fault.kind in (Kind.NIL, Kind.XSI_TYPE) for fault in faults):
+        return None
+    undone = copy.deepcopy(root)
+    told: Any = undone.xpath("/descendant::*[@x:nil or @x:type]", namespaces={"x": XSI})
+    if len(told) > _MOST_TOLD:
+        return None
+    for node in told:
+        parent = node.getparent()
+        is_missing = node.attrib.pop(f"{{{XSI}}}nil", "") in ("true", "1")
+        node.attrib.pop(f"{{{XSI}}}type", "")
+        if is_missing and parent is not None and not len(node):
+            parent.remove(node)
+    if schema.faults(undone):
+        return None
+    return "a serializer wrote xsi:nil or xsi:type: what has no value is left out, types are not told"
 
 
 def _evidence(fault: Fault) -> dict[str, str]:
