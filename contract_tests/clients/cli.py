@@ -94,7 +94,7 @@ def client(
     ksef-conformance client --only KEYS -- sh -c 'ksef auth login && ksef auth whoami'
 
     Exit code 0: all `must` situations that were exercised are survived; 1: some are not; 2: the run could not
-    be made.
+    be made, or the client came to none of them.
     """
     console = Console()
     try:
@@ -138,6 +138,8 @@ def client(
 def _exit_code(report: Report, strict: bool) -> int:
     if report.aborted is not None:
         return INTERRUPTED
+    if all(each.verdict is Verdict.NOT_EXERCISED for each in report.results):
+        return BROKEN  # nothing is known: no pipeline may take that for good
     bad: list[Result] = report.failed("must")
     if strict:
         bad += [each for each in report.results if each.verdict is not Verdict.SURVIVED]

@@ -72,7 +72,7 @@ def chosen(
 ) -> tuple[L, ...]:
     """The entries whose id or area matches one of the patterns, in their order; all without patterns.
 
-    A pattern is an id, an area, or a glob over ids, in any case.
+    A pattern is an id, an area, or a glob over ids, in any case; an id may go without its first part.
 
     Raises:
         LookupError: a pattern matches nothing; the message calls an entry by `noun` and names the areas.
@@ -82,8 +82,16 @@ def chosen(
     ids: set[str] = set()
     for pattern in patterns:
         glob = pattern.upper()
-        matching = {each.id for each in entries if glob == each.area or fnmatchcase(each.id, glob)}
+        matching = {
+            each.id
+            for each in entries
+            if glob == each.area or any(fnmatchcase(name, glob) for name in (each.id, _short(each.id)))
+        }
         if not matching:
             raise LookupError(f"no {noun} matches {pattern!r}; the areas are {', '.join(areas)}")
         ids |= matching
     return tuple(each for each in entries if each.id in ids)
+
+
+def _short(entry: str) -> str:
+    return entry.partition("-")[2]

@@ -169,6 +169,13 @@ def test_a_command_that_never_calls_is_told_so() -> None:
     assert "I am no client" in done.output
 
 
+def test_a_client_of_which_nothing_is_known_is_no_success() -> None:
+    done = run("--only", "sess-001", *python("raise SystemExit(1)"))
+    assert "CLIENT-SESS-001" in done.output  # an id goes without its first part, too
+    assert "came to none of the situations, so nothing is known of it" in done.output
+    assert done.exit_code == 2
+
+
 def test_a_command_that_hangs_is_stopped_with_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
