@@ -230,7 +230,7 @@ def test_an_export_that_fails_or_lasts_too_long_is_named(serve: Callable[..., Mo
         with other, pytest.raises(KsefApiError, match="21175"):
             other.download_export(started)
         ksef.download_export(started).close()
-        beyond = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+        beyond = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         wanted = export_filters("Subject1", beyond, restricted=True)
         with pytest.raises(KsefExportError, match="420") as failure:
             ksef._run(ksef._core.export(wanted, False, None))
