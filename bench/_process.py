@@ -34,23 +34,21 @@ class ServerProcess:
 
     def cpu_seconds(self) -> float:
         """User and system time of the process and those that it started, in seconds; resolution 10 ms."""
+        return sum(map(cpu_seconds, self._processes()))
+
+    def resident(self) -> float:
+        """Memory that the process and those that it started hold at the moment, in MiB."""
+        return sum(_memory(pid, "VmRSS") for pid in self._processes())
+
+    def most_resident(self) -> float:
+        """The most that each of them has ever held, in MiB, together."""
+        return sum(_memory(pid, "VmHWM") for pid in self._processes())
+
+    def _processes(self) -> list[int]:
         pid = self._process.pid
         # A child is one of the thread that started it.
         lists = [path.read_text("ascii") for path in Path(f"/proc/{pid}/task").glob("*/children")]
-        return cpu_seconds(pid) + sum(cpu_seconds(int(child)) for child in " ".join(lists).split())
-
-    def resident(self) -> float:
-        """Memory that the process holds at the moment, in MiB."""
-        return self._status("VmRSS")
-
-    def most_resident(self) -> float:
-        """The most that it has ever held, in MiB."""
-        return self._status("VmHWM")
-
-    def _status(self, name: str) -> float:
-        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
-            line = next(line for line in status if line.startswith(f"{name}:"))
-        return int(line.split()[1]) / 1_024
+        return [pid, *map(int, " ".join(lists).split())]
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +67,12 @@ def cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _memory(pid: int, name: str) -> float:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        line = next(line for line in status if line.startswith(f"{name}:"))
+    return int(line.split()[1]) / 1_024
 
 
 def machine() -> str:

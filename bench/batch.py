@@ -8,7 +8,8 @@ Method
   hashed, parsed, and judged by libxml2 by the schema of FA(3). No state, no checks, no numbers.
 - Meanwhile another process asks the mock for `GET /_mock/health`; before that it did so while the mock idled.
 - `--memory` sends packages of 1, 4 and 16 parts as large as `--part` says, full of incompressible attachments
-  (files that are no invoices), and reads the most memory that the mock has ever held after each.
+  (files that are no invoices), and reads the most memory that the mock and those that verify
+  for it have ever held, after each.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _LENGTH = 4
 
 
 class Found(NamedTuple):
-    """What is kept of an invoice that was judged: of its report the checks that failed."""
+    """What is told of an invoice that was judged: the checks that failed, or the octets, to be kept."""
 
     ordinal: int
     name: str
@@ -52,7 +52,7 @@ class Found(NamedTuple):
             each.ordinal,
             each.name,
             each.hash,
-            report.octets,
+            report.octets if report.ok else None,
             report.digest,
             report.document,
             report.ground,
