@@ -186,7 +186,10 @@ def _name(body: bytes, at: int, path: list[str | int]) -> tuple[str, int]:
 def _scalar(body: bytes, at: int, path: list[str | int], inside: bool) -> int:
     mark = body[at : at + 1]
     if mark == b'"':
-        return _text_end(body, at, path)
+        end = _text_end(body, at, path)
+        if _has_half(body[at:end]):
+            raise _Complaint("The JSON value could not be converted to System.String.", end, tuple(path))
+        return end
     if mark in _LITERALS:
         literal = _LITERALS[mark]
         if body.startswith(literal, at):
@@ -247,14 +250,23 @@ def _open_end(at: int, path: list[str | int]) -> _Complaint:
 
 def _decoded(text: bytes) -> str:
     inner = text[1:-1].decode("utf-8", "replace")
-    if "\\" not in inner:
-        return inner
+    return _utf16(inner).decode("utf-16", "replace") if "\\" in inner else inner
+
+
+def _has_half(text: bytes) -> bool:
+    """Whether half of a surrogate pair is escaped without the other: .NET makes no text of that."""
+    if rb"\u" not in text:
+        return False
+    try:
+        _utf16(text[1:-1].decode()).decode("utf-16")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _utf16(inner: str) -> bytes:
     # Halves of a pair are escaped one by one; one without the other is no character.
-    return (
-        re.sub(r"\\(u....|.)", _unescaped, inner)
-        .encode("utf-16", "surrogatepass")
-        .decode("utf-16", "replace")
-    )
+    return re.sub(r"\\(u....|.)", _unescaped, inner).encode("utf-16", "surrogatepass")
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -106,8 +106,10 @@ def _read_again(body: bytes, model: type[B], prefix: str) -> B:
         if json_text.is_deeper_than_read(text) and (deep := json_text.complaint(body)):
             raise _unreadable(deep)
         tree = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(json_text.complaint(body) or f"{error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What .NET's reader lets pass is no text that it can make: half of a surrogate pair in a name.
+        whole = json_text.unconvertible(body, (), _reader(model).dotnet)
+        raise _unreadable(json_text.complaint(body) or whole) from None
     if tree is None:
         raise BadRequest(Code.VALIDATION, "A non-empty request body is required.")
     broken: list[Broken] = []

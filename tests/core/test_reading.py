@@ -34,6 +34,32 @@ def test_halves_of_pairs_are_refused_as_any_other_name(
     assert ksef_mock.journal.last("/auth/ksef-token").code == 21001
 
 
+@pytest.mark.parametrize("text", [r"\ud83d", r"a\ude42b", r"\ude42\ud83d", r"\\\ud83d"])
+def test_a_text_with_half_of_a_pair_is_no_text(ksef_mock: MockServer, text: str) -> None:
+    address = f"{ksef_mock.url}/v2/auth/ksef-token"
+    for body, told in (
+        (
+            f'{{"challenge": "{text}"}}',
+            f"Path: $.challenge | LineNumber: 0 | BytePositionInLine: {len(text) + 16}.",
+        ),
+        (f'{{"{text}": 1}}', "Path: $ | "),
+    ):
+        (entry,) = httpx.post(address, content=body.encode(), headers=JSON).json()["exception"][
+            "exceptionDetailList"
+        ]
+        (detail,) = entry["details"]
+        assert entry["exceptionCode"] == 21001
+        assert detail.startswith("The JSON value could not be converted to ")
+        assert told in detail
+    # Both halves are a character, and what is escaped itself is none.
+    for right in (r"\ud83d\ude42", r"\\ud83d"):
+        body = f'{{"challenge": "{right}"}}'
+        (entry,) = httpx.post(address, content=body.encode(), headers=JSON).json()["exception"][
+            "exceptionDetailList"
+        ]
+        assert entry["exceptionCode"] == 21405
+
+
 def test_a_list_is_read_up_to_a_hundred_faults(ksef_mock: MockServer) -> None:
     def codes(items: list[str]) -> int | None:
         body = f'{{"permissions": [{",".join(items)}]}}'.encode()
