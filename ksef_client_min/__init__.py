@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call
-from ksef_client_min.core import BatchSession, OnlineSession, PendingLogin, Policy, Session
 from ksef_client_min.credentials import BrokenCredentials, Credentials, load_pem, load_pkcs12
+from ksef_client_min.effects import Policy
 from ksef_client_min.environments import DEMO, ENVIRONMENTS, MOCK, PROD, TEST, Environment
 from ksef_client_min.errors import (
     KsefApiError,
@@ -30,6 +30,7 @@ from ksef_client_min.errors import (
     Problem,
 )
 from ksef_client_min.exported import Checkpoint, Export, ExportedInvoice, ExportedPackage, Retrieved
+from ksef_client_min.session import BatchSession, OnlineSession, PendingLogin, Session
 
 if TYPE_CHECKING:
     from ksef_client_min.async_client import AsyncKsefClient

@@ -1,21 +1,19 @@
 """What the client does, without doing any of it: flows that a driver carries out.
 
-A flow is a generator. It yields effects (send this request, wait so many seconds, have the access token
-refreshed), gets their results back, and returns its own. The synchronous and the asynchronous client are two
-drivers of the same flows.
+The synchronous and the asynchronous client are two drivers of the same flows (`ksef_client_min.effects`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ksef_client_min.auth_manager import AuthManager
 from ksef_client_min.call import Call, Send
 from ksef_client_min.credentials import Credentials
+from ksef_client_min.effects import Delegate, Flow, Policy, Refresh, Wait
 from ksef_client_min.errors import (
     KsefApiError,
     KsefAuthenticationError,
@@ -27,7 +25,14 @@ from ksef_client_min.errors import (
     KsefTimeoutError,
     KsefUnauthorizedError,
 )
-from ksef_client_min.exported import Checkpoint, Export, ExportedPackage, Retrieved
+from ksef_client_min.exported import (
+    Checkpoint,
+    Export,
+    ExportedPackage,
+    Retrieved,
+    retrieved,
+    window_end,
+)
 from ksef_client_min.invoice_cipher import SYMMETRIC_KEY_USAGE, SessionKey
 from ksef_client_min.models import (
     AuthenticationStarted,
@@ -39,12 +44,18 @@ from ksef_client_min.models import (
     InvoicePackageInfo,
     OpenedBatch,
     OpenedSession,
-    PartUpload,
     SendingStatus,
     SentInvoice,
 )
 from ksef_client_min.operations import auth, invoices, security, sending
 from ksef_client_min.replies import Reply, decode, error_of
+from ksef_client_min.session import (
+    BatchSession,
+    OnlineSession,
+    PendingLogin,
+    Session,
+    context_of,
+)
 from ksef_client_min.token_cipher import encrypt_token, select_key
 from ksef_client_min.xades import build_auth_token_request, sign
 
@@ -57,123 +68,9 @@ T = TypeVar("T")
 _EXPIRED = (401, 403)
 #: Status of an export that is restricted to what is complete, and begins after it.
 _BEYOND_AVAILABLE_DATA = 420
-#: Of the dates of one export; KSeF allows 100 days.
-_LONGEST_RANGE = timedelta(days=99)
 
 #: Exception code of a publicKeyId that KSeF does not know (any more).
 UNKNOWN_PUBLIC_KEY = 21470
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Let some seconds pass."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Have the access token be another than `stale`: of concurrent callers one refreshes, for all of them."""
-
-    stale: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Delegate:
-    """Have somebody else sign a document; the asynchronous client takes a coroutine function too."""
-
-    sign_xml: Callable[[bytes], Any] = field(repr=False)
-    xml: bytes = field(repr=False)
-
-
-Effect: TypeAlias = Send | Wait | Refresh | Delegate
-Flow: TypeAlias = Generator[Effect, Any, T]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How patient the client is; all in seconds."""
-
-    #: For an answer to one request.
-    timeout: float = 30.0
-    #: For a login to be processed.
-    login_deadline: float = 120.0
-    #: For an invoice, or a closed session, to be processed.
-    processing_deadline: float = 120.0
-    #: Between the first polls of a status; the pause grows by half each time, up to `poll_at_most`.
-    poll_at_first: float = 0.5
-    poll_at_most: float = 5.0
-    #: How often the upload of a part, or its download, is tried while the storage fails.
-    upload_attempts: int = 4
-    #: For an export to be made.
-    export_deadline: float = 600.0
-    #: Altogether, for Retry-After of one call (429, 503).
-    retry_budget: float = 60.0
-    #: Octets of an answer.
-    max_answer: int = 10_485_760
-
-
-@dataclass(frozen=True, slots=True)
-class PendingLogin:
-    """The first phase of a login with an external signature: what is to be signed, within 10 minutes."""
-
-    challenge: Challenge
-    context: tuple[str, str]
-    #: The unsigned AuthTokenRequest.
-    xml: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OnlineSession:
-    """An open interactive session, and what its invoices are encrypted with."""
-
-    reference_number: str
-    valid_until: datetime
-    key: SessionKey
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSession:
-    """A batch session, and how the parts of its package are uploaded."""
-
-    reference_number: str
-    #: They hold signatures, and are in no repr.
-    uploads: tuple[PartUpload, ...] = field(repr=False)
-
-
-class Session:
-    """The login that a client works with. The tokens are kept by an `AuthManager`, and are in no repr."""
-
-    def __init__(self, manager: AuthManager) -> None:
-        self.manager = manager
-        self.access_valid_until: datetime | None = None
-        self.refresh_valid_until: datetime | None = None
-        #: Of the login's operation.
-        self.reference_number: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Session(reference_number={self.reference_number!r})"
-
-    @property
-    def access_token(self) -> str | None:
-        return self.manager.get_access_token()
-
-    @access_token.setter
-    def access_token(self, token: str | None) -> None:
-        self.manager.set_access_token(token)
-
-    @property
-    def refresh_token(self) -> str | None:
-        return self.manager.get_refresh_token()
-
-    @refresh_token.setter
-    def refresh_token(self, token: str | None) -> None:
-        self.manager.set_refresh_token(token)
-
-    def clear(self) -> None:
-        """Forget the login."""
-        self.access_token = self.refresh_token = self.reference_number = None
-        self.access_valid_until = self.refresh_valid_until = None
 
 
 class Core:
@@ -525,7 +422,7 @@ class Core:
         self, subject_type: str, checkpoint: Checkpoint, filters: Mapping[str, Any], only_metadata: bool
     ) -> Flow[Retrieved | None]:
         """The next package of an incremental retrieval; None if nothing is complete after the checkpoint."""
-        until = _window_end(checkpoint.since)
+        until = window_end(checkpoint.since)
         wanted = invoices.export_filters(subject_type, checkpoint.since, until, restricted=True, **filters)
         try:
             package = yield from self.export(wanted, only_metadata, None)
@@ -534,7 +431,7 @@ class Core:
                 return None
             raise
         try:
-            return _retrieved(package, checkpoint, until)
+            return retrieved(package, checkpoint, until)
         except BaseException:
             package.close()
             raise
@@ -601,55 +498,3 @@ class Core:
                 raise error
             budget -= max(wait, 1.0)
             yield Wait(wait)
-
-
-def _window_end(since: str) -> str | None:
-    """The end of the longest range that begins there; None if the present is in it."""
-    end = datetime.fromisoformat(since) + _LONGEST_RANGE
-    return end.isoformat() if end < datetime.now(UTC) else None
-
-
-def _retrieved(package: ExportedPackage, checkpoint: Checkpoint, until: str | None) -> Retrieved:
-    """
-    Raises:
-        KsefProtocolError: the package does not say where to go on, or leads nowhere.
-    """
-    info, known = package.info, frozenset(checkpoint.seen)
-    since = info.last_permanent_storage_date if info.is_truncated else info.permanent_storage_hwm_date
-    if since is None:
-        raise KsefProtocolError("the package does not say where the next one goes on")
-    try:
-        moment = datetime.fromisoformat(since)
-        at_the_end = {
-            each["ksefNumber"]
-            for each in package.metadata
-            if datetime.fromisoformat(each["permanentStorageDate"]) >= moment
-        }
-    except (KeyError, TypeError, ValueError):
-        raise KsefProtocolError("the package has a date that is none") from None
-    if since == checkpoint.since:
-        at_the_end |= known
-    following = Checkpoint(since, tuple(sorted(at_the_end)))
-    if info.is_truncated and following == checkpoint:
-        raise KsefProtocolError("more invoices were stored at one moment than a package holds")
-    # A window that ended before the present goes on at its end.
-    has_more = info.is_truncated or (until is not None and moment >= datetime.fromisoformat(until))
-    return Retrieved(package, following, has_more, known)
-
-
-def context_of(nip: str | None, context: tuple[str, str] | None) -> tuple[str, str]:
-    """Type and value of the context that a login names.
-
-    Raises:
-        ValueError: neither argument is given, or both.
-    """
-    if nip is not None and context is None:
-        return "Nip", nip
-    if nip is None and context is not None:
-        return context
-    raise ValueError("a login needs either nip or context")
-
-
-def reference_of(session: OnlineSession | BatchSession | str) -> str:
-    """The reference number of a session, or the one that it is."""
-    return session if isinstance(session, str) else session.reference_number

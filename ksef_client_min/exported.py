@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -25,6 +26,9 @@ from ksef_client_min.invoice_cipher import SessionKey
 from ksef_client_min.models import ExportPart, InvoicePackageInfo
 
 METADATA = "_metadata.json"
+
+#: Of the dates of one export; KSeF allows 100 days.
+_LONGEST_RANGE = timedelta(days=99)
 
 #: Octets of a file in a package that is read; an invoice has 3 MB at most, the metadata of 10,000 a few more.
 _LARGEST_FILE = 100_000_000
@@ -291,3 +295,41 @@ class Retrieved:
     def invoices(self) -> Iterator[ExportedInvoice]:
         """The invoices that were not retrieved before."""
         return (each for each in self.package.invoices() if each.ksef_number not in self.known)
+
+
+def window_end(since: str) -> str | None:
+    """The end of the longest range that begins there; None if the present is in it."""
+    end = datetime.fromisoformat(since) + _LONGEST_RANGE
+    return end.isoformat() if end < datetime.now(UTC) else None
+
+
+def retrieved(package: ExportedPackage, checkpoint: Checkpoint, until: str | None) -> Retrieved:
+    """What has been got with a package of the invoices from a checkpoint on, and where the next begins.
+
+    Args:
+        until: the end of its range; None: the present.
+
+    Raises:
+        KsefProtocolError: the package does not say where to go on, or leads nowhere.
+    """
+    info, known = package.info, frozenset(checkpoint.seen)
+    since = info.last_permanent_storage_date if info.is_truncated else info.permanent_storage_hwm_date
+    if since is None:
+        raise KsefProtocolError("the package does not say where the next one goes on")
+    try:
+        moment = datetime.fromisoformat(since)
+        at_the_end = {
+            each["ksefNumber"]
+            for each in package.metadata
+            if datetime.fromisoformat(each["permanentStorageDate"]) >= moment
+        }
+    except (KeyError, TypeError, ValueError):
+        raise KsefProtocolError("the package has a date that is none") from None
+    if since == checkpoint.since:
+        at_the_end |= known
+    following = Checkpoint(since, tuple(sorted(at_the_end)))
+    if info.is_truncated and following == checkpoint:
+        raise KsefProtocolError("more invoices were stored at one moment than a package holds")
+    # A window that ended before the present goes on at its end.
+    has_more = info.is_truncated or (until is not None and moment >= datetime.fromisoformat(until))
+    return Retrieved(package, following, has_more, known)

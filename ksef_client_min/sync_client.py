@@ -13,27 +13,16 @@ import httpx
 
 from ksef_client_min.auth_manager import AuthManager, DefaultAuthManager
 from ksef_client_min.call import Call, Send
-from ksef_client_min.core import (
-    BatchSession,
-    Core,
-    Delegate,
-    Effect,
-    Flow,
-    OnlineSession,
-    PendingLogin,
-    Policy,
-    Refresh,
-    Session,
-    Wait,
-    reference_of,
-)
+from ksef_client_min.core import Core
 from ksef_client_min.credentials import Credentials
+from ksef_client_min.effects import Delegate, Effect, Flow, Policy, Refresh, Wait
 from ksef_client_min.environments import Environment, api_root
 from ksef_client_min.errors import KsefError, KsefNotLoggedInError
 from ksef_client_min.exported import Checkpoint, Export, ExportedPackage, Retrieved
 from ksef_client_min.models import SendingStatus, SentInvoice, SessionPage
 from ksef_client_min.operations import auth, invoices, limits, sending
 from ksef_client_min.replies import Reply
+from ksef_client_min.session import BatchSession, OnlineSession, PendingLogin, Session, reference_of
 from ksef_client_min.wire import Collector, iso, request_of, translated
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from ksef_client_min.commands.common import (
     spinner,
     write_output,
 )
-from ksef_client_min.core import OnlineSession
 from ksef_client_min.invoice_cipher import SessionKey
 from ksef_client_min.models import SendingStatus, SentInvoice
 from ksef_client_min.operations import sending
+from ksef_client_min.session import OnlineSession
 from ksef_client_min.session_file import Home, OpenSession
 
 _SESSIONS = ("referenceNumber", "status", "description", "created", "invoices", "accepted", "failed")

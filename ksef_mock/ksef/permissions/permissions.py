@@ -247,17 +247,16 @@ class Permissions:
             judgement = await self._judge_grants(change)
             if judgement.status is ChangeStatus.SUCCESS:
                 effects = await self._addition(change.grants)
-        done = decide(change, judgement)
-        return done, effects
+        return decide(change, judgement), effects
 
     async def _judge_grants(self, change: Change) -> Judgement:
         """All or none: the first grant that cannot be made decides."""
         facts = await self._facts(change)
         judgements = [decisions.judge_grant(grant, facts) for grant in change.grants]
-        for judgement in judgements:
-            if judgement.status is not ChangeStatus.SUCCESS:
-                return judgement
-        return Judgement(ChangeStatus.SUCCESS, "; ".join(judgement.reason for judgement in judgements))
+        wrong = next((each for each in judgements if each.status is not ChangeStatus.SUCCESS), None)
+        return wrong or Judgement(
+            ChangeStatus.SUCCESS, "; ".join(judgement.reason for judgement in judgements)
+        )
 
     async def _author(self, change: Change) -> Actor:
         """The author with the permissions that are left."""
