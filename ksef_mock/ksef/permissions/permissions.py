@@ -264,8 +264,8 @@ class Permissions:
             decision = await self._admit(change.author, change.context)
         else:
             decision = await self._admit_token(change.author, change.context, change.permissions)
-        author = change.author
-        return Actor(change.context, author, frozenset((author,)), decision.permissions, change.token)
+        identities = frozenset((change.author,))
+        return Actor(change.context, change.author, identities, decision.permissions, change.token)
 
     async def _facts(self, change: Change) -> Facts:
         first = change.grants[0]
@@ -282,9 +282,8 @@ class Permissions:
 
     async def _addition(self, grants: Sequence[Grant]) -> list[Write]:
         """The writes that make those of the grants that are not there yet."""
-        entity = grants[0].eu_entity
+        entity, context = grants[0].eu_entity, grants[0].context
         writes: list[Write] = []
-        context = grants[0].context
         if context is not None and context.type == "NipVatUe":
             known = await self._store.get(EU_ENTITIES, str(context))
             if entity is None:
