@@ -24,10 +24,10 @@ from ksef_mock.core.lighthouse import (
     InvalidNotice,
     Notice,
     Scenario,
-    as_test_now,
     events_of,
     whole_seconds,
 )
+from ksef_mock.core.lighthouse_of_test import as_test_now
 from ksef_mock.state.shared import Shared, SharedState
 from ksef_mock.trail.faults import MAX_FAULTS
 
