@@ -100,6 +100,8 @@ class Settings:
             raise ValueError(f"unknown rate limits {self.rate_limits!r}: off, test or production")
         if not 0 <= self.hwm_lag <= 86_400:
             raise ValueError("the lag of the PermanentStorageHwmDate is 0 to 86400 seconds")
+        if self.journal_size < 0:
+            raise ValueError("the journal keeps 0 requests or more")
         if not 0 <= (self.batch_processes or 0) <= 64:
             raise ValueError("the processes that verify packages are 0 to 64")
         token = self.control_token

@@ -194,7 +194,7 @@ LOG = (
     + """
 local number = redis.call('INCR', sequence)
 redis.call('RPUSH', journal, string.format('%020d', number) .. ARGV[2])
-redis.call('LTRIM', journal, -ARGV[3], -1)
+if ARGV[3] == '0' then redis.call('DEL', journal) else redis.call('LTRIM', journal, -ARGV[3], -1) end
 return number
 """
 )

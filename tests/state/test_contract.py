@@ -269,6 +269,12 @@ def test_journal_is_numbered_and_capped(store: Store, run: Loop) -> None:
     assert store.last_logged() == 7
 
 
+def test_a_journal_may_keep_nothing(store: Store, run: Loop) -> None:
+    for keep in (3, 0, 0):
+        run(store.log(b"entry", keep))
+        assert len(store.logged()) == min(keep, 1)
+
+
 @pytest.mark.parametrize("back", [0.5, 2 * HOUR])
 def test_windows_and_a_clock_that_goes_back(store: Store, clock: Clock, run: Loop, back: float) -> None:
     windows = Rate(1, 1, 1).windows
