@@ -34,7 +34,7 @@ from ksef_mock.testing import MockServer
 from tests.invoices.exporting import day
 
 NIP = "5265877635"
-START = datetime(2026, 10, 1, tzinfo=UTC)
+START = datetime.now(UTC) - timedelta(days=50)
 FAST = Policy(poll_at_first=0.01, poll_at_most=0.01)
 
 

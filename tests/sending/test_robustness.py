@@ -214,7 +214,7 @@ def test_production_takes_loose_xml_until_a_day(serve: Any, what: bytes) -> None
 
     def code() -> int:
         erp = erp_of(mock, api)
-        document = good(date="2026-10-01").replace(b"Sprzedawca", b"Sprzedawca" + what)
+        document = good().replace(b"Sprzedawca", b"Sprzedawca" + what)
         found: int = erp.sent(erp.open(), document)["status"]["code"]
         return found
 
