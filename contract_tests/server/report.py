@@ -134,7 +134,8 @@ class Report(Findings[Result]):
 
     @property
     def title(self) -> str:
-        return f"KSeF conformance of {self.target} ({self.url})"
+        address = f" ({self.url})" if self.target != self.url else ""
+        return f"KSeF conformance of {self.target}{address}"
 
     @property
     def answer(self) -> str:

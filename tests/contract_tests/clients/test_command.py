@@ -101,7 +101,7 @@ def test_only_musts_count_unless_it_is_strict() -> None:
 
 
 def test_what_was_not_exercised_counts_if_it_is_strict() -> None:
-    arguments = ["--only", "CLIENT-LOGIN-005", "--", sys.executable, CLIENT]
+    arguments = [*ONE, "--only", "CLIENT-LOGIN-005", "--", sys.executable, CLIENT]
     assert run(*arguments).exit_code == 0
     assert run("--strict", *arguments).exit_code == 1
 

@@ -151,7 +151,7 @@ def test_outside_of_a_terminal_a_finding_is_one_line() -> None:
     with terminal.Progress(console, 1) as progress:
         progress.end(result(1, Verdict.FAILED, "expected\none thing, " + "received another " * 10, ANSWER))
     (line,) = out.getvalue().splitlines()
-    assert line.startswith("FAILED KSEF-CHAL-001 Sentence 1 <b>.: expected⏎one thing")
+    assert line.startswith("FAILED KSEF-CHAL-001 Sentence 1 <b>: expected⏎one thing")
 
 
 def test_difference_tells_worse_better_new_gone_and_other_answers() -> None:
