@@ -253,4 +253,4 @@ def test_rust_ksef_with_a_token(tmp_path: Path) -> None:
         token = mock.issue_token(NIP)
         output = client(binary, NIP, token, folder=tmp_path, **led)
         assert output.splitlines() == ["refreshed true", "sessions 1", "same true", "refused true"]
-        assert [entry.status for entry in mock.journal.entries(path="/auth/token/refresh")] == [200, 401]
+        assert [entry.status for entry in mock.journal.entries(path="/auth/token/refresh")] == [200, 403]
