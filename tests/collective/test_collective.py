@@ -199,6 +199,7 @@ def test_71001_names_each_invoice_that_there_is_not(mock: MockServer, api: Api, 
 
 def test_71001_of_an_invoice_that_is_not_stored_yet(serve: Serve) -> None:
     mock, api = serve(settings=Settings(storage_delay=60))
+    mock.clock.freeze()
     erp = logged_in(World(mock, api), NIP)
     session = erp.open()
     numbers = [erp.sent(session, invoice(seller=NIP, number=n))["ksefNumber"] for n in ("1", "2")]

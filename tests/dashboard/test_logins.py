@@ -99,6 +99,7 @@ def test_an_expired_token_is_trouble_of_its_login_until_it_is_refreshed(
 
 def test_a_login_under_way_shows_100_until_its_time_has_come(serve: Serve, browse: Browse) -> None:
     mock, api = serve(delay=Delay(seconds=5))
+    mock.clock.freeze()
     dashboard = browse(mock)
     api.submit(api.token_request(mock.issue_token(NIP)))
     for badge, says in ("100", "Uwierzytelnianie w toku"), ("200", "Uwierzytelnianie zakończone sukcesem"):

@@ -144,6 +144,7 @@ def test_a_refused_invoice_has_its_cause_first(dashboard: Dashboard, erp: Erp) -
 
 def test_what_is_being_processed_is_not_told_before_its_time(serve: Serve, browse: Browse) -> None:
     mock, api = serve(delay=Delay(seconds=5))
+    mock.clock.freeze()
     dashboard = browse(mock)
     login = api.submit(api.token_request(mock.issue_token(NIP))).json()
     mock.clock.advance(5)

@@ -393,6 +393,7 @@ class TestOperations:
 
     def test_what_is_due_happens_without_a_poll(self, serve: Callable[..., tuple[MockServer, Api]]) -> None:
         mock, api = serve(delay=Delay(seconds=60))
+        mock.clock.freeze()
         world = World(mock, api)
         token = mock.issue_token(FIRM_NIP)
         submitted = api.submit(api.token_request(token))
@@ -438,6 +439,7 @@ class TestOperations:
         assert world.revoke(owner, granted["id"]) == 200
 
     def test_a_fault_can_hold_it(self, world: World, owner: str) -> None:
+        world.mock.clock.freeze()
         world.mock.faults.add(path="/permissions/persons/grants", hold=Hold(polls=1, seconds=5))
         assert world.grant_person(owner, ("Pesel", PESEL), "InvoiceRead") == 100
         path = f"/permissions/operations/{world.operations[-1]}"
