@@ -61,15 +61,18 @@ def test_offsets_of_a_range_are_honoured(world: World, kind: str, zone: str) -> 
     session = erp.open()
     numbers = {erp.sent(session, filled("fa-3", SELLER))["ksefNumber"] for _ in range(5)}
     erp.closed(session)
-    now = to_datetime(world.mock.clock.now()).astimezone(ZoneInfo(zone))
-    start, end = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    now = to_datetime(world.mock.clock.now())
+    span = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    start, end = (each.astimezone(ZoneInfo(zone)) for each in span)
     found = query(erp, "Subject1", kind, start.isoformat(), end.isoformat())
     assert {each["ksefNumber"] for each in found} == numbers
     member = "invoicingDate" if kind == "Invoicing" else "permanentStorageDate"
     assert all(start <= datetime.fromisoformat(each[member]) <= end for each in found)
     # The same digits an hour to the east mean an hour before.
-    shifted = timezone((now.utcoffset() or timedelta()) + timedelta(hours=1))
-    start, end = start.replace(tzinfo=shifted), end.replace(tzinfo=shifted)
+    start, end = (
+        each.replace(tzinfo=timezone((each.utcoffset() or timedelta()) + timedelta(hours=1)))
+        for each in (start, end)
+    )
     assert query(erp, "Subject1", kind, start.isoformat(), end.isoformat()) == []
 
 
