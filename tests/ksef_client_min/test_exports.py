@@ -251,7 +251,7 @@ def test_patience_ends(serve: Callable[..., MockServer]) -> None:
 
 @pytest.fixture
 def run(ksef_mock: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("KSEF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KSEF_URL", ksef_mock.url)
     monkeypatch.setenv("KSEF_NIP", NIP)
     monkeypatch.setenv("KSEF_TOKEN", ksef_mock.issue_token(NIP))
