@@ -439,25 +439,32 @@ def _make(connection: sqlite3.Connection, write: Write, now: Instant) -> None:
                 row = _live(connection, table.name, key, now)
                 if row is None or (row != _encode(old) and decoded(row, table) != old):
                     raise _Impossible
-                _put(connection, table.name, key, _encode(new), expires_at)
+                # Still the same: outside of a transaction another process may have been faster.
+                made = connection.execute(
+                    "UPDATE record SET record = ?, expires_at = ?"
+                    ' WHERE "table" = ? AND key = ? AND record = ?',
+                    (_encode(new), expires_at, table.name, key, row),
+                ).rowcount
+                if not made:
+                    raise _Impossible
         case Put(table, key, record, expires_at):
-            _put(connection, table.name, key, _encode(record), expires_at)
+            connection.execute(
+                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
+                (table.name, key, _encode(record), expires_at),
+            )
         case Delete(table, key):
-            if _live(connection, table.name, key, now) is None:
+            made = connection.execute(
+                'DELETE FROM record WHERE "table" = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)',
+                (table.name, key, now),
+            ).rowcount
+            if not made:
                 raise _Impossible
-            connection.execute('DELETE FROM record WHERE "table" = ? AND key = ?', (table.name, key))
         case Index(name, member, position, expires_at):
             connection.execute(
                 "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", (name, member, position, expires_at)
             )
         case Unindex(name, member):
             connection.execute('DELETE FROM entry WHERE "index" = ? AND member = ?', (name, member))
-
-
-def _put(
-    connection: sqlite3.Connection, table: str, key: str, record: bytes, expires_at: Instant | None
-) -> None:
-    connection.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", (table, key, record, expires_at))
 
 
 def _sweep(connection: sqlite3.Connection, now: Instant) -> None:

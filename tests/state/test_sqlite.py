@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from ksef_mock.clock import Clock
 from ksef_mock.settings import Settings
-from ksef_mock.state import open_store
+from ksef_mock.state import open_store, sqlite
+from ksef_mock.state.store import Delete, Swap, Table, Write
 from ksef_mock.testing import MockServer
 from tests.support import NIP, Api
 
@@ -82,3 +86,46 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
             tokens.append(api.login(ksef_token).access_token)
             api.close()
             process.send_signal(signal.SIGKILL)
+
+
+class _Record(msgspec.Struct, frozen=True):
+    text: str
+
+
+@pytest.mark.parametrize("faster", [None, "swap", "delete"])
+def test_a_swap_that_another_process_overtakes_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: str | None
+) -> None:
+    async def race() -> None:
+        clock, table = Clock(), Table("overtaken", _Record)
+        one, other = (open_store(f"sqlite:{tmp_path / 'store'}", clock) for _ in range(2))
+        later, latest = clock.now() + 60 * 10**9, clock.now() + 90 * 10**9
+        writes: dict[str | None, Write] = {
+            "swap": Swap(table, "key", _Record("old"), _Record("other"), later),
+            "delete": Delete(table, "key"),
+        }
+        try:
+            assert await one.insert(table, "key", _Record("old"), later)
+            real, overtaking = sqlite._live, [writes[faster]] if faster else []
+
+            def overtaken(*arguments: Any) -> bytes | None:
+                found = real(*arguments)
+                while overtaking:  # in between, as another process can
+                    coroutine = other.commit(overtaking.pop())
+                    with pytest.raises(StopIteration):
+                        coroutine.send(None)
+                return found
+
+            monkeypatch.setattr(sqlite, "_live", overtaken)
+            made = await one.commit(Swap(table, "key", _Record("old"), _Record("new"), latest))
+            monkeypatch.undo()
+            assert made is (faster is None)
+            found = await other.get(table, "key")
+            assert found == {None: _Record("new"), "swap": _Record("other"), "delete": None}[faster]
+            assert await one.commit(Delete(table, "key")) is (faster != "delete")
+            assert not await other.commit(Delete(table, "key"))
+        finally:
+            await one.close()
+            await other.close()
+
+    asyncio.run(race())
