@@ -32,6 +32,8 @@ _log = logging.getLogger("ksef_mock")
 _WORTH = 200_000
 #: Processes that are started unless the settings say otherwise, whatever the machine has.
 _MOST = 4
+#: Octets that a process may be ahead, some eight groups: with the usual 64 KiB it would often have to wait.
+_AHEAD = 1_048_576
 #: Real seconds after the last part or package when they are ended.
 _IDLE = 60.0
 #: Not by `-m`: what is pickled has to be of a module that both sides call the same.
@@ -46,6 +48,15 @@ def usual_number() -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return min(cores, _MOST)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let it hold `_AHEAD`, where that can be chosen and is allowed."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _AHEAD)
 
 
 class _Lost(Exception):
@@ -65,6 +76,8 @@ class _Verifier:
             )
         except OSError as error:
             raise _Lost(str(error)) from error
+        assert self._process.stdout is not None
+        _widen(self._process.stdout)
 
     def tell(self, message: object) -> None:
         assert self._process.stdin is not None

@@ -16,7 +16,7 @@ from ksef_mock.ksef.invoices.rules import InvoiceStatus, Rights
 from ksef_mock.ksef.invoices.verification import Rules, verify
 
 #: Invoices of a group, and octets of their files: what is in memory at a time is two of these.
-GROUP = 16
+GROUP = 32
 _GROUP_OCTETS = 4_000_000
 
 
