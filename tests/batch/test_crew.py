@@ -122,6 +122,8 @@ def test_of_a_process_that_dies_nothing_is_lost(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, after: int
 ) -> None:
     """It is killed when so much was heard: of the opened file, of the count, in the middle of the groups."""
+    # Less than a group fits into the pipe: else it may have said all that it had to say.
+    monkeypatch.setattr(crew, "_AHEAD", 4_096)
     sender, verifiers = served(serve, 2)
     files = invoices(200) | {"large.xml": LARGE}
     heard = 0
