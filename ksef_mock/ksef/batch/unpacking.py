@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from base64 import b64encode
+from functools import partial
 from typing import IO
 
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from ksef_mock.core.threads import in_thread
 from ksef_mock.ksef.batch import rules
 from ksef_mock.ksef.sending.session import Plan
 from ksef_mock.state.blobs import Blobs
@@ -43,7 +44,7 @@ async def unpack(plan: Plan, key: bytes | None, iv: bytes, blobs: Blobs, file: I
 
         async for piece in blobs.read(part.blob):
             plain = unpadder.update(decryptor.update(piece))
-            size += await asyncio.to_thread(write, plain)
+            size += await in_thread(partial(write, plain))
         try:
             size += write(unpadder.update(decryptor.finalize()) + unpadder.finalize())
         except ValueError as error:
